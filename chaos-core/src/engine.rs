@@ -1,0 +1,1 @@
+//! What faults do to the bytes of a connection, without any input or output.

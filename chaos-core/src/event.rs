@@ -1,0 +1,213 @@
+//! One line of the journal.
+//!
+//! Every report is a function of these events. Times are integer nanoseconds since the attempt
+//! began; durations inside faults are text (`"80ms"`), because people read and paste them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+use crate::outcome::Outcome;
+use crate::verdict::Verdict;
+
+/// The version of the format. It is raised when a reader of the old one would misread the new one.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Something that happened, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// When, in nanoseconds since the attempt began.
+    pub at: u64,
+    /// What.
+    pub what: EventKind,
+}
+
+impl Event {
+    /// An event at this time since the attempt began.
+    #[must_use]
+    pub fn new(at: Duration, what: EventKind) -> Self {
+        Self { at: u64::try_from(at.as_nanos()).unwrap_or(u64::MAX), what }
+    }
+
+    /// When, as a time since the attempt began.
+    #[must_use]
+    pub const fn time(&self) -> Duration {
+        Duration::from_nanos(self.at)
+    }
+}
+
+/// Identifies a fault within an attempt: the first that is injected is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FaultId(pub u64);
+
+/// What can happen in an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The first line: which test, and everything that it takes to repeat it.
+    AttemptStarted {
+        /// [`FORMAT_VERSION`].
+        version: u32,
+        /// The name of the test.
+        test: String,
+        /// Which attempt, counted from 1.
+        attempt: u32,
+        /// The seed.
+        seed: u64,
+        /// When, in milliseconds since 1970-01-01 UTC.
+        unix_ms: u64,
+        /// The process that runs it.
+        pid: u32,
+    },
+    /// The test entered a phase: `setup`, a step of a schedule, `checks`.
+    PhaseStarted {
+        /// Its name.
+        phase: String,
+    },
+    /// A link listens.
+    LinkOpened {
+        /// The name of the link.
+        link: String,
+        /// Where clients connect.
+        listen: String,
+        /// What they reach.
+        upstream: String,
+    },
+    /// A client connected to a link.
+    ConnectionOpened {
+        /// The name of the link.
+        link: String,
+        /// Which connection of the link, counted from 1.
+        connection: u64,
+    },
+    /// A connection ended.
+    ConnectionClosed {
+        /// The name of the link.
+        link: String,
+        /// Which connection of the link, counted from 1.
+        connection: u64,
+        /// How it ended.
+        how: ConnectionEnd,
+        /// The fault that ended it, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<FaultId>,
+        /// How many bytes were delivered to the server.
+        upstream_bytes: u64,
+        /// How many bytes were delivered to the client.
+        downstream_bytes: u64,
+    },
+    /// A fault became active.
+    FaultStarted {
+        /// Which fault.
+        fault: FaultId,
+        /// Where: the name of the link.
+        target: String,
+        /// The fault as text, the name by which reports know it.
+        label: String,
+        /// The fault.
+        spec: Fault,
+    },
+    /// A fault touched a connection for the first time.
+    FaultHit {
+        /// Which fault.
+        fault: FaultId,
+        /// Which connection of the link, counted from 1.
+        connection: u64,
+    },
+    /// A fault was cleared.
+    FaultEnded {
+        /// Which fault.
+        fault: FaultId,
+        /// How often it acted: chunks of data that it affected, or connections that it ended.
+        hits: u64,
+        /// How many connections it touched.
+        connections: u64,
+    },
+    /// A client finished an operation.
+    Operation {
+        /// Which client, counted from 0.
+        client: u32,
+        /// When it began, in nanoseconds since the attempt began.
+        began: u64,
+        /// What it came to.
+        outcome: Outcome,
+        /// The error.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        /// The SQLSTATE of the error.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sqlstate: Option<String>,
+    },
+    /// The system came back to its steady state after a fault, or did not.
+    Recovery {
+        /// The fault that had ended.
+        fault: FaultId,
+        /// How long after the end of the fault the first operation succeeded, in nanoseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        first_success: Option<u64>,
+        /// How long after the end of the fault the last operation went wrong, in nanoseconds;
+        /// absent when operations still went wrong at the end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        steady: Option<u64>,
+    },
+    /// A named check was made.
+    Check {
+        /// What ought to hold.
+        name: String,
+        /// Whether it held.
+        passed: bool,
+        /// What was found.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found: Option<String>,
+        /// What was expected.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected: Option<String>,
+    },
+    /// Something panicked.
+    Panicked {
+        /// The name of the thread.
+        thread: String,
+        /// The message.
+        message: String,
+        /// Where, as `file:line:column`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        location: Option<String>,
+        /// Whether it was the test's own thread.
+        in_test: bool,
+    },
+    /// Something worth knowing that is no failure.
+    Note {
+        /// In words for a person.
+        message: String,
+    },
+    /// The last line: what the attempt came to. An attempt without it failed.
+    VerdictReached {
+        /// What it came to.
+        result: Verdict,
+    },
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ConnectionEnd {
+    /// Both sides closed it.
+    Closed,
+    /// The client reset it.
+    ResetByClient,
+    /// The server reset it.
+    ResetByServer,
+    /// A fault ended it with FIN.
+    Cut,
+    /// A fault reset it.
+    Reset,
+    /// The server could not be reached, and the client was reset.
+    Unreachable,
+    /// The link itself was closed.
+    LinkClosed,
+}

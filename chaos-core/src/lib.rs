@@ -1,0 +1,41 @@
+//! Fault injectors, an ephemeral PostgreSQL and statistics for chaos tests.
+//!
+//! Most users depend on `chaos-harness` only, which re-exports what is here and runs the tests.
+//! This crate is the part that breaks things and measures what follows.
+//!
+//! # Map of the code
+//!
+//! From the bottom to the top; a module imports only what stands above it in this list.
+//!
+//! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
+//! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
+//!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//! * [`engine`]: what faults do to the bytes of a connection, without any input or output.
+//! * [`link`]: real connections that pass through the engine.
+//! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
+//! * [`Chaos`]: what a test is given.
+
+pub mod chaos;
+pub mod delay;
+pub mod direction;
+pub mod duration;
+pub mod engine;
+pub mod error;
+pub mod event;
+pub mod fault;
+pub mod journal;
+pub mod link;
+pub mod outcome;
+pub mod postgres;
+pub mod prelude;
+pub mod probability;
+pub mod rate;
+pub mod scope;
+pub mod seed;
+pub mod stats;
+pub mod trigger;
+pub mod units;
+pub mod verdict;
+
+pub use crate::chaos::{Chaos, Fixture};
+pub use crate::error::{Error, TestError, TestResult};

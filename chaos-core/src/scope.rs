@@ -1,0 +1,179 @@
+//! What everything in one attempt shares: its seed, its journal and the list of injected faults.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::event::{EventKind, FaultId};
+use crate::fault::Fault;
+use crate::journal::Journal;
+use crate::seed::Seed;
+
+/// What everything in one attempt shares. Clones share it too.
+///
+/// Targets are opened in a scope; most callers get theirs from [`Chaos`](crate::Chaos).
+#[derive(Debug, Clone)]
+pub struct Scope {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    seed: Seed,
+    journal: Journal,
+    next_fault: AtomicU64,
+    ledger: Mutex<Vec<Arc<FaultRecord>>>,
+}
+
+impl Scope {
+    /// A scope with this seed, whose events go to `journal`.
+    #[must_use]
+    pub fn new(seed: Seed, journal: Journal) -> Self {
+        let inner =
+            Inner { seed, journal, next_fault: AtomicU64::new(1), ledger: Mutex::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The seed of the attempt.
+    #[must_use]
+    pub fn seed(&self) -> Seed {
+        self.inner.seed
+    }
+
+    /// The journal of the attempt.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.inner.journal
+    }
+
+    /// Notes that a fault becomes active at the target, and returns the record in which the target
+    /// counts what the fault touches.
+    pub(crate) fn start_fault(&self, target: &str, fault: Fault) -> Arc<FaultRecord> {
+        let id = FaultId(self.inner.next_fault.fetch_add(1, Ordering::Relaxed));
+        let record = Arc::new(FaultRecord {
+            id,
+            target: target.to_owned(),
+            label: fault.to_string(),
+            fault,
+            journal: self.inner.journal.clone(),
+            started: Instant::now(),
+            ended: Mutex::new(None),
+            hits: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+        });
+        self.inner.journal.record(EventKind::FaultStarted {
+            fault: id,
+            target: record.target.clone(),
+            label: record.label.clone(),
+            spec: record.fault.clone(),
+        });
+        self.inner.ledger.lock().push(Arc::clone(&record));
+        record
+    }
+
+    /// All faults that were injected so far, in order.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Arc<FaultRecord>> {
+        self.inner.ledger.lock().clone()
+    }
+}
+
+/// One injected fault: when it was active, and what it touched.
+#[derive(Debug)]
+pub struct FaultRecord {
+    id: FaultId,
+    target: String,
+    label: String,
+    fault: Fault,
+    journal: Journal,
+    started: Instant,
+    ended: Mutex<Option<Instant>>,
+    hits: AtomicU64,
+    connections: AtomicU64,
+}
+
+impl FaultRecord {
+    /// Which fault of the attempt it is.
+    #[must_use]
+    pub fn id(&self) -> FaultId {
+        self.id
+    }
+
+    /// The name of the link that it was injected into.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The fault.
+    #[must_use]
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    /// How often it acted so far: chunks of data that it affected, or connections that it ended.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// How many connections it touched so far.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// How long it was active, until now if it still is.
+    #[must_use]
+    pub fn active_for(&self) -> Duration {
+        self.ended.lock().unwrap_or_else(Instant::now) - self.started
+    }
+
+    /// Whether it is still active.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.ended.lock().is_none()
+    }
+
+    /// Why the fault proves nothing, if it ended (or is about to) without having touched anything.
+    #[must_use]
+    pub fn vacuity(&self) -> Option<String> {
+        let excused = self.fault.may_be_idle || !self.fault.kind.is_observable();
+        if excused || self.hits() > 0 {
+            return None;
+        }
+        let Self { label, target, .. } = self;
+        let seconds = self.active_for().as_secs_f64();
+        Some(format!(
+            "the fault `{label}` on link `{target}` was active {seconds:.1} s and met no traffic; \
+             is the client connected through the link (`pg.pool(..)`, `pg.config()`, \
+             `link.address()`)? If it may be idle, say so: `.may_be_idle()`"
+        ))
+    }
+
+    /// Counts that the fault acted on a connection that it had not touched before.
+    pub(crate) fn touch(&self, connection: u64) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        self.journal.record(EventKind::FaultHit { fault: self.id, connection });
+    }
+
+    /// Counts that the fault acted `times` times.
+    pub(crate) fn hit(&self, times: u64) {
+        self.hits.fetch_add(times, Ordering::Relaxed);
+    }
+
+    /// Notes that the fault was cleared. Only the first call counts.
+    pub(crate) fn end(&self) {
+        let mut ended = self.ended.lock();
+        if ended.is_none() {
+            *ended = Some(Instant::now());
+            self.journal.record(EventKind::FaultEnded {
+                fault: self.id,
+                hits: self.hits(),
+                connections: self.connections(),
+            });
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Statistics: flakiness categories with their evidence.

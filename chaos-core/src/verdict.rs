@@ -1,0 +1,130 @@
+//! What an attempt came to, and why.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What one attempt at a test came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The test returned, and every check held.
+    Passed,
+    /// Something is wrong.
+    Failed(Failure),
+    /// The test could not run here.
+    Skipped {
+        /// What is missing.
+        reason: String,
+    },
+}
+
+impl Verdict {
+    /// Whether the attempt passed.
+    #[must_use]
+    pub const fn is_passed(&self) -> bool {
+        matches!(self, Self::Passed)
+    }
+
+    /// The failure, if the attempt failed.
+    #[must_use]
+    pub const fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Failure {
+    /// The kind of failure.
+    pub kind: FailureKind,
+    /// What was wrong, in words for a person. Several lines are allowed.
+    pub message: String,
+    /// Where, as `file:line:column`, when that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+}
+
+impl Failure {
+    /// A failure of this kind without a location.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), location: None }
+    }
+
+    /// Adds where it happened.
+    #[must_use]
+    pub fn at(mut self, location: impl fmt::Display) -> Self {
+        self.location = Some(location.to_string());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// The kinds of failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// The test returned an error.
+    Error,
+    /// The test panicked.
+    Panic,
+    /// A task or thread that the test had spawned panicked.
+    BackgroundPanic,
+    /// The test was to panic and did not, or panicked with another message.
+    MissingPanic,
+    /// A named check did not hold.
+    Check,
+    /// The system was not in its steady state before the first fault.
+    SteadyState,
+    /// The system did not recover, or not in time.
+    Recovery,
+    /// A fault was injected and touched nothing.
+    Vacuous,
+    /// The test was still running at its deadline, and stopped when it was told to.
+    Timeout,
+    /// The test was still running after its deadline, and had to be killed.
+    Hang,
+    /// The process exited in the midst of the test, without a verdict.
+    Exit,
+    /// The process was ended by a signal, as `abort` and a stack overflow do.
+    Signal,
+    /// The test passed and left a process running.
+    LeakedProcess,
+    /// What the test needs could not be set up.
+    Fixture,
+    /// The harness itself could not do its work.
+    Harness,
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "returned an error",
+            Self::Panic => "panicked",
+            Self::BackgroundPanic => "a spawned task panicked",
+            Self::MissingPanic => "did not panic as declared",
+            Self::Check => "a check failed",
+            Self::SteadyState => "no steady state before the fault",
+            Self::Recovery => "did not recover",
+            Self::Vacuous => "a fault touched nothing",
+            Self::Timeout => "timed out",
+            Self::Hang => "hung and was killed",
+            Self::Exit => "exited without a verdict",
+            Self::Signal => "ended by a signal",
+            Self::LeakedProcess => "left a process running",
+            Self::Fixture => "could not be set up",
+            Self::Harness => "the harness failed",
+        })
+    }
+}

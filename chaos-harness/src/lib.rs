@@ -1,0 +1,49 @@
+//! Run chaos tests against a real PostgreSQL and learn how far to trust the verdict.
+
+pub mod registry;
+mod termination;
+
+pub use chaos_core::{self as core, *};
+pub use chaos_macros::chaos_test;
+
+pub use crate::termination::Termination;
+
+/// Everything that a test file usually needs: `use chaos_harness::prelude::*;`
+pub mod prelude {
+    pub use chaos_core::prelude::*;
+
+    pub use crate::chaos_test;
+}
+
+/// Turns a test file with `harness = false` into a suite of chaos tests.
+#[macro_export]
+macro_rules! main {
+    () => {
+        #[allow(dead_code, reason = "unused where `harness = false` was forgotten")]
+        fn main() -> ::std::process::ExitCode {
+            $crate::__private::main()
+        }
+    };
+}
+
+/// What the macros expand to. Not public API, and not subject to semantic versioning.
+#[doc(hidden)]
+pub mod __private {
+    pub use chaos_core::{Chaos, Fixture, TestError};
+    pub use inventory;
+
+    pub use crate::registry::{
+        Declared, Flakiness, Gate, Options, ShouldPanic, TestCase, TestFuture,
+    };
+    pub use crate::termination::Termination;
+
+    /// What `chaos_harness::main!()` calls.
+    #[must_use]
+    pub fn main() -> std::process::ExitCode {
+        std::process::ExitCode::SUCCESS
+    }
+
+    /// What the ordinary test function beside each chaos test calls, so that the test also runs
+    /// where libtest is the harness.
+    pub fn run_under_libtest(_case: &'static TestCase) {}
+}

@@ -1,0 +1,2 @@
+//! Chaos tests.
+fn main() {}
