@@ -30,6 +30,7 @@ pub mod postgres;
 pub mod prelude;
 pub mod probability;
 pub mod rate;
+pub mod reexec;
 pub mod scope;
 pub mod seed;
 pub mod stats;

@@ -1,0 +1,260 @@
+//! One line of the journal of a run.
+//!
+//! The runner emits these events, once, in order. They are written to `run.jsonl` of the run and
+//! handed to the reporters; whatever a reporter shows is a function of them. What happens *inside*
+//! an attempt is in the attempt's own journal, as [`chaos_core::event::Event`]; its figures are
+//! repeated in [`AttemptSummary`], so that a report need not read every journal.
+
+use chaos_core::verdict::Verdict;
+use serde::{Deserialize, Serialize};
+
+/// The version of the format. It is raised when a reader of the old one would misread the new one.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What can happen in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+#[non_exhaustive]
+pub enum RunEvent {
+    /// The first line of a process that runs tests. Under nextest a run has one for each test.
+    RunStarted(RunStarted),
+    /// A test was not run.
+    TestSkipped {
+        /// The name of the test.
+        test: String,
+        /// Why.
+        reason: String,
+    },
+    /// An attempt begins. A missing end means that the harness was killed.
+    AttemptStarted(AttemptStarted),
+    /// What a running attempt does just now. It is shown, and not written.
+    AttemptProgress(AttemptProgress),
+    /// An attempt ended.
+    AttemptEnded(AttemptEnded),
+    /// The last attempt at a test ended.
+    TestEnded(TestEnded),
+    /// The last line of a process that runs tests.
+    RunEnded(RunEnded),
+}
+
+/// What a run is, and where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunStarted {
+    /// [`FORMAT_VERSION`].
+    pub version: u32,
+    /// The id of the run: nextest's, or one of our own.
+    pub run: String,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub unix_ms: u64,
+    /// The name of the test binary, without its hash.
+    pub binary: String,
+    /// The name of the package that it belongs to.
+    pub package: String,
+    /// The arguments of the test binary.
+    pub arguments: Vec<String>,
+    /// The names of the tests that are going to run, the ignored ones included.
+    pub selected: Vec<String>,
+    /// How many tests the filters left out.
+    pub filtered_out: u64,
+    /// How many tests run at once.
+    pub threads: usize,
+    /// `linux`, `macos`, `windows`.
+    pub os: String,
+    /// `x86_64`, `aarch64`.
+    pub arch: String,
+    /// How many processors may be used.
+    pub cores: usize,
+    /// Whether `CI` is set.
+    pub ci: bool,
+}
+
+/// The beginning of an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AttemptStarted {
+    /// The name of the test.
+    pub test: String,
+    /// Which attempt, counted from 1.
+    pub attempt: u32,
+    /// How many attempts there may be.
+    pub of: u32,
+    /// The seed.
+    pub seed: u64,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub unix_ms: u64,
+    /// The deadline of the attempt, in milliseconds after its start.
+    pub timeout_ms: u64,
+    /// The journal of the attempt, relative to the directory of the run.
+    pub journal: String,
+}
+
+/// What a running attempt does just now.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AttemptProgress {
+    /// The name of the test.
+    pub test: String,
+    /// The phase that the test is in.
+    pub phase: Option<String>,
+    /// The labels of the active faults, each with its target: `postgres: cut`.
+    pub faults: Vec<String>,
+    /// How many operations succeeded so far.
+    pub ok: u64,
+    /// How many operations did not.
+    pub not_ok: u64,
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AttemptEnded {
+    /// The name of the test.
+    pub test: String,
+    /// Which attempt, counted from 1.
+    pub attempt: u32,
+    /// The seed.
+    pub seed: u64,
+    /// How long it took, in nanoseconds, its process included.
+    pub duration_ns: u64,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Its figures.
+    pub summary: AttemptSummary,
+    /// What it wrote to its standard output, relative to the directory of the run, unless it wrote
+    /// nothing or was not captured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<String>,
+    /// The same for its standard error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+}
+
+/// The figures of an attempt, taken from its journal.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AttemptSummary {
+    /// How many operations succeeded.
+    pub ok: u64,
+    /// How many operations failed for certain.
+    pub failed: u64,
+    /// How many operations may or may not have taken effect.
+    pub unknown: u64,
+    /// The faults that were injected, in order.
+    pub faults: Vec<FaultSummary>,
+    /// The checks that were made, in order.
+    pub checks: Vec<CheckSummary>,
+    /// The notes that the test or the library left.
+    pub notes: Vec<String>,
+}
+
+/// What became of a fault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FaultSummary {
+    /// The fault as text.
+    pub label: String,
+    /// The name of the link.
+    pub target: String,
+    /// When it began, in nanoseconds since the attempt began.
+    pub began_ns: u64,
+    /// When it was cleared; absent if the attempt ended first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_ns: Option<u64>,
+    /// How often it acted.
+    pub hits: u64,
+    /// How many connections it touched.
+    pub connections: u64,
+    /// How long after its end the first operation succeeded, in nanoseconds, if a workload ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_success_ns: Option<u64>,
+    /// How long after its end the last operation went wrong, in nanoseconds, if a workload ran and
+    /// recovered: the recovery time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_ns: Option<u64>,
+}
+
+/// A check and its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CheckSummary {
+    /// What ought to hold.
+    pub name: String,
+    /// Whether it held.
+    pub passed: bool,
+    /// What was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
+    /// What was expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+}
+
+/// What a test came to, over all its attempts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TestEnded {
+    /// The name of the test.
+    pub test: String,
+    /// Its answer in this run.
+    pub outcome: TestOutcome,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// How long they took together, in nanoseconds.
+    pub duration_ns: u64,
+    /// What its history says of it.
+    pub category: CategorySummary,
+}
+
+/// The answer of a test in one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TestOutcome {
+    /// The first attempt passed.
+    Passed,
+    /// A later attempt passed.
+    PassedOnRetry,
+    /// No attempt passed.
+    Failed,
+    /// No attempt passed, and the test is declared `may_fail`.
+    FailedAsAllowed,
+    /// An attempt found that something is missing here.
+    Skipped,
+}
+
+/// The category of a test, with its evidence: a posterior over the first attempts in its history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CategorySummary {
+    /// The category.
+    pub category: chaos_core::stats::Category,
+    /// How many first attempts the history has.
+    pub n: u64,
+    /// How many of them failed.
+    pub failures: u64,
+    /// The mean of the posterior of the failure rate.
+    pub rate: f64,
+    /// The lower end of its central 95 % interval.
+    pub low: f64,
+    /// The upper end of its central 95 % interval.
+    pub high: f64,
+    /// The posterior probability of the category; 0 when it is undetermined.
+    pub confidence: f64,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunEnded {
+    /// How many tests passed, those that passed on a retry included.
+    pub passed: u64,
+    /// How many tests failed.
+    pub failed: u64,
+    /// How many tests were ignored, skipped, or failed as allowed.
+    pub ignored: u64,
+    /// How long the run took, in nanoseconds.
+    pub duration_ns: u64,
+    /// The exit code of the process.
+    pub exit_code: u8,
+}
