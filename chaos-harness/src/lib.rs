@@ -1,5 +1,6 @@
 //! Run chaos tests against a real PostgreSQL and learn how far to trust the verdict.
 
+mod fixture_error;
 pub mod registry;
 pub mod run_event;
 mod termination;
@@ -7,6 +8,7 @@ mod termination;
 pub use chaos_core::{self as core, *};
 pub use chaos_macros::chaos_test;
 
+pub use crate::fixture_error::FixtureError;
 pub use crate::termination::Termination;
 
 /// Everything that a test file usually needs: `use chaos_harness::prelude::*;`
@@ -33,6 +35,7 @@ pub mod __private {
     pub use chaos_core::{Chaos, Fixture, TestError};
     pub use inventory;
 
+    pub use crate::fixture_error::FixtureError;
     pub use crate::registry::{
         Declared, Flakiness, Gate, Options, ShouldPanic, TestCase, TestFuture,
     };
