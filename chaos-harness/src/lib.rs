@@ -1,6 +1,7 @@
 //! Run chaos tests against a real PostgreSQL and learn how far to trust the verdict.
 
 pub mod registry;
+mod report;
 pub mod run_event;
 mod termination;
 
