@@ -197,8 +197,7 @@ mod tests {
     fn the_bands_share_the_whole_probability() {
         for (attempts, failures) in [(0, 0), (1, 1), (20, 3), (118, 9), (1_000, 500), (9_000, 12)] {
             let posterior = FlakinessPosterior::new(attempts, failures);
-            let sum: f64 =
-                Category::DETERMINED.into_iter().map(|c| posterior.probability(c)).sum();
+            let sum: f64 = Category::DETERMINED.into_iter().map(|c| posterior.probability(c)).sum();
             assert!((sum - 1.0).abs() < 1e-9, "{failures} of {attempts}: {sum}");
         }
         let prior = FlakinessPosterior::new(0, 0);
