@@ -7,6 +7,8 @@ pub use crate::fault::{
     Fault, bandwidth, cut, latency, limit, refuse, reset, slice, slow_close, stall,
 };
 pub use crate::link::{Link, Target};
+pub use crate::load::Load;
 pub use crate::outcome::Outcome;
+pub use crate::schedule::Schedule;
 pub use crate::trigger::{every_nth, first, nth};
 pub use crate::units::{ByteUnits, DurationUnits, PercentUnits};

@@ -2,6 +2,7 @@
 
 mod history;
 pub mod registry;
+mod report;
 pub mod run_event;
 mod termination;
 
