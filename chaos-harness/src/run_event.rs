@@ -241,6 +241,10 @@ pub struct CategorySummary {
     pub high: f64,
     /// The posterior probability of the category; 0 when it is undetermined.
     pub confidence: f64,
+    /// How many attempts of earlier runs have a beginning and no end: their harness was killed.
+    /// They are not among the `n`.
+    #[serde(default)]
+    pub missing_ends: u64,
 }
 
 /// The end of a run.
