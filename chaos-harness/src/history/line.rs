@@ -102,5 +102,5 @@ pub(super) fn name_of(kind: FailureKind) -> Cow<'static, str> {
 
 /// Whether a failure says something of the test and the code under it, and not of the machine.
 pub(super) fn is_failure_of_the_test(kind: &str) -> bool {
-    !["fixture", "harness"].contains(&kind)
+    !["fixture", "interrupted", "harness"].contains(&kind)
 }

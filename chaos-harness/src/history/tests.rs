@@ -76,6 +76,7 @@ fn only_first_attempts_that_say_something_of_the_test_count() {
     attempt(&history, TEST, 1, Verdict::Passed);
     attempt(&history, TEST, 1, Verdict::Skipped { reason: "no root".to_owned() });
     attempt(&history, TEST, 1, failed(FailureKind::Fixture));
+    attempt(&history, TEST, 1, failed(FailureKind::Interrupted));
     attempt(&history, TEST, 1, failed(FailureKind::Harness));
     attempt(&history, "other", 1, failed(FailureKind::Panic));
     assert_eq!(counts(&history, TEST), (2, 1, 0));
