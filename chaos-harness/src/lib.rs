@@ -1,7 +1,9 @@
 //! Run chaos tests against a real PostgreSQL and learn how far to trust the verdict.
 
 mod fixture_error;
+mod history;
 pub mod registry;
+mod report;
 pub mod run_event;
 mod termination;
 
