@@ -47,6 +47,12 @@ impl Scale {
         usize::try_from(column).unwrap_or(WIDTH).min(WIDTH - 1)
     }
 
+    /// The column before which something ends.
+    fn end_column(self, at: u64) -> usize {
+        let column = (u128::from(at) * WIDTH as u128).div_ceil(u128::from(self.length));
+        usize::try_from(column).unwrap_or(WIDTH).min(WIDTH)
+    }
+
     fn seconds_a_column(self) -> f64 {
         Duration::from_nanos(self.length).as_secs_f64() / WIDTH as f64
     }
@@ -61,7 +67,7 @@ fn fault_rows(faults: &[FaultSummary], scale: Scale) -> Vec<String> {
     for (number, fault) in faults.iter().enumerate() {
         let begin = scale.column(fault.began_ns);
         // A fault that nobody cleared lasted to the end.
-        let end = scale.column(fault.ended_ns.unwrap_or(scale.length)).max(begin) + 1;
+        let end = scale.end_column(fault.ended_ns.unwrap_or(scale.length)).max(begin + 1);
         let free = |lane: &Vec<char>| lane[begin..end].iter().all(|c| *c == '·');
         let lane = match lanes.iter().position(free) {
             Some(lane) => lane,
@@ -224,9 +230,9 @@ mod tests {
         assert_eq!(
             bands,
             [
-                "[latency···········]·[stall ↕······························]",
-                "······│[]··················································│",
-                "···························································│",
+                "[latency·········]···[stall ↕······························]",
+                "······│····················································│",
+                "······[]···················································│",
             ]
         );
         assert_eq!(rows[3].trim_start().split("  ").next(), Some("0 s"));

@@ -39,7 +39,14 @@ pub(super) fn render(test: &TestRecord, columns: Columns, style: Style) -> Strin
         Some(TestOutcome::Failed) => ("FAILED", Paint::Bad, Some(why(test))),
         Some(TestOutcome::FailedAsAllowed) => {
             let verdict = format!("ignored, failed as it may: {}", why(test));
-            return line(test, &verdict, Paint::Doubtful, None, columns, style);
+            let painted = style.paint(Paint::Doubtful, &verdict);
+            let figures = figures(test)
+                .iter()
+                .filter(|figure| !figure.is_empty())
+                .map(|figure| format!("  {figure}"))
+                .collect::<String>();
+            let name = &test.name;
+            return format!("test {name:<width$} ... {painted}{figures}\n", width = columns.name);
         }
         Some(TestOutcome::Skipped) | None => {
             let verdict = match test.reason_for_skipping() {
@@ -64,22 +71,25 @@ fn line(
     columns: Columns,
     style: Style,
 ) -> String {
-    let ended = test.ended.as_ref();
-    let duration = ended.map(|ended| words::time(Duration::from_nanos(ended.duration_ns)));
-    let recovery = test.recovery().map(|time| format!("recovered {}", words::time(time)));
-    let category = ended.map(|ended| words::category(&ended.category));
+    let [duration, recovery, category] = figures(test);
     let padding = " ".repeat(6_usize.saturating_sub(verdict.chars().count()));
     let line = format!(
-        "test {:<width$} ... {}{padding} {:>8}   {:<16}   {:<33}   {}",
+        "test {:<width$} ... {}{padding} {duration:>8}  {recovery:<16}  {category:<32}  {}",
         test.name,
         style.paint(paint, verdict),
-        duration.unwrap_or_default(),
-        recovery.unwrap_or_default(),
-        category.unwrap_or_default(),
         style.paint(Paint::Doubtful, &remark.unwrap_or_default()),
         width = columns.name,
     );
     format!("{}\n", line.trim_end())
+}
+
+/// How long it took, how long the system took to recover, and what its history says.
+fn figures(test: &TestRecord) -> [String; 3] {
+    let ended = test.ended.as_ref();
+    let duration = ended.map(|ended| words::time(Duration::from_nanos(ended.duration_ns)));
+    let recovery = test.recovery().map(|time| format!("recovered {}", words::time(time)));
+    let category = ended.map(|ended| words::category(&ended.category));
+    [duration, recovery, category].map(Option::unwrap_or_default)
 }
 
 fn on_retry(test: &TestRecord) -> String {

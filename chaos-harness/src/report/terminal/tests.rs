@@ -161,35 +161,62 @@ fn a_run_without_tests_says_so_and_no_more() {
 #[test]
 #[ignore = "is to be looked at"]
 fn play() {
-    use std::time::Duration;
+    use std::collections::BTreeMap;
 
     let directory = tempfile::tempdir().unwrap();
     sample::write_files(directory.path());
-    let color = Color::Auto;
-    let mut terminal = Terminal::new(TerminalOptions { color, ..options(directory.path()) });
-    let mut waiting: Vec<RunEvent> = Vec::new();
-    for event in sample::events() {
-        let RunEvent::AttemptEnded(ended) = &event else {
-            terminal.event(&event);
-            continue;
-        };
-        waiting.push(event.clone());
-        for step in 0..20_u64 {
-            let phase = ["setup", "calm 1s", "hold 3s", "hold 1s", "checks"][step as usize / 4];
-            let faults: &[&str] = match step / 4 {
-                2 => &["postgres: latency 80ms–120ms ↓"],
-                3 => &["postgres: cut", "redis: refuse"],
-                _ => &[],
-            };
-            terminal.event(&RunEvent::AttemptProgress(crate::run_event::AttemptProgress {
-                test: ended.test.clone(),
-                phase: Some(phase.to_owned()),
-                faults: faults.iter().map(|fault| (*fault).to_owned()).collect(),
-                ok: step * 61,
-                not_ok: step.saturating_sub(12),
-            }));
-            std::thread::sleep(Duration::from_millis(100));
+    let options = TerminalOptions { color: Color::Auto, ..options(directory.path()) };
+    let fan_out = crate::report::FanOut::new(vec![Box::new(Terminal::new(options))]);
+    let mut tests: BTreeMap<String, Vec<RunEvent>> = BTreeMap::new();
+    let events = sample::events();
+    for event in &events {
+        match event {
+            RunEvent::AttemptStarted(started) => tests.entry(started.test.clone()),
+            RunEvent::AttemptEnded(ended) => tests.entry(ended.test.clone()),
+            RunEvent::TestEnded(ended) => tests.entry(ended.test.clone()),
+            RunEvent::RunStarted(_) | RunEvent::TestSkipped { .. } => {
+                fan_out.event(event);
+                continue;
+            }
+            _ => continue,
         }
-        terminal.event(&waiting.pop().unwrap());
+        .or_default()
+        .push(event.clone());
+    }
+    let tests = Mutex::new(tests);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some((_, events)) = tests.lock().pop_last() else { return };
+                    for event in events {
+                        if let RunEvent::AttemptEnded(ended) = &event {
+                            play_attempt(&fan_out, &ended.test);
+                        }
+                        fan_out.event(&event);
+                    }
+                }
+            });
+        }
+    });
+    fan_out.event(events.last().unwrap());
+}
+
+fn play_attempt(fan_out: &crate::report::FanOut, test: &str) {
+    for step in 0..25_u64 {
+        let phase = ["setup", "calm 1s", "hold 3s", "hold 1s", "checks"][step as usize / 5];
+        let faults: &[&str] = match step / 5 {
+            2 => &["postgres: latency 80ms–120ms ↓"],
+            3 => &["postgres: cut", "redis: refuse"],
+            _ => &[],
+        };
+        fan_out.event(&RunEvent::AttemptProgress(crate::run_event::AttemptProgress {
+            test: test.to_owned(),
+            phase: Some(phase.to_owned()),
+            faults: faults.iter().map(|fault| (*fault).to_owned()).collect(),
+            ok: step * 61,
+            not_ok: step.saturating_sub(12),
+        }));
+        std::thread::sleep(std::time::Duration::from_millis(100));
     }
 }
