@@ -1,5 +1,6 @@
 //! Run chaos tests against a real PostgreSQL and learn how far to trust the verdict.
 
+mod arguments;
 mod fixture_error;
 mod history;
 pub mod registry;

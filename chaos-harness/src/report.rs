@@ -3,6 +3,15 @@
 //! The runner hands every [`RunEvent`], once and in order, to one [`FanOut`]. Whatever is shown or
 //! stored is a function of these events.
 
+mod judgement;
+mod record;
+mod redact;
+mod reproduce;
+#[cfg(test)]
+pub(crate) mod sample;
+pub(crate) mod terminal;
+mod words;
+
 use parking_lot::Mutex;
 
 use crate::run_event::RunEvent;
