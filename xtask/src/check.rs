@@ -2,6 +2,7 @@
 
 mod file_length;
 mod let_chains;
+mod licences;
 mod machine_paths;
 mod rust_version;
 
@@ -11,9 +12,10 @@ use crate::error::Error;
 /// One check: its name, and what finds the places that break it.
 type Check = (&'static str, fn() -> Result<Vec<String>, Error>);
 
-const CHECKS: [Check; 4] = [
+const CHECKS: [Check; 5] = [
     ("no let chain, which the minimum Rust version does not know", let_chains::findings),
     ("one minimum Rust version everywhere", rust_version::findings),
+    ("no licence that deny.toml does not allow", licences::findings),
     ("no path of somebody's machine", machine_paths::findings),
     ("no source file that is too long", file_length::findings),
 ];

@@ -11,11 +11,7 @@ use crate::{program, workspace};
 /// Compiles them all.
 pub(crate) fn run() -> Result<(), Error> {
     console::step("Compiling each feature alone.");
-    let mut cargo = workspace::cargo();
-    cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
-    let metadata: Value = serde_json::from_str(&program::output(&mut cargo)?)
-        .map_err(|error| Error::other(format!("`cargo metadata` printed no JSON: {error}")))?;
-    let selections = selections(&metadata);
+    let selections = selections(&workspace::members()?);
     if selections.is_empty() {
         console::note("No published crate has features.");
     }
@@ -31,9 +27,9 @@ pub(crate) fn run() -> Result<(), Error> {
 }
 
 /// Each published crate that has features: once without any, and once with each.
-fn selections(metadata: &Value) -> Vec<(String, Option<String>)> {
+fn selections(packages: &[Value]) -> Vec<(String, Option<String>)> {
     let mut selections = Vec::new();
-    for package in metadata["packages"].as_array().into_iter().flatten() {
+    for package in packages {
         // `publish = false` is an empty list of registries.
         let is_private = package["publish"].as_array().is_some_and(Vec::is_empty);
         let (Some(name), Some(features)) =
@@ -53,16 +49,18 @@ fn selections(metadata: &Value) -> Vec<(String, Option<String>)> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn every_feature_of_a_published_crate_is_selected_alone() {
-        let metadata = serde_json::json!({"packages": [
-            {"name": "a", "publish": null, "features": {"default": ["x"], "x": [], "y": []}},
-            {"name": "b", "publish": [], "features": {"z": []}},
-            {"name": "c", "publish": null, "features": {}},
-        ]});
+        let packages = [
+            json!({"name": "a", "publish": null, "features": {"default": ["x"], "x": [], "y": []}}),
+            json!({"name": "b", "publish": [], "features": {"z": []}}),
+            json!({"name": "c", "publish": null, "features": {}}),
+        ];
         let a = |feature: Option<&str>| ("a".to_owned(), feature.map(str::to_owned));
-        assert_eq!(selections(&metadata), [a(None), a(Some("x")), a(Some("y"))]);
+        assert_eq!(selections(&packages), [a(None), a(Some("x")), a(Some("y"))]);
     }
 }

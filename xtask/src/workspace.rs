@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::error::Error;
 use crate::program;
 
@@ -70,6 +72,25 @@ pub(crate) fn sources() -> Result<Vec<PathBuf>, Error> {
 pub(crate) fn read(file: impl AsRef<Path>) -> Result<String, Error> {
     let path = root().join(file);
     std::fs::read_to_string(&path).map_err(Error::file("read", &path))
+}
+
+/// The packages of the lock file, as `cargo metadata` describes them, members included.
+pub(crate) fn locked_packages() -> Result<Vec<Value>, Error> {
+    packages(&["--all-features"])
+}
+
+/// The members of the workspace, as `cargo metadata` describes them.
+pub(crate) fn members() -> Result<Vec<Value>, Error> {
+    packages(&["--no-deps"])
+}
+
+fn packages(options: &[&str]) -> Result<Vec<Value>, Error> {
+    let mut cargo = cargo();
+    cargo.args(["metadata", "--format-version", "1"]).args(options);
+    let text = program::output(&mut cargo)?;
+    let metadata: Value = serde_json::from_str(&text)
+        .map_err(|error| Error::other(format!("`cargo metadata` printed no JSON: {error}")))?;
+    Ok(metadata["packages"].as_array().cloned().unwrap_or_default())
 }
 
 #[cfg(test)]

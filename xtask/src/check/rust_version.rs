@@ -1,4 +1,7 @@
-//! Finds places that name another minimum Rust version than the manifest.
+//! Finds places that name another minimum Rust version than the manifest, and dependencies that need
+//! a newer one.
+
+use serde_json::Value;
 
 use crate::error::Error;
 use crate::workspace;
@@ -9,10 +12,10 @@ use crate::workspace;
 const PLACES: [(&str, &str); 2] =
     [("README.md", "Rust "), (".github/workflows/ci.yml", "MINIMUM_RUST: ")];
 
-/// A sentence for each place that names another version, or none at all.
+/// A sentence for each place that names another version, or none at all, and for each crate.
 pub(crate) fn findings() -> Result<Vec<String>, Error> {
     let minimum = minimum()?;
-    let mut findings = Vec::new();
+    let mut findings = newer_than(&minimum, &workspace::locked_packages()?);
     for (file, before) in PLACES {
         // Nothing can be wrong in a file that is not written yet.
         if !workspace::root().join(file).exists() {
@@ -40,6 +43,24 @@ pub(crate) fn minimum() -> Result<String, Error> {
     version.map(str::to_owned).ok_or_else(|| Error::other("Cargo.toml names no `rust-version`"))
 }
 
+/// The crates that say that they need a newer compiler.
+fn newer_than(minimum: &str, packages: &[Value]) -> Vec<String> {
+    let number = |version: &str| {
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        [(); 3].map(|()| parts.next().unwrap_or(0))
+    };
+    let mut newer = Vec::new();
+    for package in packages {
+        if let Some(needed) = package["rust_version"].as_str() {
+            if number(needed) > number(minimum) {
+                let (name, version) = (&package["name"], &package["version"]);
+                newer.push(format!("Cargo.lock: {name} {version} needs Rust {needed}"));
+            }
+        }
+    }
+    newer
+}
+
 /// The versions such as `1.85` that stand right after `before` in `text`.
 fn versions_after(text: &str, before: &str) -> Vec<String> {
     let versions = text.split(before).skip(1).map(|rest| {
@@ -52,7 +73,23 @@ fn versions_after(text: &str, before: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn crates_that_need_a_newer_compiler_are_found() {
+        let packages = [
+            json!({"name": "old", "version": "1.0.0", "rust_version": "1.63.0"}),
+            json!({"name": "same", "version": "1.0.0", "rust_version": "1.85"}),
+            json!({"name": "silent", "version": "1.0.0", "rust_version": null}),
+            json!({"name": "new", "version": "2.1.0", "rust_version": "1.88"}),
+        ];
+        assert_eq!(
+            newer_than("1.85", &packages),
+            ["Cargo.lock: \"new\" \"2.1.0\" needs Rust 1.88"]
+        );
+    }
 
     #[test]
     fn versions_are_found_in_prose_and_in_yaml() {

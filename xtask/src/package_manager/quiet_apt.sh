@@ -40,10 +40,10 @@ fi
 
 export DEBIAN_FRONTEND=noninteractive
 # Waits for another installation to end instead of failing.
-lock='-o DPkg::Lock::Timeout=120'
+lock=DPkg::Lock::Timeout=120
 # One repository that does not answer is no reason to give up: the package may be known already.
-apt-get $lock -qq update || true
-apt-get $lock -qq -o Dpkg::Use-Pty=0 install --yes --no-install-recommends "$package" </dev/null
+apt-get -o "$lock" -qq update || true
+apt-get -o "$lock" -qq -o Dpkg::Use-Pty=0 install --yes --no-install-recommends "$package" </dev/null
 
 if [ "$package" = redis-server ]; then
     # It was installed for the tests, which start their own: it is not to come up at the next boot.
