@@ -218,7 +218,6 @@ async fn watch(
     let locked = || PostgresError::io("lock the lease");
     let grace = if job.is_shared { GRACE } else { Duration::ZERO };
     let ready = Instant::now();
-    let mut was_used = false;
     let mut idle_since = None;
     loop {
         tokio::select! {
@@ -238,10 +237,10 @@ async fn watch(
             return Ok(());
         }
         if !lease.try_change(Mode::Exclusive).map_err(locked())? {
-            was_used = true;
             idle_since = None;
             continue;
         }
+        let was_used = lease.is_written().map_err(locked())?;
         let is_awaited = !was_used && ready.elapsed() < FIRST_USE && is_awaited(job);
         let is_kept = server.instance.is_some() && !names_in(&layout.kept())?.is_empty();
         if is_awaited || is_kept {
