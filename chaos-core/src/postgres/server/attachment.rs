@@ -104,7 +104,7 @@ impl Attachment {
         // The supervisor may not look while we hold it, and has to know that it was used.
         lease.write("used").ok()?;
         let state = serde_json::from_slice(&fs::read(layout.state()).ok()?).ok()?;
-        let attachment = Self { layout: layout.clone(), state, lease: lease };
+        let attachment = Self { layout: layout.clone(), state, lease };
         attachment.is_supervised().then_some(attachment)
     }
 

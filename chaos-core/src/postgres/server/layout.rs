@@ -96,6 +96,16 @@ impl Layout {
     pub(super) fn kept(&self) -> PathBuf {
         self.home.join("kept")
     }
+
+    /// Whether there may be a database that nobody has dropped.
+    pub(super) fn knows_databases(&self) -> Result<bool, PostgresError> {
+        for directory in [self.making(), self.spare(), self.taken()] {
+            if !names_in(&directory)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// The names of the files in a directory; none if there is no such directory.
