@@ -10,27 +10,35 @@
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
 //!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
-//! * [`engine`]: what faults do to the bytes of a connection, without any input or output.
+//! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
+//! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
+//!   a timeline, and what is asked of it.
 //! * [`Chaos`]: what a test is given.
 
 pub mod chaos;
+pub mod check;
+pub mod client;
 pub mod delay;
 pub mod direction;
 pub mod duration;
-pub mod engine;
+mod engine;
 pub mod error;
 pub mod event;
 pub mod fault;
 pub mod journal;
 pub mod link;
+pub mod load;
 pub mod outcome;
 pub mod postgres;
 pub mod prelude;
 pub mod probability;
 pub mod rate;
+pub mod recovery;
 pub mod reexec;
+pub mod run;
+pub mod schedule;
 pub mod scope;
 pub mod seed;
 pub mod stats;

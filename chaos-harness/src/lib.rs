@@ -1,7 +1,10 @@
 //! Run chaos tests against a real PostgreSQL and learn how far to trust the verdict.
 
+mod arguments;
 mod fixture_error;
+mod history;
 pub mod registry;
+mod report;
 pub mod run_event;
 mod termination;
 
