@@ -65,7 +65,7 @@ static __chaos_test_all: crate::reexport::chaos_harness::__private::TestCase = {
             domain: ::core::option::Option::Some("network"),
             gate: crate::reexport::chaos_harness::__private::Gate::MustPass,
             seed: ::core::option::Option::Some(255u64),
-            requires: &["root", "redis", "postgres", "packet_faults"],
+            requires: &["root", "redis"],
             exclusive: true,
             ..crate::reexport::chaos_harness::__private::Options::DEFAULT
         },
