@@ -35,6 +35,7 @@ macro_rules! main {
 /// What the macros expand to. Not public API, and not subject to semantic versioning.
 #[doc(hidden)]
 pub mod __private {
+    pub use chaos_core::Fixture as FixtureOfTest;
     pub use chaos_core::{Chaos, Fixture, TestError};
     pub use inventory;
 
@@ -43,6 +44,7 @@ pub mod __private {
         Declared, Flakiness, Gate, Options, ShouldPanic, TestCase, TestFuture,
     };
     pub use crate::termination::Termination;
+    pub use crate::termination::Termination as ReturnedByTest;
 
     /// What `chaos_harness::main!()` calls.
     #[must_use]
