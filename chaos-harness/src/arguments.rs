@@ -87,7 +87,9 @@ pub(crate) enum UsageError {
     UnexpectedValue(String),
     #[error("{value:?} is no value of the option `{option}`; write {expected}")]
     InvalidValue { option: String, value: String, expected: &'static str },
-    #[error("the options `--ignored` and `--include-ignored` exclude one another; write one of them")]
+    #[error(
+        "the options `--ignored` and `--include-ignored` exclude one another; write one of them"
+    )]
     Contradiction,
     #[error("the argument {0:?} is not valid UTF-8")]
     NotText(OsString),
@@ -99,9 +101,7 @@ impl Arguments {
     /// # Errors
     ///
     /// The first mistake: what follows it may be its value.
-    pub(crate) fn parse(
-        arguments: impl IntoIterator<Item = OsString>,
-    ) -> Result<Self, UsageError> {
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, UsageError> {
         let mut parser = Parser { rest: arguments.into_iter(), parsed: Self::default() };
         let mut only_positional = false;
         while let Some(argument) = parser.next()? {
@@ -137,7 +137,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
                 _ => (argument, None),
             },
         };
-        let mut option = Parsed { name, attached };
+        let option = Parsed { name, attached };
         let parsed = &mut self.parsed;
         let flag = match option.name.as_str() {
             "--include-ignored" if parsed.ignored == IgnoredTests::Only => {
@@ -219,7 +219,8 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             ("--format", "junit") => {
                 parsed.format = Format::Pretty;
                 parsed.notices.push(
-                    "`--format junit` is not written by chaos tests; the pretty format is used".into(),
+                    "`--format junit` is not written by chaos tests; the pretty format is used"
+                        .into(),
                 );
             }
             ("-Z", "unstable-options") => {}

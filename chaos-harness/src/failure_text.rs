@@ -1,0 +1,41 @@
+//! A failed attempt in words, for where no reporter of ours shows it.
+//!
+//! libtest's formats for machines, and libtest itself where it is the harness, get one text for a
+//! failed test. It ends with the command that repeats the failure.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use chaos_core::verdict::Failure;
+
+use crate::attempt::output::end_of;
+use crate::identity::Identity;
+use crate::run_event::AttemptEnded;
+
+/// How much of the output of an attempt is repeated, in bytes of each of its two files.
+const OUTPUT: u64 = 4 * 1024;
+
+/// The text about a failed attempt.
+pub(crate) fn of(
+    attempt: &AttemptEnded,
+    failure: &Failure,
+    directory: &Path,
+    identity: &Identity,
+) -> String {
+    let mut text = format!("attempt {} {}", attempt.attempt, failure.kind);
+    if let Some(location) = &failure.location {
+        let _ = write!(text, " at {location}");
+    }
+    let _ = writeln!(text, ": {}", failure.message);
+    for (name, file) in [("stdout", &attempt.stdout), ("stderr", &attempt.stderr)] {
+        let Some(file) = file else { continue };
+        let path = directory.join(file);
+        let _ = writeln!(text, "{name} ({}):", path.display());
+        for line in end_of(&path, OUTPUT).lines() {
+            let _ = writeln!(text, "    {line}");
+        }
+    }
+    let command = identity.reproduce(&attempt.test, attempt.seed);
+    let _ = write!(text, "reproduce: {command}");
+    text
+}
