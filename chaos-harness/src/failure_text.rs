@@ -3,7 +3,6 @@
 //! libtest's formats for machines, and libtest itself where it is the harness, get one text for a
 //! failed test. It ends with the command that repeats the failure.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use chaos_core::verdict::Failure;
@@ -24,18 +23,18 @@ pub(crate) fn of(
 ) -> String {
     let mut text = format!("attempt {} {}", attempt.attempt, failure.kind);
     if let Some(location) = &failure.location {
-        let _ = write!(text, " at {location}");
+        text.push_str(&format!(" at {location}"));
     }
-    let _ = writeln!(text, ": {}", failure.message);
+    text.push_str(&format!(": {}\n", failure.message));
     for (name, file) in [("stdout", &attempt.stdout), ("stderr", &attempt.stderr)] {
         let Some(file) = file else { continue };
         let path = directory.join(file);
-        let _ = writeln!(text, "{name} ({}):", path.display());
+        text.push_str(&format!("{name} ({}):\n", path.display()));
         for line in end_of(&path, OUTPUT).lines() {
-            let _ = writeln!(text, "    {line}");
+            text.push_str(&format!("    {line}\n"));
         }
     }
     let command = identity.reproduce(&attempt.test, attempt.seed);
-    let _ = write!(text, "reproduce: {command}");
+    text.push_str(&format!("reproduce: {command}"));
     text
 }

@@ -1,5 +1,7 @@
 //! The misbehaving suite.
 
+#![expect(clippy::zombie_processes, reason = "processes are left behind on purpose")]
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
