@@ -108,6 +108,15 @@ fn a_pipe_gets_no_control_characters_and_no_passwords() {
 }
 
 #[test]
+fn what_passed_tests_wrote_is_shown_when_it_is_asked_for() {
+    let hint = "connected after 3 attempts";
+    assert!(!shown(|_| {}, false).contains(hint));
+    let shown = shown(|options| options.show_output = true, false);
+    let (_, rest) = shown.split_once("\nsuccesses:\n\n---- refused ----\n").unwrap();
+    assert!(rest.starts_with("  stdout   RUN/refused/attempt-1.stdout\n    │ connected"), "{rest}");
+}
+
+#[test]
 fn colours_change_nothing_but_colours() {
     let coloured = shown(|_| {}, true);
     let mut plain = String::new();
