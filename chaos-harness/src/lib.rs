@@ -1,6 +1,7 @@
 //! Run chaos tests against a real PostgreSQL and learn how far to trust the verdict.
 
 mod arguments;
+mod fixture_error;
 mod history;
 pub mod registry;
 mod report;
@@ -10,6 +11,7 @@ mod termination;
 pub use chaos_core::{self as core, *};
 pub use chaos_macros::chaos_test;
 
+pub use crate::fixture_error::FixtureError;
 pub use crate::termination::Termination;
 
 /// Everything that a test file usually needs: `use chaos_harness::prelude::*;`
@@ -36,6 +38,7 @@ pub mod __private {
     pub use chaos_core::{Chaos, Fixture, TestError};
     pub use inventory;
 
+    pub use crate::fixture_error::FixtureError;
     pub use crate::registry::{
         Declared, Flakiness, Gate, Options, ShouldPanic, TestCase, TestFuture,
     };
