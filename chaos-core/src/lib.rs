@@ -10,7 +10,7 @@
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
 //!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
-//! * [`engine`]: what faults do to the bytes of a connection, without any input or output.
+//! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
@@ -23,7 +23,7 @@ pub mod client;
 pub mod delay;
 pub mod direction;
 pub mod duration;
-pub mod engine;
+mod engine;
 pub mod error;
 pub mod event;
 pub mod fault;

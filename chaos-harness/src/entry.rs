@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use chaos_core::error::with_sources;
+use chaos_core::postgres::supervise_if_asked;
 use chaos_core::reexec;
 
 use crate::arguments::{Arguments, HELP};
@@ -20,7 +21,7 @@ use crate::{exit_code, list};
 #[must_use]
 pub fn main() -> ExitCode {
     reexec::set_arguments([]);
-    helper_entry();
+    supervise_if_asked();
     if std::env::args_os().nth(1).is_some_and(|argument| argument == spec::ARGUMENT) {
         match Spec::from_variable() {
             Ok(Some(spec)) => child::main(&spec),
@@ -31,9 +32,6 @@ pub fn main() -> ExitCode {
     }
     ExitCode::from(harness())
 }
-
-/// Does the work of a helper process and does not return, if this process was started as one.
-fn helper_entry() {}
 
 fn harness() -> u8 {
     let arguments = match Arguments::parse(std::env::args_os().skip(1)) {
@@ -97,7 +95,7 @@ pub fn run_under_libtest(case: &'static TestCase) {
     let name = case.name();
     // The first test sets them; any test leads here, and the specification says which one to run.
     reexec::set_arguments([&name, "--exact", "--nocapture", "--include-ignored"].map(Into::into));
-    helper_entry();
+    supervise_if_asked();
     match Spec::from_variable() {
         // What an attempt starts inherits the variable, and is no attempt.
         Ok(Some(spec)) if orphan::is_child_of(spec.harness) => child::main(&spec),

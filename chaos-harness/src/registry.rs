@@ -34,11 +34,12 @@ pub struct TestCase {
 
 impl TestCase {
     /// The name by which `cargo test`, nextest and IDEs know the test: `module::function`, without
-    /// the name of the crate.
+    /// the name of the crate, and without the `r#` of raw identifiers.
     #[must_use]
     pub fn name(&self) -> String {
+        // Of the function, the raw form is gone already.
         match self.module.split_once("::") {
-            Some((_, module)) => format!("{module}::{}", self.function),
+            Some((_, module)) => format!("{}::{}", module.replace("r#", ""), self.function),
             None => self.function.to_owned(),
         }
     }

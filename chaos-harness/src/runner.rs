@@ -1,6 +1,6 @@
 //! Runs the selected tests, and tells the reporters.
 //!
-//! libtest-mimic schedules the tests and prints the formats for machines. What happens in a test is
+//! libtest-mimic schedules the tests and prints the format for machines. What happens in a test is
 //! in [`test`](self::test): its attempts, its retries, and its answer.
 
 use std::io;
@@ -96,10 +96,10 @@ impl Runner {
         let is_inherited = arguments.no_capture || environment.no_capture;
         let capture = match (is_inherited, arguments.format) {
             (false, _) => Capture::Files,
-            (true, Format::Pretty) => Capture::Inherited,
-            (true, Format::Terse | Format::Json) => Capture::InheritedOnStderr,
+            (true, Format::Pretty | Format::Terse) => Capture::Inherited,
+            (true, Format::Json) => Capture::InheritedOnStderr,
         };
-        let reporters = reporters::for_run(arguments, &directory, &identity, own_command_line);
+        let reporters = reporters::for_run(arguments, is_inherited, &directory, own_command_line);
         Ok(Self {
             in_process: arguments.in_process || environment.in_process,
             fail_fast: arguments.fail_fast,
@@ -203,7 +203,7 @@ impl Runner {
 
         let (format, logfile) = match arguments.format {
             Format::Pretty => (FormatSetting::Pretty, Some(Path::new(NOWHERE))),
-            Format::Terse => (FormatSetting::Terse, None),
+            Format::Terse => (FormatSetting::Terse, Some(Path::new(NOWHERE))),
             Format::Json => (FormatSetting::Json, None),
         };
         if let Some(path) = &arguments.logfile {

@@ -21,10 +21,10 @@ pub(crate) struct Attributes {
     pub(crate) shim: Vec<Attribute>,
     /// The text of the documentation.
     pub(crate) description: Description,
-    /// `#[ignore]`.
-    pub(crate) ignore: Option<Conditional<Option<LitStr>>>,
-    /// `#[should_panic]`.
-    pub(crate) should_panic: Option<Conditional<Option<LitStr>>>,
+    /// `#[ignore]`, of which there can be one for each condition.
+    pub(crate) ignore: Vec<Conditional<Option<LitStr>>>,
+    /// `#[should_panic]`, likewise.
+    pub(crate) should_panic: Vec<Conditional<Option<LitStr>>>,
 }
 
 /// What an attribute says, and under which condition (`#[cfg_attr]`) it says so.
@@ -59,7 +59,8 @@ impl Attributes {
         match meta.path().get_ident().map(ToString::to_string).as_deref() {
             Some("cfg") => self.conditions.push(conditional),
             Some("doc") => {
-                if let Meta::NameValue(doc) = &meta {
+                // A text cannot be put together under conditions, so the others are left out.
+                if let (Meta::NameValue(doc), None) = (&meta, &predicate) {
                     self.description.push(&doc.value);
                 }
                 self.function.push(conditional.clone());
@@ -77,21 +78,14 @@ impl Attributes {
                 self.shim.push(allowed);
             }
             Some("ignore") => {
-                if self.ignore.is_some() {
-                    return errors.at(meta, "`#[ignore]` is given more than once; keep one");
-                }
-                if let Some(value) = errors.keep(ignore_reason(&meta)) {
-                    self.ignore = Some(Conditional { predicate, value });
+                let value = ignore_reason(&meta);
+                if note(&mut self.ignore, predicate, value, &meta, errors) {
                     self.shim.push(conditional);
                 }
             }
             Some("should_panic") => {
-                if self.should_panic.is_some() {
-                    return errors.at(meta, "`#[should_panic]` is given more than once; keep one");
-                }
-                if let Some(value) = errors.keep(expected_panic(&meta)) {
-                    self.should_panic = Some(Conditional { predicate, value });
-                }
+                let value = expected_panic(&meta);
+                note(&mut self.should_panic, predicate, value, &meta, errors);
             }
             _ => self.function.push(conditional),
         }
@@ -116,6 +110,30 @@ impl Attributes {
             self.add(Some(predicate.clone()), parse_quote!(#[#meta]), errors);
         }
     }
+}
+
+/// Notes what `#[ignore]` or `#[should_panic]` says, unless it is wrong or the second to say it;
+/// true if it is neither.
+fn note(
+    noted: &mut Vec<Conditional<Option<LitStr>>>,
+    predicate: Option<TokenStream>,
+    value: syn::Result<Option<LitStr>>,
+    meta: &Meta,
+    errors: &mut Errors,
+) -> bool {
+    if predicate.is_none() && noted.iter().any(|earlier| earlier.predicate.is_none()) {
+        let name = meta.path().require_ident().map(ToString::to_string).unwrap_or_default();
+        errors.at(meta, format!("`#[{name}]` is given more than once; keep one"));
+        return false;
+    }
+    match value {
+        Ok(value) => noted.push(Conditional { predicate, value }),
+        Err(error) => {
+            errors.push(error);
+            return false;
+        }
+    }
+    true
 }
 
 /// The condition of a `#[cfg_attr(..)]`, and the attributes under it.

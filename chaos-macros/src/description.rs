@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn the_lines_are_joined_and_the_common_indentation_goes() {
-        let text = description("/// Money is kept:\n///\n///   - always,\n///   - by all.\n///").text();
+        let text =
+            description("/// Money is kept:\n///\n///   - always,\n///   - by all.\n///").text();
         assert_eq!(text, "Money is kept:\n\n  - always,\n  - by all.");
     }
 

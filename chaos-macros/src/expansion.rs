@@ -15,39 +15,52 @@
 //! left unused. The static bears a name so that two tests of one name are an error even then.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{LitStr, Visibility};
 
 use crate::attributes::{Attributes, Conditional};
+use crate::compact;
 use crate::errors::Errors;
 use crate::flakiness::Band;
 use crate::function::{Function, not_a_function};
 use crate::options::Options;
 
-/// Expands the attribute. Whatever is wrong with it, something as near as possible to what was
-/// written comes out beside the errors, so that they are not followed by others.
-pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+/// What one attribute expands to.
+///
+/// Whatever is wrong, something as near as possible to what was written stands beside the errors,
+/// so that they are not followed by others.
+pub(crate) struct Expansion {
+    pub(crate) errors: Errors,
+    pub(crate) items: TokenStream,
+}
+
+impl ToTokens for Expansion {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.errors.to_tokens(tokens);
+        self.items.to_tokens(tokens);
+    }
+}
+
+/// Expands the attribute with these options on this item.
+pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Expansion {
     let mut errors = Errors::default();
     let options = Options::parse(options, &mut errors);
     let function: Function = match syn::parse2(item.clone()) {
         Ok(function) => function,
         Err(error) => {
             errors.push(not_a_function(&item, error));
-            return quote!(#errors #item);
+            return Expansion { errors, items: item };
         }
     };
-    let mut shape = Errors::default();
-    function.refuse_impossible_shapes(&mut shape);
     let attributes = Attributes::sort(function.attributes.clone(), &mut errors);
-    if shape.is_empty() {
-        let test = test(&function, &attributes, &options);
-        quote!(#errors #test)
-    } else {
-        let function = unregistered(&function, &attributes);
-        quote!(#errors #shape #function)
-    }
+    let possible = function.refuse_impossible_shapes(&mut errors);
+    let items = match possible {
+        true => test(&function, &attributes, &options),
+        false => unregistered(&function, &attributes),
+    };
+    Expansion { errors, items }
 }
 
 /// A function that cannot be a test, so that what it uses is used and what uses it finds it.
@@ -73,6 +86,9 @@ fn test(function: &Function, attributes: &Attributes, options: &Options) -> Toke
     let registration = registration(function, attributes, options, &private);
     // Visibility is the shim's: the function is a detail of the static.
     let inherited = Visibility::Inherited;
+    // Fixtures come by value, whatever a test does with them; of `async fn` the lint knows better.
+    let by_value = function.parameters().next().filter(|_| signature.asyncness.is_none());
+    let by_value = by_value.map(|_| quote!(#[allow(clippy::needless_pass_by_value)]));
 
     quote! {
         #(#conditions)*
@@ -85,6 +101,8 @@ fn test(function: &Function, attributes: &Attributes, options: &Options) -> Toke
         #(#conditions)*
         static #case: #private::TestCase = {
             #(#kept)*
+
+            #[allow(clippy::needless_pass_by_value)]
             #inherited #signature #body
 
             #private::inventory::submit! { &#case }
@@ -178,33 +196,52 @@ fn options_value(options: &Options, attributes: &Attributes, private: &TokenStre
     if options.exclusive {
         fields.push(quote!(exclusive: true));
     }
-    if let Some(ignore) = &attributes.ignore {
-        let reason = ignore.value.as_ref().map(LitStr::value).unwrap_or_default();
-        let value = when(ignore, quote!(#reason));
+    if !attributes.ignore.is_empty() {
+        let value = under_conditions(&attributes.ignore, |reason| {
+            let reason = reason.as_ref().map(LitStr::value).unwrap_or_default();
+            quote!(#reason)
+        });
         fields.push(quote!(ignore: #value));
     }
-    if let Some(should_panic) = &attributes.should_panic {
-        let expected = optional(should_panic.value.as_ref());
-        let value =
-            when(should_panic, quote!(#private::ShouldPanic { expected: #expected }));
+    if !attributes.should_panic.is_empty() {
+        let value = under_conditions(&attributes.should_panic, |expected| {
+            let expected = optional(expected.as_ref());
+            quote!(#private::ShouldPanic { expected: #expected })
+        });
         fields.push(quote!(should_panic: #value));
     }
-    quote!(#private::Options { #(#fields,)* ..#private::Options::DEFAULT })
+    match fields.is_empty() {
+        true => quote!(#private::Options::DEFAULT),
+        false => quote!(#private::Options { #(#fields,)* ..#private::Options::DEFAULT }),
+    }
 }
 
-fn optional<T: quote::ToTokens>(value: Option<&T>) -> TokenStream {
+fn optional<T: ToTokens>(value: Option<&T>) -> TokenStream {
     match value {
         Some(value) => quote!(::core::option::Option::Some(#value)),
         None => quote!(::core::option::Option::None),
     }
 }
 
-/// `Some(value)`, or under a condition what the condition says.
-fn when<T>(conditional: &Conditional<T>, value: TokenStream) -> TokenStream {
-    let some = optional(Some(&value));
-    let Some(predicate) = &conditional.predicate else { return some };
-    let none = optional::<TokenStream>(None);
-    quote!(if ::core::cfg!(#predicate) { #some } else { #none })
+/// The first of the values whose condition holds, as an `Option`.
+fn under_conditions<T>(
+    values: &[Conditional<T>],
+    shown: impl Fn(&T) -> TokenStream,
+) -> TokenStream {
+    let mut expression = optional::<TokenStream>(None);
+    // One without a condition is what remains where no condition holds.
+    let (always, sometimes): (Vec<_>, Vec<_>) =
+        values.iter().partition(|conditional| conditional.predicate.is_none());
+    for Conditional { predicate, value } in always.into_iter().chain(sometimes.into_iter().rev()) {
+        let some = optional(Some(&shown(value)));
+        expression = match predicate {
+            Some(predicate) => {
+                quote!(if ::core::cfg!(#predicate) { #some } else { #expression })
+            }
+            None => some,
+        };
+    }
+    expression
 }
 
 /// The closure that sets the fixtures up one after another and calls the function.
@@ -223,16 +260,16 @@ fn run(function: &Function, private: &TokenStream) -> TokenStream {
         let conditions = quote!(#(#conditions)*);
         let place = call_site.located_at(fixture.span());
         let set_up = quote_spanned!(place=> <#fixture as #private::Fixture>::set_up(&__cx).await);
+        let shown = compact::text(fixture.to_token_stream());
         set_ups.extend(quote! {
             #conditions
             let #variable = #set_up
-                .map_err(|error| #private::FixtureError::new(::core::stringify!(#fixture), error))?;
+                .map_err(|error| #private::FixtureError::new(#shown, error))?;
         });
         arguments.extend(quote!(#conditions #variable,));
     }
-    let place = function.returned().map_or(call_site, |returned| {
-        call_site.located_at(returned.span())
-    });
+    let place =
+        function.returned().map_or(call_site, |returned| call_site.located_at(returned.span()));
     let awaited = signature.asyncness.map(|_| quote_spanned!(place=> .await));
     let returned = quote_spanned!(place=> #name(#arguments)#awaited);
     let result = quote_spanned!(place=> #private::Termination::into_result(#returned));

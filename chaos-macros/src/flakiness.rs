@@ -3,6 +3,7 @@
 use proc_macro2::Group;
 use syn::{Error, LitStr};
 
+use crate::compact;
 use crate::errors::Errors;
 use crate::literal::Literal;
 use crate::option_entry::{Entry, Value, entries};
@@ -83,7 +84,10 @@ impl Flakiness {
     ) -> syn::Result<()> {
         let option = self.band.option();
         let entry = entry.map_err(|tokens| {
-            Error::new_spanned(&tokens, format!("`{tokens}` is not a detail; {}", option.usage()))
+            Error::new_spanned(
+                &tokens,
+                format!("`{}` is not a detail; {}", compact::text(tokens.clone()), option.usage()),
+            )
         })?;
         let written = entry.name.to_string();
         let Some(detail) = DETAILS.into_iter().find(|detail| *detail == written) else {
@@ -92,7 +96,8 @@ impl Flakiness {
                 "because" | "why" => Some("reason"),
                 other => suggestion::nearest(other, DETAILS),
             };
-            let meant = meant.map(|detail| format!("did you mean `{detail}`? ")).unwrap_or_default();
+            let meant =
+                meant.map(|detail| format!("did you mean `{detail}`? ")).unwrap_or_default();
             return Err(Error::new_spanned(
                 &entry.name,
                 format!("unknown detail `{written}` of `{option}`; {meant}{}", option.usage()),

@@ -5,6 +5,7 @@ use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, FnArg, ReturnType, Signature, Type, Visibility};
 
+use crate::compact;
 use crate::errors::Errors;
 
 /// A function whose body is left unread, so that it reaches the compiler, and an editor in the
@@ -33,8 +34,10 @@ impl Parse for Function {
 }
 
 impl Function {
-    /// Notes everything in the signature that keeps the function from being a test.
-    pub(crate) fn refuse_impossible_shapes(&self, errors: &mut Errors) {
+    /// Notes everything in the signature that keeps the function from being a test; true if there
+    /// is nothing.
+    pub(crate) fn refuse_impossible_shapes(&self, errors: &mut Errors) -> bool {
+        let known = errors.count();
         let signature = &self.signature;
         if let Some(constness) = &signature.constness {
             errors.at(constness, "a chaos test cannot be `const`; it runs against real servers");
@@ -54,9 +57,9 @@ impl Function {
                 "a chaos test cannot have generic parameters; the harness would not know what to \
                  put in their place",
             );
-        }
-        if let Some(clause) = &signature.generics.where_clause {
-            errors.at(clause, "a chaos test cannot have a `where` clause; nothing in it is generic");
+        } else if let Some(clause) = &signature.generics.where_clause {
+            errors
+                .at(clause, "a chaos test cannot have a `where` clause; nothing in it is generic");
         }
         if let Some(variadic) = &signature.variadic {
             errors.at(variadic, "a chaos test cannot be variadic");
@@ -71,6 +74,7 @@ impl Function {
                 FnArg::Typed(parameter) => refuse_impossible_parameter(&parameter.ty, errors),
             }
         }
+        errors.count() == known
     }
 
     /// The parameters and their types; receivers, which are refused, are left out.
@@ -106,7 +110,7 @@ fn visible(body: TokenTree) -> TokenTree {
 
 fn refuse_impossible_parameter(parameter: &Type, errors: &mut Errors) {
     if let Type::Reference(reference) = parameter {
-        let owned = reference.elem.to_token_stream();
+        let owned = compact::text(reference.elem.to_token_stream());
         errors.at(
             parameter,
             format!("a chaos test takes its fixtures by value; write `{owned}` without the `&`"),

@@ -1,6 +1,7 @@
 //! The `#[chaos_test]` attribute of chaos-harness.
 
 mod attributes;
+mod compact;
 mod description;
 mod duration;
 mod errors;
@@ -14,11 +15,14 @@ mod options;
 mod requirement;
 mod suggestion;
 mod test_attribute;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
+use quote::ToTokens;
 
 /// Registers a function as a chaos test.
 #[proc_macro_attribute]
 pub fn chaos_test(options: TokenStream, item: TokenStream) -> TokenStream {
-    expansion::expand(options.into(), item.into()).into()
+    expansion::expand(options.into(), item.into()).into_token_stream().into()
 }

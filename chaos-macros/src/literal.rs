@@ -8,6 +8,8 @@ use proc_macro2::TokenStream;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Lit, LitStr, Token};
 
+use crate::compact;
+
 /// The value of an option: a literal, or else nothing that an option takes.
 ///
 /// Each reader gets a sentence on what the option takes, with which its error ends.
@@ -31,8 +33,8 @@ impl Literal {
         match syn::parse2(tokens.clone()) {
             Ok(Signed(negative, lit)) => Ok(Self { negative, lit, tokens }),
             Err(_) => Err(Error::new_spanned(
-                &tokens,
-                format!("`{tokens}` is not a literal; {usage}"),
+                tokens.clone(),
+                format!("`{}` is not a literal; {usage}", compact::text(tokens)),
             )),
         }
     }
@@ -104,6 +106,11 @@ impl Literal {
     /// The literal without its sign.
     pub(crate) fn digits(&self) -> String {
         quote::ToTokens::to_token_stream(&self.lit).to_string()
+    }
+
+    /// Whether it is a number.
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self.lit, Lit::Int(_) | Lit::Float(_))
     }
 
     /// Whether a sign stands before it.

@@ -89,9 +89,7 @@ impl OptionName {
             Self::Domain => "`domain` takes a text in quotes: `domain = \"network\"`",
             Self::MustPass => "write `must_pass`, or leave it out",
             Self::MayFail => "write `may_fail`, or leave it out",
-            Self::Seed => {
-                "`seed` takes a whole number from 0 to 18446744073709551615: `seed = 42`"
-            }
+            Self::Seed => "`seed` takes a whole number from 0 to 18446744073709551615: `seed = 42`",
             Self::Requires => {
                 "`requires` takes what the machine must have in parentheses: \
                  `requires(root, redis)`"

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use proc_macro2::{Group, TokenStream, TokenTree};
-use quote::ToTokens;
 use syn::parse::Parser;
 use syn::{Error, LitStr, Path};
 
+use crate::compact;
 use crate::duration;
 use crate::errors::Errors;
 use crate::flakiness::{Band, Flakiness};
@@ -50,7 +50,7 @@ impl Options {
         errors: &mut Errors,
     ) -> syn::Result<()> {
         let entry = entry.map_err(|piece| {
-            Error::new_spanned(&piece, option_name::unknown(&piece.to_string()))
+            Error::new_spanned(&piece, option_name::unknown(&compact::text(piece.clone())))
         })?;
         let written = entry.name.to_string();
         let Some(name) = OptionName::parse(&written) else {
@@ -100,13 +100,12 @@ impl Options {
 
 /// The value of an option that has to have one.
 fn assigned(entry: Entry, name: OptionName) -> syn::Result<TokenStream> {
-    match entry.value {
-        Value::Assigned(tokens) if !tokens.is_empty() => Ok(tokens),
-        _ => Err(Error::new_spanned(
-            &entry.tokens,
-            format!("`{name}` needs a value; {}", name.usage()),
-        )),
-    }
+    let problem = match entry.value {
+        Value::Assigned(tokens) if !tokens.is_empty() => return Ok(tokens),
+        Value::Absent | Value::Assigned(_) => format!("`{name}` needs a value"),
+        Value::List(_) | Value::Malformed => format!("the value of `{name}` follows a `=`"),
+    };
+    Err(Error::new_spanned(&entry.tokens, format!("{problem}; {}", name.usage())))
 }
 
 fn literal(entry: Entry, name: OptionName) -> syn::Result<Literal> {
@@ -136,23 +135,23 @@ fn takes_no_value(entry: &Entry, name: OptionName) -> Error {
 }
 
 fn timeout(literal: &Literal, usage: &str) -> syn::Result<Duration> {
-    let Some(text) = literal.as_text() else {
+    let (digits, text) = (literal.digits(), literal.as_text().map(LitStr::value));
+    let problem = match &text {
+        Some(text) => match duration::parse(text) {
+            Some(duration) if !duration.is_zero() => return Ok(duration),
+            Some(_) => "a `timeout` of nothing would fail every attempt".to_owned(),
+            None if text.trim().parse::<f64>().is_ok_and(|number| number > 0.0) => {
+                format!("{text:?} has no unit")
+            }
+            None => format!("{text:?} is no duration"),
+        },
+        None if literal.is_negative() => format!("{} is no duration", literal.shown()),
         // `30s` is one literal for the compiler, so that quotes are all that it lacks.
-        let digits = literal.digits();
-        if !literal.is_negative() && duration::parse(&digits).is_some() {
-            let problem = format!("`{digits}` lacks its quotes: `timeout = \"{digits}\"`");
-            return Err(literal.wrong(problem, usage));
-        }
-        let problem = format!("{} is not a text in quotes", literal.shown());
-        return Err(literal.wrong(problem, usage));
+        None if duration::parse(&digits).is_some() => format!("`{digits}` lacks its quotes"),
+        None if literal.is_number() => format!("`{digits}` has no unit and no quotes"),
+        None => format!("{} is not a text in quotes", literal.shown()),
     };
-    match duration::parse(&text.value()) {
-        Some(duration) if duration.is_zero() => {
-            Err(literal.wrong("a `timeout` of nothing would fail every attempt", usage))
-        }
-        Some(duration) => Ok(duration),
-        None => Err(literal.wrong(format!("{:?} is no duration", text.value()), usage)),
-    }
+    Err(literal.wrong(problem, usage))
 }
 
 /// The names in `requires(..)`, each of which is refused on its own.
@@ -201,7 +200,7 @@ fn requirements(entry: &Entry, errors: &mut Errors) -> syn::Result<Vec<&'static 
 fn unquoted(tokens: &TokenStream) -> String {
     match syn::parse2::<LitStr>(tokens.clone()) {
         Ok(lit) => lit.value(),
-        Err(_) => tokens.to_string(),
+        Err(_) => compact::text(tokens.clone()),
     }
 }
 
@@ -213,7 +212,7 @@ fn path(entry: Entry) -> syn::Result<Path> {
             Some(TokenTree::Literal(lit)) if lit.to_string().starts_with('"') => "is in quotes",
             _ => "is not a path",
         };
-        let shown = tokens.to_token_stream();
+        let shown = compact::text(tokens.clone());
         Error::new_spanned(&tokens, format!("`{shown}` {problem}; {}", name.usage()))
     })
 }

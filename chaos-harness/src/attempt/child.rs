@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use chaos_core::event::EventKind;
 use chaos_core::journal::Journal;
+use chaos_core::postgres;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 
 use super::spec::Spec;
@@ -56,6 +57,9 @@ fn unknown_test(name: &str) -> Verdict {
 
 /// Writes the verdict, without which the attempt has failed.
 fn reach(verdict: &Verdict, journal: &Journal) -> io::Result<u8> {
+    if verdict.failure().is_none() {
+        postgres::release_databases();
+    }
     journal.record(EventKind::VerdictReached { result: verdict.clone() });
     journal.finish()?;
     io::stdout().flush()?;

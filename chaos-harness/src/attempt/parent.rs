@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use chaos_core::event::Event;
 use chaos_core::journal;
+use chaos_core::postgres::{self, KeptDatabase};
 use chaos_core::reexec;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 
@@ -53,6 +54,8 @@ impl Attempted {
 pub(crate) struct Surroundings<'a> {
     pub(crate) capture: Capture,
     pub(crate) interrupt: &'a Interrupt,
+    /// Whether the databases of attempts that failed are kept.
+    pub(crate) keep: bool,
     /// Whether the command line of the test binary is ours, and not libtest's.
     pub(crate) own_command_line: bool,
     /// Told what the attempt does, if anybody wants to know.
@@ -99,7 +102,22 @@ fn supervise(
         killed_after,
         interrupted: surroundings.interrupt.get(),
     };
-    Ok((ended.verdict(), events))
+    let verdict = ended.verdict();
+    if surroundings.keep && verdict.failure().is_some() {
+        // Also a process that was killed in the midst of the test has left them.
+        match postgres::databases_left_by(group.leader()) {
+            Ok(kept) => tell(&kept),
+            Err(error) => eprintln!("cannot find what CHAOS_KEEP kept: {error}"),
+        }
+    }
+    Ok((verdict, events))
+}
+
+/// Says where the databases of a failed attempt are.
+pub(crate) fn tell(kept: &[KeptDatabase]) {
+    for database in kept {
+        eprintln!("{database}");
+    }
 }
 
 fn start(spec: &Spec, surroundings: &Surroundings<'_>, files: &Files) -> io::Result<Process> {

@@ -89,6 +89,11 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    /// The process that leads it.
+    pub(crate) fn leader(self) -> u32 {
+        self.leader
+    }
+
     /// Kills all processes of the group.
     pub(crate) fn kill(self) {
         platform::kill(self);

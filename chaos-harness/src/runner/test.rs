@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use chaos_core::postgres;
 use chaos_core::seed::Seed;
 use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
@@ -243,6 +244,7 @@ impl<'a> Attempts<'a> {
         let surroundings = Surroundings {
             capture: runner.capture,
             interrupt: &runner.interrupt,
+            keep: runner.environment.keep,
             own_command_line: runner.own_command_line,
             progress: runner.reporters.wants_progress().then_some(&progress),
         };
@@ -255,6 +257,9 @@ impl<'a> Attempts<'a> {
             let message = format!("failed to write the journal: {error}");
             Verdict::Failed(Failure::new(FailureKind::Harness, message))
         });
+        if verdict.failure().is_some() {
+            parent::tell(&postgres::keep_live_databases());
+        }
         Attempted::in_process(spec, verdict, began.elapsed())
     }
 
