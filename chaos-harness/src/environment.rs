@@ -47,7 +47,9 @@ pub(crate) enum InvalidVariable {
     Seed(#[from] InvalidSeed),
     #[error("the environment variable CHAOS_TIMEOUT is wrong: {0}")]
     Timeout(#[from] InvalidDuration),
-    #[error("the environment variable CHAOS_TIMEOUT is wrong: an attempt needs some time; write for example \"30s\"")]
+    #[error(
+        "the environment variable CHAOS_TIMEOUT is wrong: an attempt needs some time; write for example \"30s\""
+    )]
     NoTime,
     #[error("the environment variable {name} is wrong: {value:?} is not {expected}")]
     Other { name: &'static str, value: String, expected: &'static str },
@@ -122,9 +124,11 @@ impl<V: Fn(&str) -> Option<OsString>> Reader<V> {
         expected: &'static str,
     ) -> Option<T> {
         self.parse(name, |text| {
-            text.trim()
-                .parse()
-                .map_err(|_| InvalidVariable::Other { name, value: text.to_owned(), expected })
+            text.trim().parse().map_err(|_| InvalidVariable::Other {
+                name,
+                value: text.to_owned(),
+                expected,
+            })
         })
     }
 

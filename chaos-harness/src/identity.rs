@@ -38,7 +38,8 @@ impl Identity {
     fn from(package: String, krate: &str, file: Option<&Path>) -> Self {
         let components = || {
             let components = file.into_iter().flat_map(Path::components);
-            components.filter_map(|component| Path::new(component.as_os_str()).file_stem()?.to_str())
+            components
+                .filter_map(|component| Path::new(component.as_os_str()).file_stem()?.to_str())
         };
         // The name of a crate has lost the hyphens that the name of its target may have; the file
         // or the directory that the target is named after still has them.

@@ -40,6 +40,15 @@ pub(crate) struct Attempted {
     pub(crate) stderr: Option<PathBuf>,
 }
 
+impl Attempted {
+    /// What an attempt in the process of the harness came to.
+    pub(crate) fn in_process(spec: &Spec, verdict: Verdict, duration: Duration) -> Self {
+        let events = journal::read::<Event>(&spec.journal).map(|lines| lines.records);
+        let summary = summary::of(&events.unwrap_or_default());
+        Self { verdict, duration, summary, stdout: None, stderr: None }
+    }
+}
+
 /// What an attempt needs beside its specification.
 pub(crate) struct Surroundings<'a> {
     pub(crate) capture: Capture,
