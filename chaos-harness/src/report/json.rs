@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Reporter;
 use super::redact::redact_json;
@@ -113,7 +114,9 @@ fn to_text(report: &Report) -> Vec<u8> {
 
 /// Puts a file into the place of another at once, so that no reader sees half of it.
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
     fs::write(&temporary, text)?;
     fs::rename(&temporary, path).inspect_err(|_| {
         // The error of the renaming is the one to be told.

@@ -7,8 +7,9 @@ use chaos_core::journal::write_line;
 use serde_json::Value;
 
 use super::*;
+use crate::report::judgement::Judgement;
 use crate::report::sample;
-use crate::run_event::RunLine;
+use crate::run_event::{RunLine, TestEnded, TestOutcome};
 
 /// Writes events to the journal of a run as the process `process`.
 fn write_events(run_directory: &Path, process: u32, events: &[RunEvent]) {
@@ -99,7 +100,7 @@ fn processes_of_one_run_are_told_apart_even_when_their_lines_mix() {
         }
     }
     write_events(&run.join("other.chaos"), 3, &events);
-    // A retry of nextest is another process, and the id may be one that was used before.
+    // A stress run of nextest begins them anew, and the id may be one that was used before.
     write_events(&run.join("ledger.chaos"), 1, &events);
 
     let report = report_in(root.path(), &run);
@@ -117,6 +118,41 @@ fn processes_of_one_run_are_told_apart_even_when_their_lines_mix() {
         journals,
         ["ledger.chaos/refused/attempt-1.jsonl", "other.chaos/refused/attempt-1.jsonl"]
     );
+}
+
+#[test]
+fn a_retry_of_nextest_is_another_attempt_at_the_same_test() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("runs/nextest");
+    let events = sample::events();
+    let of_latency = |event: &&RunEvent| match event {
+        RunEvent::AttemptStarted(started) => started.test == "latency_is_survived",
+        RunEvent::AttemptEnded(ended) => ended.test == "latency_is_survived",
+        RunEvent::RunStarted(_) | RunEvent::RunEnded(_) => true,
+        _ => false,
+    };
+    let events: Vec<RunEvent> = events.iter().filter(of_latency).cloned().collect();
+    let [start, first_start, first_end, second_start, second_end, end] = events.as_slice() else {
+        panic!("{events:#?}");
+    };
+    let answer = |outcome| {
+        let summary = sample::events().into_iter().find_map(|event| match event {
+            RunEvent::TestEnded(ended) if ended.test == "latency_is_survived" => Some(ended),
+            _ => None,
+        });
+        RunEvent::TestEnded(TestEnded { outcome, attempts: 1, ..summary.unwrap() })
+    };
+    let (failed, passed) = (answer(TestOutcome::Failed), answer(TestOutcome::Passed));
+    let first = [start, first_start, first_end, &failed, end].map(Clone::clone);
+    let second = [start, second_start, second_end, &passed, end].map(Clone::clone);
+    write_events(&run, 1, &first);
+    write_events(&run, 2, &second);
+
+    let report = report_in(root.path(), &run);
+    assert_eq!(report.tests.len(), 1, "{report:#?}");
+    assert_eq!(report.tests[0].outcome, document::TestAnswer::PassedOnRetry);
+    let judgements: Vec<_> = report.tests[0].attempts.iter().map(|a| a.judgement).collect();
+    assert_eq!(judgements, [Some(Judgement::FreshSeed), Some(Judgement::NotReproduced)]);
 }
 
 #[test]

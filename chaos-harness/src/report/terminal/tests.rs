@@ -1,5 +1,6 @@
 //! Tests of the terminal as a whole: what is written for the events of a run.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
