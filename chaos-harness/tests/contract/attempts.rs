@@ -1,5 +1,7 @@
 //! What each way to end an attempt looks like.
 
+use std::process::Stdio;
+
 use chaos_harness::core::verdict::{FailureKind, Verdict};
 use chaos_harness::event::{Event, EventKind};
 use chaos_harness::run_event::{RunEvent, TestOutcome};
@@ -124,7 +126,8 @@ fn a_test_that_should_panic_must_do_so_with_its_message() {
 fn exclusive_tests_run_alone() {
     let suite = Suite::new();
     // Two processes with two threads each.
-    let mut other = suite.command("runs_alone --test-threads 2").spawn().unwrap();
+    let mut other = suite.command("runs_alone --test-threads 2");
+    let mut other = other.stdout(Stdio::null()).spawn().unwrap();
     let run = suite.run("runs_alone --test-threads 2");
     assert!(other.wait().unwrap().success());
     run.assert_code(exit_code::PASSED);
