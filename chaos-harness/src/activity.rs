@@ -72,8 +72,7 @@ mod tests {
             label: "cut".to_owned(),
             spec: Fault::from(cut()),
         };
-        let end =
-            |fault| EventKind::FaultEnded { fault: FaultId(fault), hits: 0, connections: 0 };
+        let end = |fault| EventKind::FaultEnded { fault: FaultId(fault), hits: 0, connections: 0 };
         let phase = EventKind::PhaseStarted { phase: "storm".to_owned() };
         let events = [start(1), phase, start(2), start(3), end(1)];
         let activity = Activity::after(&events);

@@ -137,7 +137,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
                 _ => (argument, None),
             },
         };
-        let mut option = Parsed { name, attached };
+        let option = Parsed { name, attached };
         let parsed = &mut self.parsed;
         let flag = match option.name.as_str() {
             "--include-ignored" if parsed.ignored == IgnoredTests::Only => {

@@ -8,7 +8,7 @@
 pub(crate) mod body;
 pub(crate) mod child;
 pub(crate) mod exit;
-mod orphan;
+pub(crate) mod orphan;
 pub(crate) mod output;
 mod panics;
 pub(crate) mod parent;

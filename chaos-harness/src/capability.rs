@@ -2,7 +2,7 @@
 //!
 //! A test whose demands are not met is skipped, with the reason; it never fails because of them.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Why the first of these capabilities that is missing is missing.
 pub(crate) fn missing(required: &[&str]) -> Option<String> {
@@ -39,13 +39,13 @@ fn missing_program(name: &str) -> Option<String> {
 }
 
 #[cfg(unix)]
-fn is_program(path: &PathBuf) -> bool {
+fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
-fn is_program(path: &PathBuf) -> bool {
+fn is_program(path: &Path) -> bool {
     path.is_file()
 }
 

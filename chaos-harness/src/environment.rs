@@ -7,7 +7,7 @@
 //! | `CHAOS_RETRIES` | how many more attempts a failed test gets, over the number in the attribute | the attribute's |
 //! | `CHAOS_DIR` | where journals, history and reports go; relative to the root of the workspace | `target/chaos` |
 //! | `CHAOS_IN_PROCESS` | `1` runs each attempt in the process of the harness, for debuggers | `0` |
-//! | `CHAOS_KEEP` | `1` keeps the servers of failed tests | `0` |
+//! | `CHAOS_KEEP` | `1` keeps the databases of attempts that failed | `0` |
 //! | `RUST_TEST_THREADS` | how many tests run at once; `--test-threads` goes before it | one for each processor |
 //! | `RUST_TEST_SHUFFLE` | anything but `0` runs tests in random order | sorted by name |
 //! | `RUST_TEST_SHUFFLE_SEED` | the same, with this seed | |
@@ -34,6 +34,7 @@ pub(crate) struct Environment {
     pub(crate) retries: Option<u32>,
     pub(crate) directory: Option<PathBuf>,
     pub(crate) in_process: bool,
+    pub(crate) keep: bool,
     pub(crate) test_threads: Option<NonZeroUsize>,
     pub(crate) shuffle: bool,
     pub(crate) shuffle_seed: Option<u64>,
@@ -47,7 +48,9 @@ pub(crate) enum InvalidVariable {
     Seed(#[from] InvalidSeed),
     #[error("the environment variable CHAOS_TIMEOUT is wrong: {0}")]
     Timeout(#[from] InvalidDuration),
-    #[error("the environment variable CHAOS_TIMEOUT is wrong: an attempt needs some time; write for example \"30s\"")]
+    #[error(
+        "the environment variable CHAOS_TIMEOUT is wrong: an attempt needs some time; write for example \"30s\""
+    )]
     NoTime,
     #[error("the environment variable {name} is wrong: {value:?} is not {expected}")]
     Other { name: &'static str, value: String, expected: &'static str },
@@ -78,14 +81,12 @@ impl Environment {
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from),
             in_process: reader.switch("CHAOS_IN_PROCESS"),
+            keep: reader.switch("CHAOS_KEEP"),
             test_threads: reader.number("RUST_TEST_THREADS", "a whole number above 0"),
             shuffle: reader.flag("RUST_TEST_SHUFFLE"),
             shuffle_seed: reader.number("RUST_TEST_SHUFFLE_SEED", "a whole number"),
             no_capture: reader.flag("RUST_TEST_NOCAPTURE"),
         };
-        // Read again by whoever keeps the servers; a value that means nothing is refused here, in
-        // the same breath as the others.
-        reader.switch("CHAOS_KEEP");
         if reader.errors.is_empty() { Ok(environment) } else { Err(reader.errors) }
     }
 }
@@ -122,9 +123,11 @@ impl<V: Fn(&str) -> Option<OsString>> Reader<V> {
         expected: &'static str,
     ) -> Option<T> {
         self.parse(name, |text| {
-            text.trim()
-                .parse()
-                .map_err(|_| InvalidVariable::Other { name, value: text.to_owned(), expected })
+            text.trim().parse().map_err(|_| InvalidVariable::Other {
+                name,
+                value: text.to_owned(),
+                expected,
+            })
         })
     }
 
@@ -170,7 +173,7 @@ mod tests {
         assert_eq!(errors.len(), 6, "{errors:#?}");
         assert!(errors[0].contains("CHAOS_SEED") && errors[0].contains("whole number"));
         assert!(errors[1].contains("CHAOS_TIMEOUT") && errors[1].contains("\"80ms\""));
-        assert!(errors[5].contains("CHAOS_KEEP") && errors[5].contains("1 or 0"));
+        assert!(errors[4].contains("CHAOS_KEEP") && errors[4].contains("1 or 0"));
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl Identity {
     fn from(package: String, krate: &str, file: Option<&Path>) -> Self {
         let components = || {
             let components = file.into_iter().flat_map(Path::components);
-            components.filter_map(|component| Path::new(component.as_os_str()).file_stem()?.to_str())
+            components
+                .filter_map(|component| Path::new(component.as_os_str()).file_stem()?.to_str())
         };
         // The name of a crate has lost the hyphens that the name of its target may have; the file
         // or the directory that the target is named after still has them.
@@ -48,15 +49,17 @@ impl Identity {
         Self { package, target: target.to_owned(), kind }
     }
 
-    /// The command that runs one test again with the same seed.
+    /// The command that makes one attempt at a test again, with the same seed.
     pub(crate) fn reproduce(&self, test: &str, seed: u64) -> String {
         let Self { package, target, kind } = self;
-        match kind {
-            Kind::Test => format!(
-                "CHAOS_SEED={seed} cargo test -p {package} --test {target} -- --exact {test}"
-            ),
-            Kind::Unit => format!("CHAOS_SEED={seed} cargo test -p {package} -- --exact {test}"),
-        }
+        let target = match kind {
+            Kind::Test => format!("--test {target} "),
+            Kind::Unit => String::new(),
+        };
+        // With retries it would go on to other seeds, and pass.
+        format!(
+            "CHAOS_SEED={seed} CHAOS_RETRIES=0 cargo test -p {package} {target}-- --exact {test}"
+        )
     }
 }
 
@@ -88,7 +91,8 @@ mod tests {
             ("renamed", "tests/file.rs", "--test renamed "),
             ("bank", "src/pool.rs", ""),
         ] {
-            let expected = format!("CHAOS_SEED=42 cargo test -p bank {target}{ending}");
+            let expected =
+                format!("CHAOS_SEED=42 CHAOS_RETRIES=0 cargo test -p bank {target}{ending}");
             assert_eq!(reproduce(krate, file), expected);
         }
     }

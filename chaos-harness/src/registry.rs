@@ -136,3 +136,9 @@ pub fn all() -> Vec<&'static TestCase> {
     cases.sort_by_key(|case| case.name());
     cases
 }
+
+/// The test of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static TestCase> {
+    inventory::iter::<&'static TestCase>.into_iter().copied().find(|case| case.name() == name)
+}

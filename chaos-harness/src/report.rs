@@ -3,6 +3,7 @@
 //! The runner hands every [`RunEvent`], once and in order, to one [`FanOut`]. Whatever is shown or
 //! stored is a function of these events.
 
+pub(crate) mod json;
 mod judgement;
 mod record;
 mod redact;
@@ -52,4 +53,9 @@ impl FanOut {
             reporter.event(event);
         }
     }
+}
+
+/// The kind of a fault from its label: `latency` of `latency 80ms ↓`.
+fn fault_kind(label: &str) -> &str {
+    label.split(' ').next().unwrap_or(label)
 }

@@ -27,9 +27,8 @@ pub(crate) fn run(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Ve
         let thread = thread.spawn_scoped(scope, || run_here(case, spec, journal))?;
         thread.join().map_err(|payload| std::io::Error::other(message_of(payload.as_ref())))
     });
-    let verdict = outcome.unwrap_or_else(|error| {
-        harness_failure(format!("the thread of the test failed: {error}"))
-    });
+    let verdict = outcome
+        .unwrap_or_else(|error| harness_failure(format!("the thread of the test failed: {error}")));
     match journal.finish() {
         Ok(()) => verdict,
         Err(error) => harness_failure(format!("failed to write the journal: {error}")),
@@ -100,12 +99,7 @@ enum Ending {
     Late(String),
 }
 
-async fn until_deadline(
-    case: &'static TestCase,
-    cx: Chaos,
-    spec: &Spec,
-    began: Instant,
-) -> Ending {
+async fn until_deadline(case: &'static TestCase, cx: Chaos, spec: &Spec, began: Instant) -> Ending {
     let mut test = (case.run)(cx);
     let Some(timeout) = spec.timeout else { return Ending::Returned(test.await) };
     // The test is dropped only after the journal was read: its faults end with it.
@@ -212,7 +206,9 @@ fn background_panic(panics: &[Panic]) -> Option<Failure> {
 fn describe_background(panic: &Panic) -> String {
     let Panic { thread, message, location, .. } = panic;
     let location = location.as_deref().unwrap_or("an unknown place");
-    format!("a task or thread that the test had spawned (`{thread}`) panicked at {location}: {message}")
+    format!(
+        "a task or thread that the test had spawned (`{thread}`) panicked at {location}: {message}"
+    )
 }
 
 fn vacuous_fault(vacuous: &[String]) -> Option<Failure> {
@@ -241,7 +237,8 @@ mod tests {
         let failure = verdict.failure().unwrap();
         assert!(failure.message.contains("lost"), "{failure}");
         assert_eq!(failure.location.as_deref(), Some("src/pool.rs:3:5"));
-        let verdict = conclude(passed(), vec![], vec!["the fault `cut` met no traffic".into()], None);
+        let verdict =
+            conclude(passed(), vec![], vec!["the fault `cut` met no traffic".into()], None);
         assert_eq!(kind(&verdict), Some(FailureKind::Vacuous));
     }
 

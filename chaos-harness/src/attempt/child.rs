@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use chaos_core::event::EventKind;
 use chaos_core::journal::Journal;
+use chaos_core::postgres;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 
 use super::spec::Spec;
@@ -38,7 +39,7 @@ fn attempt(spec: &Spec) -> io::Result<u8> {
         Some(case) => body::run(case, spec, &journal),
         None => unknown_test(&spec.test),
     };
-    Ok(reach(&verdict, &journal)?)
+    reach(&verdict, &journal)
 }
 
 /// Runs an attempt in the process of the harness.
@@ -56,6 +57,9 @@ fn unknown_test(name: &str) -> Verdict {
 
 /// Writes the verdict, without which the attempt has failed.
 fn reach(verdict: &Verdict, journal: &Journal) -> io::Result<u8> {
+    if verdict.failure().is_none() {
+        postgres::release_databases();
+    }
     journal.record(EventKind::VerdictReached { result: verdict.clone() });
     journal.finish()?;
     io::stdout().flush()?;

@@ -7,12 +7,12 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Whether the harness is still the parent of this process.
 #[cfg(unix)]
-pub(super) fn is_child_of(harness: u32) -> bool {
+pub(crate) fn is_child_of(harness: u32) -> bool {
     std::os::unix::process::parent_id() == harness
 }
 
 #[cfg(not(unix))]
-pub(super) fn is_child_of(_harness: u32) -> bool {
+pub(crate) fn is_child_of(_harness: u32) -> bool {
     true
 }
 
@@ -29,7 +29,7 @@ pub(super) fn watch(harness: u32) -> std::io::Result<()> {
         }
         // Never a group that others started: a terminal's, or that of a whole build.
         if getpgrp() == getpid() {
-            let _ = kill_current_process_group(Signal::KILL);
+            kill_current_process_group(Signal::KILL).ok();
         }
         std::process::exit(i32::from(crate::exit_code::HARNESS));
     };

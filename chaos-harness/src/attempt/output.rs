@@ -26,10 +26,7 @@ pub(crate) struct Files {
 impl Files {
     /// The files beside the journal of the attempt.
     pub(crate) fn beside(journal: &Path) -> Self {
-        Self {
-            stdout: journal.with_extension("stdout"),
-            stderr: journal.with_extension("stderr"),
-        }
+        Self { stdout: journal.with_extension("stdout"), stderr: journal.with_extension("stderr") }
     }
 
     /// Makes them. What several processes write to one of them is appended.
@@ -51,7 +48,7 @@ impl Files {
             let length = fs::metadata(&path).map(|found| found.len());
             if matches!(length, Ok(0)) {
                 // An empty file that stays does no harm.
-                let _ = fs::remove_file(&path);
+                fs::remove_file(&path).ok();
             }
             length.is_ok_and(|length| length > 0).then_some(path)
         };

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use chaos_core::event::Event;
 use chaos_core::journal;
+use chaos_core::postgres::{self, KeptDatabase};
 use chaos_core::reexec;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 
@@ -40,10 +41,21 @@ pub(crate) struct Attempted {
     pub(crate) stderr: Option<PathBuf>,
 }
 
+impl Attempted {
+    /// What an attempt in the process of the harness came to.
+    pub(crate) fn in_process(spec: &Spec, verdict: Verdict, duration: Duration) -> Self {
+        let events = journal::read::<Event>(&spec.journal).map(|lines| lines.records);
+        let summary = summary::of(&events.unwrap_or_default());
+        Self { verdict, duration, summary, stdout: None, stderr: None }
+    }
+}
+
 /// What an attempt needs beside its specification.
 pub(crate) struct Surroundings<'a> {
     pub(crate) capture: Capture,
     pub(crate) interrupt: &'a Interrupt,
+    /// Whether the databases of attempts that failed are kept.
+    pub(crate) keep: bool,
     /// Whether the command line of the test binary is ours, and not libtest's.
     pub(crate) own_command_line: bool,
     /// Told what the attempt does, if anybody wants to know.
@@ -90,7 +102,22 @@ fn supervise(
         killed_after,
         interrupted: surroundings.interrupt.get(),
     };
-    Ok((ended.verdict(), events))
+    let verdict = ended.verdict();
+    if surroundings.keep && verdict.failure().is_some() {
+        // Also a process that was killed in the midst of the test has left them.
+        match postgres::databases_left_by(group.leader()) {
+            Ok(kept) => tell(&kept),
+            Err(error) => eprintln!("cannot find what CHAOS_KEEP kept: {error}"),
+        }
+    }
+    Ok((verdict, events))
+}
+
+/// Says where the databases of a failed attempt are.
+pub(crate) fn tell(kept: &[KeptDatabase]) {
+    for database in kept {
+        eprintln!("{database}");
+    }
 }
 
 fn start(spec: &Spec, surroundings: &Surroundings<'_>, files: &Files) -> io::Result<Process> {

@@ -37,7 +37,7 @@ impl Process {
         let (sender, exited) = mpsc::sync_channel(1);
         let wait = move || {
             // The receiver is gone only when nobody wants to know any more.
-            let _ = sender.send(platform::wait(group));
+            sender.send(platform::wait(group)).ok();
         };
         let waiting = thread::Builder::new().name("chaos-wait".to_owned()).spawn(wait);
         if let Err(error) = waiting {
@@ -89,6 +89,11 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    /// The process that leads it.
+    pub(crate) fn leader(self) -> u32 {
+        self.leader
+    }
+
     /// Kills all processes of the group.
     pub(crate) fn kill(self) {
         platform::kill(self);
@@ -144,7 +149,7 @@ mod platform {
     pub(super) fn kill(group: Group) {
         // The only error that can occur is that there is nobody left.
         if let Ok(pid) = pid(group) {
-            let _ = kill_process_group(pid, Signal::KILL);
+            kill_process_group(pid, Signal::KILL).ok();
         }
     }
 
@@ -216,11 +221,12 @@ mod platform {
     }
 
     pub(super) fn kill(group: Group) {
-        let _ = Command::new("taskkill")
+        Command::new("taskkill")
             .args(["/F", "/T", "/PID", &group.leader.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .status();
+            .status()
+            .ok();
     }
 
     pub(super) fn exists(_group: Group) -> bool {

@@ -16,8 +16,9 @@ pub(crate) struct RunRecord {
     /// The processes that ran tests, in the order of their starts. Under nextest there is one for
     /// each test.
     pub(crate) processes: Vec<ProcessRecord>,
-    /// The tests, in the order in which they began. A test that is run again by another process
-    /// (a retry of nextest) is here again.
+    /// The tests, in the order in which they began. A test that is begun again, as in a stress run
+    /// of nextest, is here again; an attempt that continues the ones of another process, as a retry
+    /// of nextest does, belongs to the same test.
     pub(crate) tests: Vec<TestRecord>,
     /// The place in `processes` of each process that may still write.
     current: HashMap<u32, usize>,
@@ -71,9 +72,9 @@ impl RunRecord {
                 self.tests[place].ignored = Some(reason.clone());
             }
             RunEvent::AttemptStarted(started) => {
-                let place = match self.place_of(process, &started.test) {
-                    Some(place) if started.attempt > 1 => place,
-                    _ => self.begin_test(process, &started.test),
+                let place = match started.attempt {
+                    0 | 1 => self.begin_test(process, &started.test),
+                    attempt => self.continue_test(process, &started.test, attempt),
                 };
                 self.tests[place].attempts.push(AttemptRecord {
                     attempt: started.attempt,
@@ -127,6 +128,22 @@ impl RunRecord {
         self.place_of(process, test).unwrap_or_else(|| self.begin_test(process, test))
     }
 
+    fn continue_test(&mut self, process: u32, test: &str, attempt: u32) -> usize {
+        if let Some(place) = self.place_of(process, test) {
+            return place;
+        }
+        let continues = |record: &TestRecord| {
+            record.name == test
+                && record.attempts.last().is_some_and(|last| last.attempt + 1 == attempt)
+        };
+        let Some(place) = self.tests.iter().rposition(continues) else {
+            return self.begin_test(process, test);
+        };
+        let process = self.current.get(&process).copied().unwrap_or(usize::MAX);
+        self.latest.insert((process, test.to_owned()), place);
+        place
+    }
+
     fn begin_test(&mut self, process: u32, name: &str) -> usize {
         let process = self.current.get(&process).copied();
         let description = process.and_then(|place| {
@@ -148,8 +165,14 @@ impl RunRecord {
 }
 
 impl TestRecord {
+    /// Its answer, over the attempts of all processes.
     pub(crate) fn outcome(&self) -> Option<TestOutcome> {
-        self.ended.as_ref().map(|ended| ended.outcome)
+        let failed = self.attempts.iter().any(|attempt| attempt.failure().is_some());
+        match self.ended.as_ref()?.outcome {
+            // The process that made the last attempt may know of no other.
+            TestOutcome::Passed if failed => Some(TestOutcome::PassedOnRetry),
+            outcome => Some(outcome),
+        }
     }
 
     /// The last attempt that failed.

@@ -80,6 +80,8 @@ const MONEY: &str = "money is conserved: expected 10000, found 9995\n\
 
 /// Writes the files that the events name.
 pub(crate) fn write_files(directory: &Path) {
+    fs::create_dir_all(directory.join("refused")).unwrap();
+    fs::write(directory.join("refused/attempt-1.stdout"), "connected after 3 attempts\n").unwrap();
     let of_test = directory.join("bank.money_is_conserved");
     fs::create_dir_all(&of_test).unwrap();
     let journal = Journal::create(&of_test.join("attempt-4.jsonl")).unwrap();
@@ -205,7 +207,7 @@ fn attempt(
         duration_ns: duration_ms * 1_000_000,
         verdict,
         summary,
-        stdout: None,
+        stdout: (test == "refused").then(|| format!("{directory}/attempt-{attempt}.stdout")),
         stderr,
     }));
 }

@@ -12,7 +12,7 @@
 //! its history says of it. Every text is made by a pure function of the record of the run, in the
 //! modules below this one.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use self::failure::Evidence;

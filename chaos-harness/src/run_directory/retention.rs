@@ -11,7 +11,7 @@ const KEPT: usize = 20;
 /// Marks the run that `journal` belongs to as going on, until this process ends however it does.
 pub(super) fn keep(journal: &File) {
     // Without the mark the run is as safe as its age makes it.
-    let _ = lock::shared(journal);
+    lock::shared(journal).ok();
 }
 
 /// Removes all but the newest runs, and none that goes on.
@@ -22,7 +22,7 @@ pub(super) fn prune(runs: &Path) {
     let excess = directories.len().saturating_sub(KEPT);
     for directory in directories.drain(..excess) {
         if !goes_on(&directory) {
-            let _ = fs::remove_dir_all(&directory);
+            fs::remove_dir_all(&directory).ok();
         }
     }
 }
@@ -81,7 +81,7 @@ pub(super) fn point(root: &Path, run: &Path) {
     // Renaming replaces the old pointer in one step. Without a pointer, the newest directory is
     // found by its time.
     if made.and_then(|()| fs::rename(&temporary, root.join("latest"))).is_err() {
-        let _ = fs::remove_file(&temporary);
+        fs::remove_file(&temporary).ok();
     }
 }
 

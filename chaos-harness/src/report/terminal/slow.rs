@@ -1,6 +1,5 @@
 //! A sign of life from tests that take long, where there are no live lines: one line a minute.
 
-use std::io::Write;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chaos_core::event::{Event, EventKind};
 use chaos_core::outcome::Outcome;
 
-use crate::report::words;
+use crate::report::{fault_kind, words};
 use crate::run_event::FaultSummary;
 
 /// How many characters stand for the whole attempt.
@@ -96,16 +96,11 @@ fn band(fault: &FaultSummary, number: usize, width: usize) -> String {
     };
     let number = number.to_string();
     let fits = |text: &str| text.chars().count() <= inner;
-    let text = [fault.label.as_str(), kind(&fault.label), &number, ""]
+    let text = [fault.label.as_str(), fault_kind(&fault.label), &number, ""]
         .into_iter()
         .find(|text| fits(text))
         .unwrap_or_default();
     format!("[{text:·<inner$}]")
-}
-
-/// The kind of a fault from its label: `latency` of `latency 80ms ↓`.
-pub(super) fn kind(label: &str) -> &str {
-    label.split(' ').next().unwrap_or(label)
 }
 
 fn operation_rows(events: &[Event], scale: Scale) -> Vec<String> {

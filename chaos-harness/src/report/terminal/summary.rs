@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use chaos_core::stats::Category;
 
-use super::strip;
 use super::style::{Paint, Style};
 use crate::report::record::{RunRecord, TestRecord};
-use crate::report::words;
+use crate::report::{fault_kind, words};
 use crate::run_event::{RunEnded, TestOutcome};
 
 /// The summary, and libtest's own last line.
@@ -97,7 +96,7 @@ fn slowest_recoveries(run: &RunRecord) -> Vec<String> {
         for ended in test.attempts.iter().filter_map(|attempt| attempt.ended.as_ref()) {
             for fault in &ended.summary.faults {
                 let Some(recovery) = fault.recovery_ns else { continue };
-                let longest = slowest.entry(strip::kind(&fault.label)).or_default();
+                let longest = slowest.entry(fault_kind(&fault.label)).or_default();
                 if recovery >= longest.0 {
                     *longest = (recovery, &fault.label, &test.name);
                 }

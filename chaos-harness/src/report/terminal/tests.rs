@@ -1,5 +1,6 @@
 //! Tests of the terminal as a whole: what is written for the events of a run.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -105,6 +106,15 @@ fn a_pipe_gets_no_control_characters_and_no_passwords() {
     let shown = shown(|options| options.show_output = true, false);
     assert!(!shown.contains("hunter2"));
     assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+}
+
+#[test]
+fn what_passed_tests_wrote_is_shown_when_it_is_asked_for() {
+    let hint = "connected after 3 attempts";
+    assert!(!shown(|_| {}, false).contains(hint));
+    let shown = shown(|options| options.show_output = true, false);
+    let (_, rest) = shown.split_once("\nsuccesses:\n\n---- refused ----\n").unwrap();
+    assert!(rest.starts_with("  stdout   RUN/refused/attempt-1.stdout\n    │ connected"), "{rest}");
 }
 
 #[test]
