@@ -1,1 +1,267 @@
 //! What faults do to the bytes of a connection, without any input or output.
+//!
+//! An [`Engine`] stands for one connection. A driver tells it what it read and which faults are
+//! active, and asks what may be written now:
+//!
+//! ```text
+//!   read from a socket ──> push / push_end ──> queue ──> next ──> write to the other socket
+//!                          begin / end ──────> faults      └────> advance (so much was written)
+//! ```
+//!
+//! It never sleeps, reads no clock and opens no socket. Time is a [`Duration`] since an epoch that
+//! the driver chooses, and the same calls always have the same results. So faults are tested with
+//! a virtual clock, and every driver does the same thing.
+//!
+//! Bytes wait as they came, with the time at which they came. When they may leave is worked out
+//! for the head of the queue only, by asking the faults in the order in which they were injected
+//! (see [`pace`]). Nothing has to be undone therefore when a fault is cleared: what is left of the
+//! queue is simply asked again, under the faults that remain.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::direction::Direction;
+use crate::event::FaultId;
+use crate::fault::{Fault, FaultKind};
+use crate::seed::Seed;
+
+mod active;
+mod pace;
+mod queue;
+
+use self::active::Active;
+use self::pace::NEVER;
+use self::queue::Queue;
+
+/// The faults and the bytes under way of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Engine {
+    /// In the order in which they were injected.
+    faults: Vec<Active>,
+    upstream: Queue,
+    downstream: Queue,
+    ended: Option<Ended>,
+}
+
+/// How one side ended its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamEnd {
+    /// It sends no more (FIN).
+    Finish,
+    /// It reset the connection (RST).
+    Reset,
+}
+
+/// The end of a connection by a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// The fault.
+    pub(crate) fault: FaultId,
+    /// How both peers are told.
+    pub(crate) how: StreamEnd,
+}
+
+/// What the driver is to do next in one direction.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next<'queue> {
+    /// Write these bytes, on their own, and say with [`Engine::advance`] how many were written.
+    Write(&'queue [u8]),
+    /// End the stream like this, and say so with [`Engine::advance_end`].
+    End(StreamEnd),
+    /// Ask again at this time, or when something else happens.
+    Wait(Option<Duration>),
+    /// End the connection.
+    Ended(Ended),
+}
+
+impl Engine {
+    /// Lets a fault act from `now` on, after those that are active already.
+    ///
+    /// Its draws derive from `seed`, which is to be unlike that of any other fault and connection.
+    pub(crate) fn begin(&mut self, now: Duration, id: FaultId, fault: &Fault, seed: Seed) {
+        self.faults.push(Active::new(now, id, fault, seed));
+        self.end_if_due();
+    }
+
+    /// Ends a fault. What it held may leave as soon as the other faults allow it.
+    pub(crate) fn end(&mut self, id: FaultId) {
+        self.faults.retain(|active| active.id != id);
+    }
+
+    /// The faults that are active, in the order in which they were injected.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = FaultId> + '_ {
+        self.faults.iter().map(|active| active.id)
+    }
+
+    /// Whether more bytes may be pushed; otherwise the driver stops reading, so that the sender
+    /// feels it.
+    pub(crate) fn has_room(&self, direction: Direction) -> bool {
+        self.queue(direction).has_room()
+    }
+
+    /// Whether nothing is under way and no fault active, so that the engine can be left out.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.faults.is_empty()
+            && self.upstream.is_empty()
+            && self.downstream.is_empty()
+            && self.ended.is_none()
+    }
+
+    /// Takes bytes that arrived.
+    pub(crate) fn push(&mut self, now: Duration, direction: Direction, bytes: Bytes) {
+        self.queue_mut(direction).push(now, bytes);
+    }
+
+    /// Takes the end of a stream that arrived. Nothing may be pushed in this direction after it.
+    pub(crate) fn push_end(&mut self, now: Duration, direction: Direction, end: StreamEnd) {
+        self.queue_mut(direction).push_end(now, end);
+    }
+
+    /// Says what is to be done in this direction.
+    pub(crate) fn next(&mut self, now: Duration, direction: Direction) -> Next<'_> {
+        if let Some(ended) = self.ended {
+            return Next::Ended(ended);
+        }
+        let queue = match direction {
+            Direction::Upstream => &mut self.upstream,
+            Direction::Downstream => &mut self.downstream,
+        };
+        if queue.has_bytes() {
+            let (length, at) = Self::plan(&mut self.faults, queue, now, direction);
+            if at > now {
+                return Next::wait(at);
+            }
+            if let Some(spent) = self.faults.iter_mut().find(|active| active.is_spent(direction)) {
+                let ended = spent.fire(StreamEnd::Finish);
+                self.ended = Some(ended);
+                return Next::Ended(ended);
+            }
+            queue.planned = at;
+            return Next::Write(&queue.head()[..length]);
+        }
+        let Some((end, arrived)) = queue.end() else { return Next::Wait(None) };
+        let at = Self::plan_end(&mut self.faults, end, arrived, now, direction);
+        if at > now { Next::wait(at) } else { Next::End(end) }
+    }
+
+    /// How many bytes of the head may leave together, and when.
+    fn plan(
+        faults: &mut [Active],
+        queue: &Queue,
+        now: Duration,
+        direction: Direction,
+    ) -> (usize, Duration) {
+        let whole = queue.head().len();
+        let mut length = whole;
+        for active in &mut *faults {
+            length = length.min(active.most(direction, whole));
+        }
+        let mut at = queue.head_arrived();
+        for active in faults {
+            let later = active.schedule(direction, at, length);
+            if later > at && later > now {
+                // Whatever stands behind the head is held with it.
+                active.count(direction, queue.pushed(), queue.waiting());
+            } else if active.splits(direction, whole) {
+                active.count(direction, queue.pushed() - queue.waiting() + 1, 1);
+            }
+            at = later;
+        }
+        (length, at)
+    }
+
+    fn plan_end(
+        faults: &mut [Active],
+        end: StreamEnd,
+        arrived: Duration,
+        now: Duration,
+        direction: Direction,
+    ) -> Duration {
+        let mut at = arrived;
+        for active in faults {
+            let later = active.schedule_end(direction, at, end);
+            if later > at && later > now && active.is_slow_close() {
+                active.count(direction, u64::MAX, 1);
+            }
+            at = later;
+        }
+        at
+    }
+
+    /// Notes that the first `written` bytes of what [`Engine::next`] gave were written.
+    pub(crate) fn advance(&mut self, now: Duration, direction: Direction, written: usize) {
+        if written == 0 {
+            return;
+        }
+        let queue = self.queue_mut(direction);
+        let late = now.saturating_sub(queue.planned);
+        let mut at = queue.head_arrived();
+        let chunk_done = queue.consume(written);
+        for active in &mut self.faults {
+            at = active.commit(direction, at, written, chunk_done, late);
+        }
+        self.end_if_due();
+    }
+
+    /// Notes that the end of the stream that [`Engine::next`] gave was passed on.
+    pub(crate) fn advance_end(&mut self, direction: Direction) {
+        self.queue_mut(direction).consume_end();
+    }
+
+    /// Drops what waits in this direction, because nobody is left to take it.
+    pub(crate) fn discard(&mut self, direction: Direction) {
+        *self.queue_mut(direction) = Queue::default();
+    }
+
+    /// Hands out how often each fault acted since the last call.
+    pub(crate) fn take_hits(&mut self, mut each: impl FnMut(FaultId, u64)) {
+        for active in &mut self.faults {
+            let hits = std::mem::take(&mut active.hits);
+            if hits > 0 {
+                each(active.id, hits);
+            }
+        }
+    }
+
+    fn end_if_due(&mut self) {
+        if self.ended.is_some() {
+            return;
+        }
+        let due = |active: &&mut Active| active.ends_now().is_some();
+        if let Some(active) = self.faults.iter_mut().find(due) {
+            let how = active.ends_now().unwrap_or(StreamEnd::Finish);
+            self.ended = Some(active.fire(how));
+        }
+    }
+
+    fn queue(&self, direction: Direction) -> &Queue {
+        match direction {
+            Direction::Upstream => &self.upstream,
+            Direction::Downstream => &self.downstream,
+        }
+    }
+
+    fn queue_mut(&mut self, direction: Direction) -> &mut Queue {
+        match direction {
+            Direction::Upstream => &mut self.upstream,
+            Direction::Downstream => &mut self.downstream,
+        }
+    }
+}
+
+impl Next<'_> {
+    fn wait(at: Duration) -> Self {
+        Self::Wait((at < NEVER).then_some(at))
+    }
+}
+
+/// How the fault ends every connection that it meets, at once, if it does.
+pub(crate) fn ends_at_once(fault: &Fault) -> Option<StreamEnd> {
+    match fault.kind {
+        _ if fault.after.0 > 0 => None,
+        FaultKind::Cut => Some(StreamEnd::Finish),
+        FaultKind::Reset => Some(StreamEnd::Reset),
+        _ => None,
+    }
+}

@@ -10,7 +10,7 @@
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
 //!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
-//! * [`engine`]: what faults do to the bytes of a connection, without any input or output.
+//! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`Chaos`]: what a test is given.
@@ -19,7 +19,7 @@ pub mod chaos;
 pub mod delay;
 pub mod direction;
 pub mod duration;
-pub mod engine;
+mod engine;
 pub mod error;
 pub mod event;
 pub mod fault;

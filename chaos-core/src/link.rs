@@ -1,30 +1,55 @@
 //! Real connections that pass through the engine, so that faults can be injected into them.
+//!
+//! A [`Link`] is a listener in front of a service. All links of the process are served by one
+//! thread with a runtime of its own, so that a busy system under test cannot starve them.
+//!
+//! ```text
+//!   client ──> door ──> connection ──────────────────────────> upstream
+//!              accepts   a task that forwards both directions   dialled per connection
+//!              or        · plainly, while no fault has met it
+//!              refuses   · through the engine otherwise
+//! ```
+//!
+//! Injecting a fault, and clearing it, changes the list of faults of the link and of each of its
+//! connections, and wakes their tasks; it never waits for bytes to move.
 
-use std::future::Future;
 use std::io;
-use std::marker::PhantomData;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::fault::Fault;
-use crate::scope::{FaultRecord, Scope};
+use crate::scope::Scope;
 
-/// What a link leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Upstream {
-    /// A TCP port.
-    Tcp(SocketAddr),
-    /// A unix socket.
-    #[cfg(unix)]
-    Unix(PathBuf),
-}
+mod admission;
+mod buffer;
+mod connection;
+mod door;
+mod finale;
+mod forward;
+mod injection;
+mod runtime;
+mod socket;
+mod target;
+mod tcp;
+mod timer;
+mod upstream;
+
+use self::injection::ActiveFault;
+pub use self::injection::Injection;
+pub use self::target::Target;
+use self::tcp::TcpLink;
+pub use self::upstream::Upstream;
 
 /// Why a link could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LinkError {
+    /// The thread that serves all links could not be started.
+    #[error("cannot start the thread that serves links")]
+    Start {
+        /// The error of the operating system.
+        source: io::Error,
+    },
     /// No port could be listened on.
     #[error("cannot listen for link `{link}`")]
     Listen {
@@ -36,9 +61,50 @@ pub enum LinkError {
 }
 
 /// A listener in front of a service, through which a client reaches it. Clones are the same link.
+///
+/// The link is closed, with all of its connections, when the last clone is dropped.
+///
+/// ```
+/// use chaos_core::link::Upstream;
+/// use chaos_core::prelude::*;
+/// use chaos_core::journal::Journal;
+/// use chaos_core::scope::Scope;
+/// use chaos_core::seed::Seed;
+///
+/// # let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let scope = Scope::new(Seed(7), Journal::in_memory());
+/// let link = Link::tcp(&scope, "api", Upstream::Tcp(server.local_addr()?))?;
+/// let slow = link.inject(latency(50.ms()).may_be_idle());
+/// let client = std::net::TcpStream::connect(link.address())?;
+/// # drop(client);
+/// slow.clear();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Link {
-    inner: Arc<()>,
+    open: Arc<OpenLink>,
+}
+
+/// Closes the link when the last clone is dropped.
+#[derive(Debug)]
+struct OpenLink {
+    tcp: Arc<TcpLink>,
+}
+
+impl Drop for OpenLink {
+    fn drop(&mut self) {
+        self.tcp.close();
+    }
+}
+
+/// How many connections a link has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connections {
+    /// How many are open.
+    pub open: u64,
+    /// How many were ever opened. Their ordinals count from 1.
+    pub total: u64,
 }
 
 impl Link {
@@ -46,106 +112,37 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// When no port can be listened on.
-    pub fn tcp(_scope: &Scope, _name: &str, _upstream: Upstream) -> Result<Self, LinkError> {
-        unimplemented!()
+    /// When no port can be listened on, or the thread that serves links cannot be started.
+    pub fn tcp(scope: &Scope, name: &str, upstream: Upstream) -> Result<Self, LinkError> {
+        let tcp = TcpLink::open(scope, name, upstream)?;
+        Ok(Self { open: Arc::new(OpenLink { tcp }) })
     }
 
     /// The name of the link, as reports know it.
     #[must_use]
     pub fn name(&self) -> &str {
-        unimplemented!()
+        self.open.tcp.name()
     }
 
     /// Where clients connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        unimplemented!()
+        self.open.tcp.address()
+    }
+
+    /// How many connections are open, and how many ever were.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        self.open.tcp.connections()
     }
 
     /// Activates a fault until it is ended: what guards, blocks and schedules are made of.
-    pub(crate) fn activate(&self, _fault: Fault) -> ActiveFault {
-        unimplemented!()
+    pub(crate) fn activate(&self, fault: Fault) -> ActiveFault {
+        ActiveFault::new(self.clone(), self.open.tcp.begin(fault))
     }
 
     /// Ends all faults of the link that are still active.
     pub fn heal(&self) {
-        unimplemented!()
-    }
-}
-
-/// A fault that is active until it is dropped.
-#[derive(Debug)]
-pub(crate) struct ActiveFault {
-    record: Arc<FaultRecord>,
-}
-
-impl ActiveFault {
-    pub(crate) fn record(&self) -> &Arc<FaultRecord> {
-        &self.record
-    }
-}
-
-/// Something that faults can be injected into.
-pub trait Target {
-    /// The link that carries the faults.
-    fn link(&self) -> &Link;
-
-    /// Injects a fault until the returned guard is cleared or dropped.
-    ///
-    /// Prefer [`during`](Target::during), which cannot be got wrong: `let _ = pg.inject(cut())`
-    /// compiles and ends the fault at once.
-    #[must_use = "dropping the guard ends the fault; bind it to a named variable"]
-    fn inject(&self, fault: impl Into<Fault>) -> Injection<'_> {
-        Injection { active: self.link().activate(fault.into()), target: PhantomData }
-    }
-
-    /// Injects a fault, awaits `future`, and ends the fault.
-    fn during<F: Future>(
-        &self,
-        fault: impl Into<Fault>,
-        future: F,
-    ) -> impl Future<Output = F::Output> {
-        let fault = fault.into();
-        async move {
-            let injection = self.inject(fault);
-            let output = future.await;
-            injection.clear();
-            output
-        }
-    }
-}
-
-impl Target for Link {
-    fn link(&self) -> &Link {
-        self
-    }
-}
-
-/// A fault that is active; it ends when this is cleared or dropped.
-#[derive(Debug)]
-#[must_use = "dropping the guard ends the fault; bind it to a named variable"]
-pub struct Injection<'target> {
-    active: ActiveFault,
-    target: PhantomData<&'target ()>,
-}
-
-impl Injection<'_> {
-    /// Ends the fault.
-    pub fn clear(self) {
-        drop(self);
-    }
-
-    /// How often the fault acted so far: chunks of data that it affected, or connections that it
-    /// ended.
-    #[must_use]
-    pub fn hits(&self) -> u64 {
-        self.active.record().hits()
-    }
-
-    /// How many connections it touched so far.
-    #[must_use]
-    pub fn connections(&self) -> u64 {
-        self.active.record().connections()
+        self.open.tcp.heal();
     }
 }

@@ -1,0 +1,94 @@
+//! From the door to a connection: accepting, and dialling the upstream.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+
+use super::connection::{Ending, OpenConnection};
+use super::finale::Finale;
+use super::forward::Forward;
+use super::socket::Socket;
+use super::tcp::TcpLink;
+use super::timer::Alarm;
+use crate::event::ConnectionEnd;
+
+/// How long accepting rests after an error such as "too many open files".
+const REST: Duration = Duration::from_millis(20);
+
+/// Accepts connections until the link is closed.
+pub(super) async fn accept_all(link: Arc<TcpLink>) {
+    let mut alarm = Alarm::new(link.runtime().timer());
+    while let Some(accepted) = poll_fn(|cx| link.door().poll_accept(cx)).await {
+        match accepted {
+            Ok(stream) => admit(&link, stream),
+            Err(error) => {
+                link.note(format!("link `{}` failed to accept a connection: {error}", link.name()));
+                alarm.wait_until(Instant::now() + REST).await;
+            }
+        }
+    }
+}
+
+/// Serves a connection that was accepted in passing. The caller stands in the context of the runtime.
+pub(super) fn admit_std(link: &Arc<TcpLink>, stream: std::net::TcpStream) {
+    match stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+        Ok(stream) => admit(link, stream),
+        Err(error) => {
+            link.note(format!("link `{}` failed to accept a connection: {error}", link.name()));
+        }
+    }
+}
+
+fn admit(link: &Arc<TcpLink>, stream: TcpStream) {
+    // It fails for a client that is gone already, which is seen when its stream is read.
+    let _gone = stream.set_nodelay(true);
+    if let Some(connection) = link.register() {
+        link.runtime().handle().spawn(serve(Arc::clone(link), connection, Socket::Tcp(stream)));
+    }
+}
+
+/// Carries one connection from its beginning to its end.
+async fn serve(link: Arc<TcpLink>, connection: Arc<OpenConnection>, client: Socket) {
+    let server = match dial(&link, &connection).await {
+        Ok(Ok(server)) => server,
+        Ok(Err(error)) => {
+            link.note(format!(
+                "link `{}` failed to reach {} for connection {}: {error}",
+                link.name(),
+                link.upstream(),
+                connection.ordinal()
+            ));
+            let finale = Finale::without_traffic(ConnectionEnd::Unreachable);
+            link.deregister(&connection, &finale);
+            return finale.close(client, None, link.runtime()).await;
+        }
+        Err(ending) => {
+            let finale = Finale::from_ending(ending);
+            link.deregister(&connection, &finale);
+            return finale.close(client, None, link.runtime()).await;
+        }
+    };
+    let mut forward = Forward::new(link.runtime(), &connection, client, server);
+    let finale = poll_fn(|cx| forward.poll(cx)).await;
+    link.deregister(&connection, &finale);
+    let (client, server) = forward.into_sockets();
+    finale.close(client, Some(server), link.runtime()).await;
+}
+
+/// Dials the upstream, unless the connection is to end before that is done.
+async fn dial(link: &TcpLink, connection: &OpenConnection) -> Result<io::Result<Socket>, Ending> {
+    let mut dialled = pin!(Socket::dial(link.upstream()));
+    poll_fn(|cx| {
+        connection.watch(cx.waker());
+        if let Some(ending) = connection.ending() {
+            return Poll::Ready(Err(ending));
+        }
+        dialled.as_mut().poll(cx).map(Ok)
+    })
+    .await
+}

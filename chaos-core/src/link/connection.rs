@@ -1,0 +1,120 @@
+//! What a link and the task of one of its connections tell each other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+
+use futures::task::AtomicWaker;
+use parking_lot::Mutex;
+
+use crate::engine::{self, Ended};
+use crate::event::FaultId;
+use crate::scope::FaultRecord;
+use crate::seed::Seed;
+
+/// An open connection, as its link knows it.
+#[derive(Debug)]
+pub(super) struct OpenConnection {
+    ordinal: u64,
+    orders: Mutex<Orders>,
+    /// Raised with every change of the orders.
+    epoch: AtomicU64,
+    task: AtomicWaker,
+}
+
+/// What the link wants done with a connection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Orders {
+    /// The faults that met it, in the order in which they were injected.
+    pub(super) faults: Vec<Met>,
+    /// How it is to end now. This is never taken back: a cut that was injected and cleared at once
+    /// has cut.
+    pub(super) ending: Option<Ending>,
+}
+
+/// A fault that met a connection and acts on it.
+#[derive(Debug, Clone)]
+pub(super) struct Met {
+    pub(super) record: Arc<FaultRecord>,
+    /// What its draws for this connection derive from.
+    pub(super) seed: Seed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    Fault(Ended),
+    LinkClosed,
+}
+
+impl OpenConnection {
+    pub(super) fn new(ordinal: u64) -> Self {
+        Self {
+            ordinal,
+            orders: Mutex::default(),
+            epoch: AtomicU64::new(1),
+            task: AtomicWaker::new(),
+        }
+    }
+
+    /// Which connection of the link it is, counted from 1.
+    pub(super) fn ordinal(&self) -> u64 {
+        self.ordinal
+    }
+
+    /// A fault begins to act on the connection.
+    pub(super) fn meet(&self, met: Met) {
+        let record = Arc::clone(&met.record);
+        let at_once = engine::ends_at_once(record.fault());
+        self.change(|orders| match at_once {
+            None => orders.faults.push(met),
+            Some(how) if orders.ending.is_none() => {
+                // Counted here and not by the task, so that it is known when `inject` returns.
+                record.hit(1);
+                record.touch(self.ordinal);
+                orders.ending = Some(Ending::Fault(Ended { fault: record.id(), how }));
+            }
+            Some(_) => {}
+        });
+    }
+
+    /// A fault acts no longer.
+    pub(super) fn part(&self, fault: FaultId) {
+        self.change(|orders| orders.faults.retain(|met| met.record.id() != fault));
+    }
+
+    /// The link is closed.
+    pub(super) fn close(&self) {
+        self.change(|orders| {
+            orders.ending.get_or_insert(Ending::LinkClosed);
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Orders)) {
+        {
+            let mut orders = self.orders.lock();
+            change(&mut orders);
+            self.epoch.fetch_add(1, Ordering::Release);
+        }
+        self.task.wake();
+    }
+
+    /// Has the task of this waker woken by changes from now on.
+    pub(super) fn watch(&self, waker: &Waker) {
+        self.task.register(waker);
+    }
+
+    /// Changes whenever the orders do.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// The orders, and the epoch that they belong to.
+    pub(super) fn orders(&self) -> (u64, Orders) {
+        let orders = self.orders.lock();
+        (self.epoch.load(Ordering::Acquire), orders.clone())
+    }
+
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.orders.lock().ending
+    }
+}

@@ -1,0 +1,196 @@
+//! The listener of a link, which can refuse connections and accept them again on the same port.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::task::{Context, Poll};
+
+use futures::task::AtomicWaker;
+use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpSocket};
+
+#[cfg(any(not(target_os = "linux"), test))]
+mod hold;
+#[cfg(target_os = "linux")]
+mod shut;
+
+#[cfg(not(target_os = "linux"))]
+use self::hold as refusal;
+#[cfg(target_os = "linux")]
+use self::shut as refusal;
+
+/// How many connections the kernel completes before they are accepted.
+const BACKLOG: u32 = 1024;
+
+/// The listener of a link.
+#[derive(Debug)]
+pub(super) struct Door {
+    address: SocketAddr,
+    state: Mutex<State>,
+    /// The task that accepts.
+    acceptor: AtomicWaker,
+}
+
+#[derive(Debug)]
+enum State {
+    Open(TcpListener),
+    Refusing(refusal::Refusal),
+    /// The link is gone, or the operating system took the port away.
+    Closed,
+}
+
+impl Door {
+    /// Listens on a free port of 127.0.0.1.
+    ///
+    /// The caller stands in the context of the runtime, here and in all other methods.
+    pub(super) fn open() -> io::Result<Self> {
+        let listener = listen_on_free_port()?;
+        let address = listener.local_addr()?;
+        Ok(Self { address, state: Mutex::new(State::Open(listener)), acceptor: AtomicWaker::new() })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts the next connection; `None` when the link is gone.
+    pub(super) fn poll_accept(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<tokio::net::TcpStream>>> {
+        self.acceptor.register(cx.waker());
+        match &*self.state.lock() {
+            State::Open(listener) => {
+                listener.poll_accept(cx).map(|accepted| Some(accepted.map(|(stream, _)| stream)))
+            }
+            State::Refusing(_) => Poll::Pending,
+            State::Closed => Poll::Ready(None),
+        }
+    }
+
+    /// Refuses connections from now on. Returns those that were completed before and not accepted
+    /// yet: to their clients they are open.
+    pub(super) fn refuse(&self) -> io::Result<Vec<TcpStream>> {
+        let mut state = self.state.lock();
+        if !matches!(*state, State::Open(_)) {
+            return Ok(Vec::new());
+        }
+        let State::Open(listener) = std::mem::replace(&mut *state, State::Closed) else {
+            return Ok(Vec::new());
+        };
+        let listener = listener.into_std()?;
+        let waiting = drain(&listener);
+        *state = State::Refusing(refusal::Refusal::begin(listener)?);
+        self.acceptor.wake();
+        Ok(waiting)
+    }
+
+    /// Accepts connections again.
+    pub(super) fn accept_again(&self) -> io::Result<()> {
+        let mut state = self.state.lock();
+        if !matches!(*state, State::Refusing(_)) {
+            return Ok(());
+        }
+        let State::Refusing(refusal) = std::mem::replace(&mut *state, State::Closed) else {
+            return Ok(());
+        };
+        *state = State::Open(refusal.end()?);
+        self.acceptor.wake();
+        Ok(())
+    }
+
+    /// Gives the port back.
+    pub(super) fn close(&self) {
+        *self.state.lock() = State::Closed;
+        self.acceptor.wake();
+    }
+}
+
+/// Accepts what was completed, without waiting.
+fn drain(listener: &std::net::TcpListener) -> Vec<TcpStream> {
+    // The listener does not block, so it errs when nothing is left.
+    std::iter::from_fn(|| listener.accept().ok()).map(|(stream, _)| stream).collect()
+}
+
+/// Listens on a port that was named when it was bound.
+///
+/// A port that the kernel chose goes back to the kernel as soon as nothing listens on it, and the
+/// link could not come back to it after it refused connections.
+fn listen_on_free_port() -> io::Result<TcpListener> {
+    const ATTEMPTS: u32 = 16;
+    let mut attempt = 1;
+    loop {
+        let scratch = bind(0)?;
+        let port = scratch.local_addr()?.port();
+        // Two sockets share a port as long as neither listens; elsewhere than on Unix they do not.
+        let scratch = cfg!(unix).then_some(scratch);
+        let listener = bind(port).and_then(|socket| {
+            drop(scratch);
+            socket.listen(BACKLOG)
+        });
+        match listener {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Binds a socket that does not listen yet.
+fn bind(port: u16) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    // On Windows this option would let others take the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect(address)
+    }
+
+    #[tokio::test]
+    async fn a_holder_refuses_and_keeps_the_port() {
+        let listener = listen_on_free_port().unwrap();
+        let address = listener.local_addr().unwrap();
+        let live = connect(address).unwrap();
+        let listener = listener.into_std().unwrap();
+        let accepted = drain(&listener);
+        assert_eq!(accepted.len(), 1);
+        let holder = hold::Refusal::begin(listener).unwrap();
+        assert_eq!(connect(address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        let listener = holder.end().unwrap();
+        assert_eq!(listener.local_addr().unwrap(), address);
+        let _second = connect(address).unwrap();
+        drop((live, accepted));
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn while_it_refuses_nobody_else_can_take_the_port() {
+        let door = Door::open().unwrap();
+        // A live connection shares the port, and must not be in the way of listening again.
+        let live = connect(door.address()).unwrap();
+        for _ in 0..3 {
+            drop(door.refuse().unwrap());
+            assert_eq!(
+                connect(door.address()).unwrap_err().kind(),
+                io::ErrorKind::ConnectionRefused
+            );
+            assert_eq!(
+                std::net::TcpListener::bind(door.address()).unwrap_err().kind(),
+                io::ErrorKind::AddrInUse
+            );
+            door.accept_again().unwrap();
+            let _accepted = connect(door.address()).unwrap();
+        }
+        drop(live);
+        door.close();
+        let _ours = std::net::TcpListener::bind(door.address()).unwrap();
+    }
+}

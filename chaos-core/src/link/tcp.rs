@@ -1,0 +1,237 @@
+//! The state of a link: its faults and its open connections.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::connection::{Met, OpenConnection};
+use super::door::Door;
+use super::finale::Finale;
+use super::runtime::LinkRuntime;
+use super::upstream::Upstream;
+use super::{Connections, LinkError, admission};
+use crate::event::EventKind;
+use crate::fault::{Fault, FaultKind};
+use crate::scope::{FaultRecord, Scope};
+use crate::seed::Seed;
+
+/// The state of a link, which its guards, its door and its connections share.
+#[derive(Debug)]
+pub(super) struct TcpLink {
+    name: String,
+    scope: Scope,
+    /// The seed of the link.
+    seed: Seed,
+    upstream: Upstream,
+    runtime: LinkRuntime,
+    door: Door,
+    state: Mutex<State>,
+    /// Held while the door is made to follow the faults, so that two changes cannot overtake each
+    /// other.
+    door_keeper: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    closed: bool,
+    total: u64,
+    open: BTreeMap<u64, Arc<OpenConnection>>,
+    /// In the order in which they were injected.
+    faults: Vec<Injected>,
+}
+
+/// A fault that is active on the link.
+#[derive(Debug)]
+struct Injected {
+    record: Arc<FaultRecord>,
+    /// How many connections it met.
+    meetings: u64,
+}
+
+impl TcpLink {
+    pub(super) fn open(
+        scope: &Scope,
+        name: &str,
+        upstream: Upstream,
+    ) -> Result<Arc<Self>, LinkError> {
+        let runtime = LinkRuntime::get().map_err(|source| LinkError::Start { source })?;
+        let door = {
+            let _entered = runtime.handle().enter();
+            Door::open().map_err(|source| LinkError::Listen { link: name.to_owned(), source })?
+        };
+        scope.journal().record(EventKind::LinkOpened {
+            link: name.to_owned(),
+            listen: door.address().to_string(),
+            upstream: upstream.to_string(),
+        });
+        let link = Arc::new(Self {
+            name: name.to_owned(),
+            scope: scope.clone(),
+            seed: scope.seed().named(name),
+            upstream,
+            runtime,
+            door,
+            state: Mutex::default(),
+            door_keeper: Mutex::default(),
+        });
+        link.runtime.handle().spawn(admission::accept_all(Arc::clone(&link)));
+        Ok(link)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.door.address()
+    }
+
+    pub(super) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    pub(super) fn runtime(&self) -> &LinkRuntime {
+        &self.runtime
+    }
+
+    pub(super) fn door(&self) -> &Door {
+        &self.door
+    }
+
+    pub(super) fn connections(&self) -> Connections {
+        let state = self.state.lock();
+        Connections { open: state.open.len() as u64, total: state.total }
+    }
+
+    /// Makes a fault act on all open connections and on those to come.
+    pub(super) fn begin(self: &Arc<Self>, fault: Fault) -> Arc<FaultRecord> {
+        let is_refusal = fault.kind == FaultKind::Refuse;
+        let record = {
+            let mut state = self.state.lock();
+            let record = self.scope.start_fault(&self.name, fault);
+            let mut injected = Injected { record: Arc::clone(&record), meetings: 0 };
+            for connection in state.open.values() {
+                injected.meet(connection, self.seed);
+            }
+            state.faults.push(injected);
+            record
+        };
+        if is_refusal {
+            self.turn_door();
+        }
+        record
+    }
+
+    /// Ends a fault. Nothing happens if it was ended before.
+    pub(super) fn end(self: &Arc<Self>, record: &Arc<FaultRecord>) {
+        {
+            let mut state = self.state.lock();
+            let active = |injected: &Injected| injected.record.id() == record.id();
+            let Some(index) = state.faults.iter().position(active) else { return };
+            state.faults.remove(index);
+            for connection in state.open.values() {
+                connection.part(record.id());
+            }
+        }
+        if record.fault().kind == FaultKind::Refuse {
+            self.turn_door();
+        }
+        record.end();
+    }
+
+    /// Ends all faults.
+    pub(super) fn heal(self: &Arc<Self>) {
+        let records: Vec<_> =
+            self.state.lock().faults.iter().map(|injected| Arc::clone(&injected.record)).collect();
+        for record in &records {
+            self.end(record);
+        }
+    }
+
+    /// Closes the door and all connections.
+    pub(super) fn close(self: &Arc<Self>) {
+        self.heal();
+        let open = {
+            let mut state = self.state.lock();
+            state.closed = true;
+            state.open.values().cloned().collect::<Vec<_>>()
+        };
+        let _entered = self.runtime.handle().enter();
+        self.door.close();
+        for connection in open {
+            connection.close();
+        }
+    }
+
+    /// Makes the door refuse or accept, as the faults want it now.
+    fn turn_door(self: &Arc<Self>) {
+        let _keeper = self.door_keeper.lock();
+        let refuses = |injected: &Injected| injected.record.fault().kind == FaultKind::Refuse;
+        let refuse = self.state.lock().faults.iter().any(refuses);
+        let _entered = self.runtime.handle().enter();
+        let turned = if refuse {
+            self.door.refuse().map(|waiting| {
+                for stream in waiting {
+                    admission::admit_std(self, stream);
+                }
+            })
+        } else {
+            self.door.accept_again()
+        };
+        if let Err(error) = turned {
+            let action = if refuse { "refuse connections" } else { "accept connections again" };
+            self.note(format!("link `{}` failed to {action}: {error}", self.name));
+        }
+    }
+
+    /// Registers a connection that was accepted; `None` when the link was closed meanwhile.
+    pub(super) fn register(&self) -> Option<Arc<OpenConnection>> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return None;
+        }
+        state.total += 1;
+        let ordinal = state.total;
+        let connection = Arc::new(OpenConnection::new(ordinal));
+        self.scope
+            .journal()
+            .record(EventKind::ConnectionOpened { link: self.name.clone(), connection: ordinal });
+        for injected in &mut state.faults {
+            injected.meet(&connection, self.seed);
+        }
+        state.open.insert(ordinal, Arc::clone(&connection));
+        Some(connection)
+    }
+
+    /// Notes that a connection ended.
+    pub(super) fn deregister(&self, connection: &OpenConnection, finale: &Finale) {
+        self.state.lock().open.remove(&connection.ordinal());
+        self.scope.journal().record(EventKind::ConnectionClosed {
+            link: self.name.clone(),
+            connection: connection.ordinal(),
+            how: finale.how,
+            fault: finale.fault,
+            upstream_bytes: finale.upstream_bytes,
+            downstream_bytes: finale.downstream_bytes,
+        });
+    }
+
+    /// Writes a note for a person into the journal.
+    pub(super) fn note(&self, message: String) {
+        self.scope.journal().record(EventKind::Note { message });
+    }
+}
+
+impl Injected {
+    fn meet(&mut self, connection: &OpenConnection, link: Seed) {
+        self.meetings += 1;
+        let Some(meeting) = NonZeroU64::new(self.meetings) else { return };
+        let seed = link.numbered(connection.ordinal()).numbered(self.record.id().0);
+        if self.record.fault().trigger.fires(meeting, &mut seed.draws()) {
+            connection.meet(Met { record: Arc::clone(&self.record), seed });
+        }
+    }
+}
