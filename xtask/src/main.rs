@@ -64,7 +64,7 @@ fn run(task: Task) -> Result<(), Error> {
         }
         Task::Demo(arguments) => suite::demo(&arguments),
         Task::Test(arguments) => suite::test(&arguments),
-        Task::Postgres(way) => postgres::ensure(way).map(drop),
+        Task::Postgres(way) => postgres::ensure(way),
         Task::Check => check::run(),
         Task::DependencyBudget => dependency_budget::run(),
         Task::Features => features::run(),

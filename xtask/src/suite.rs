@@ -9,7 +9,7 @@ use crate::{postgres, program, redis, workspace};
 
 /// Runs the chaos suite of the quick start.
 pub(crate) fn demo(arguments: &[OsString]) -> Result<(), Error> {
-    postgres::ensure(None)?;
+    postgres::prepare()?;
     run("the chaos suite of the quick start", &["-p", "quickstart", "--test", "chaos"], arguments)
 }
 
@@ -17,7 +17,7 @@ pub(crate) fn demo(arguments: &[OsString]) -> Result<(), Error> {
 ///
 /// Those are all members but the benches, which have no tests.
 pub(crate) fn test(arguments: &[OsString]) -> Result<(), Error> {
-    postgres::ensure(None)?;
+    postgres::prepare()?;
     redis::offer();
     // Without it, one failing suite hides what the others would have said.
     run("all tests", &["--no-fail-fast"], arguments)
