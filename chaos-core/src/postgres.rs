@@ -1,90 +1,170 @@
 //! An ephemeral PostgreSQL server, and a database of one's own behind a link of its own.
+//!
+//! The server is shared by all tests of a user that run at the same time, whichever process they
+//! run in, and is gone soon after the last of them. It listens on a unix socket and on a free port
+//! of 127.0.0.1, asks for a random password, and keeps its data in memory where it can.
+//!
+//! # Environment
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `CHAOS_PG_BIN` | the directory that holds `initdb` and `postgres`; else they are looked for |
+//! | `CHAOS_POSTGRES_URL` | use this server instead; only databases made for tests are dropped |
+//! | `CHAOS_ALLOW_REMOTE=1` | even if it is not on this machine |
+//! | `CHAOS_PG_DIR` | where servers keep their files while they run |
+//! | `CHAOS_CACHE_DIR` | where initialised clusters and installed programs are kept |
+//! | `CHAOS_KEEP=1` | keep the databases of attempts that failed |
+//!
+//! # The server's supervisor
+//!
+//! The server is started and removed by a helper process, which is the running program itself
+//! started again. A program in which [`supervise_if_asked`] is never called cannot start one;
+//! `chaos_harness::main!()` calls it. Under another harness, give it a test to be called from:
+//!
+//! ```
+//! use chaos_core::postgres::supervise_if_asked;
+//! use chaos_core::reexec::set_arguments;
+//!
+//! // With `#[test]` in a real test file. Other tests call `set_arguments` before they start.
+//! fn supervisor() {
+//!     supervise_if_asked();
+//! }
+//!
+//! set_arguments(["--exact", "supervisor", "--nocapture"].map(Into::into));
+//! # supervisor();
+//! ```
 
-use std::io;
+mod directory;
+mod endpoint;
+mod error;
+mod pool;
+#[cfg(unix)]
+mod server;
+#[cfg(not(unix))]
+#[path = "postgres/unsupported.rs"]
+mod server;
+#[cfg_attr(not(unix), allow(dead_code, reason = "no server is looked for"))]
+mod version;
 
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use self::directory::cache_directory;
+pub use self::error::{Looked, PostgresError};
+use self::server::Database;
 use crate::error::Error;
 use crate::link::{Link, Target};
 use crate::scope::Scope;
 
-/// Why PostgreSQL could not be found, started or used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PostgresError {
-    /// A file or a process could not be used.
-    #[error("failed to {action}")]
-    Io {
-        /// What was tried.
-        action: String,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-}
+/// The name of the link to a database, as reports know it.
+const LINK: &str = "postgres";
 
 /// A database of one's own, behind a link of its own.
 ///
-/// Clones are the same database and the same link. The database is dropped with the last of them.
+/// Its owner is a role of the same name that is no superuser. Clones are the same database and the
+/// same link; the database is dropped with the last of them, or when the process ends however it
+/// ends.
 #[derive(Debug, Clone)]
 pub struct Postgres {
     link: Link,
+    database: Arc<Database>,
 }
 
 impl Postgres {
     /// A new database on the server that all tests share.
-    pub(crate) async fn shared(_scope: &Scope) -> Result<Self, Error> {
-        unimplemented!()
+    pub(crate) async fn shared(scope: &Scope) -> Result<Self, Error> {
+        Self::open(scope, server::on_shared_server).await
     }
 
     /// A new database on a server of its own.
-    pub(crate) async fn own(_scope: &Scope) -> Result<Self, Error> {
-        unimplemented!()
+    pub(crate) async fn own(scope: &Scope) -> Result<Self, Error> {
+        Self::open(scope, server::on_own_server).await
+    }
+
+    async fn open(
+        scope: &Scope,
+        find: fn() -> Result<Arc<Database>, PostgresError>,
+    ) -> Result<Self, Error> {
+        // A thread of its own finishes even if this future is dropped, and then gives up what it
+        // got.
+        let found = tokio::task::spawn_blocking(find).await;
+        let database = found.map_err(|error| {
+            PostgresError::io("find a database on a thread of its own")(error.into())
+        })??;
+        let link = Link::tcp(scope, LINK, database.endpoint().upstream())?;
+        Ok(Self { link, database })
     }
 
     /// A pool of connections through the link.
     ///
     /// It waits at most 5 s for a free connection and at most 5 s to open one, because a pool
-    /// without timeouts waits for ever under faults.
+    /// without timeouts waits for ever under faults. Connections are recycled by
+    /// [`RecyclingMethod::Fast`](deadpool_postgres::RecyclingMethod::Fast), the default of the pool.
     ///
     /// # Errors
     ///
     /// When the pool cannot be built.
-    pub fn pool(&self, _max_size: usize) -> Result<deadpool_postgres::Pool, Error> {
-        unimplemented!()
+    pub fn pool(&self, max_size: usize) -> Result<deadpool_postgres::Pool, Error> {
+        Ok(pool::build(self.config(), max_size)?)
     }
 
     /// The settings of a connection through the link.
     #[must_use]
     pub fn config(&self) -> tokio_postgres::Config {
-        unimplemented!()
+        self.database.endpoint().through(self.link.address(), self.database())
     }
 
     /// The URL of a connection through the link, for clients other than `tokio-postgres`.
     #[must_use]
     pub fn url(&self) -> String {
-        unimplemented!()
+        self.database.endpoint().url_through(self.link.address(), self.database())
+    }
+
+    /// The settings of a connection that passes by the link, with the powers of the database's
+    /// owner.
+    #[must_use]
+    pub fn direct_config(&self) -> tokio_postgres::Config {
+        self.database.endpoint().direct(self.database())
+    }
+
+    /// The URL of a connection that passes by the link, with the powers of the database's owner.
+    #[must_use]
+    pub fn direct_url(&self) -> String {
+        self.database.endpoint().url_direct(self.database())
     }
 
     /// Opens one connection through the link.
     ///
     /// # Errors
     ///
-    /// When it cannot be opened.
+    /// When it cannot be opened within 10 s.
     pub async fn connect(&self) -> Result<tokio_postgres::Client, Error> {
-        unimplemented!()
+        Ok(endpoint::open(&self.config(), "through the link").await?)
     }
 
     /// Opens one connection as superuser that passes by the link, so that no fault reaches it.
     ///
+    /// On a server that `CHAOS_POSTGRES_URL` names it has the powers of the user in that URL.
+    ///
     /// # Errors
     ///
-    /// When it cannot be opened.
+    /// When it cannot be opened within 10 s.
     pub async fn admin(&self) -> Result<tokio_postgres::Client, Error> {
-        unimplemented!()
+        let config = self.database.endpoint().administrator(self.database());
+        Ok(endpoint::open(&config, "as superuser").await?)
     }
 
     /// The name of the database.
     #[must_use]
     pub fn database(&self) -> &str {
-        unimplemented!()
+        self.database.name()
+    }
+
+    /// The version of the server, such as `15.18`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.database.endpoint().version
     }
 }
 
@@ -92,4 +172,71 @@ impl Target for Postgres {
     fn link(&self) -> &Link {
         &self.link
     }
+}
+
+/// Does the job of a server's supervisor and ends the process, if this process was started for
+/// that; otherwise returns at once.
+///
+/// A program that uses a server must call it, before anything else, on the way that
+/// [`reexec::set_arguments`](crate::reexec::set_arguments) describes.
+pub fn supervise_if_asked() {
+    server::supervise_if_asked();
+}
+
+/// A PostgreSQL on this machine whose programs can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Installed {
+    /// The directory that holds `initdb` and `postgres`.
+    pub programs: PathBuf,
+    /// Its version, such as `15.18`.
+    pub version: String,
+}
+
+/// Finds the PostgreSQL from which servers are started.
+///
+/// # Errors
+///
+/// [`PostgresError::NotFound`] when there is none; another error when what `CHAOS_PG_BIN` names
+/// cannot be used, which installing another one would not change.
+pub fn locate() -> Result<Installed, PostgresError> {
+    server::installed()
+}
+
+/// A database that stays although its test has ended, because of `CHAOS_KEEP=1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeptDatabase {
+    /// How to connect to it, past any link.
+    pub url: String,
+    /// How to dispose of it: a shell command that stops its server if nobody else uses it, or a
+    /// statement if the server is not ours.
+    pub dispose: String,
+}
+
+impl fmt::Display for KeptDatabase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "kept: {}\n  to dispose of it: {}", self.url, self.dispose)
+    }
+}
+
+/// The databases of this process that stay when it ends: with `CHAOS_KEEP=1` all of them, also
+/// those that the test has let go, until [`release_databases`] is called; otherwise none.
+#[must_use]
+pub fn keep_live_databases() -> Vec<KeptDatabase> {
+    server::held()
+}
+
+/// Gives up what `CHAOS_KEEP=1` held back in this process, because its test has passed.
+pub fn release_databases() {
+    server::release();
+}
+
+/// The databases that a process which has ended held back under `CHAOS_KEEP=1`, however it ended.
+///
+/// # Errors
+///
+/// When the place where servers keep their files is not known or cannot be read.
+pub fn databases_left_by(process: u32) -> Result<Vec<KeptDatabase>, PostgresError> {
+    server::left_by(process)
 }

@@ -1,2 +1,72 @@
-//! Tasks of the workspace.
-fn main() {}
+//! Tasks of the workspace: `cargo xtask help` lists them.
+//!
+//! A task is a thin cover over commands that one could type oneself. It shows each of them before
+//! it runs, says how long it took, and hands its exit code on.
+//!
+//! # Map of the code
+//!
+//! * [`command_line`]: which task is asked for.
+//! * [`suite`]: `demo` and `test`, which install what the tests need and run them.
+//! * [`postgres`], [`redis`], [`package_manager`], [`privilege`]: find or install a server, and
+//!   never leave one running.
+//! * [`check`], [`dependency_budget`], [`features`]: what is verified beside the tests.
+//! * [`program`], [`console`], [`workspace`], [`error`]: what all of them stand on.
+
+mod check;
+mod command_line;
+mod console;
+mod dependency_budget;
+mod error;
+mod features;
+mod package_manager;
+mod postgres;
+mod privilege;
+mod program;
+mod redis;
+mod suite;
+mod workspace;
+
+use std::process::ExitCode;
+
+use crate::command_line::Task;
+use crate::error::Error;
+
+/// The exit code of a task that failed by itself, not through a program that it ran.
+const FAILED: u8 = 1;
+/// The exit code of a command line that is not understood.
+const MISUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    match command_line::parse(std::env::args_os().skip(1)) {
+        Ok(task) => match run(task) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                console::error(&error);
+                match error {
+                    Error::Exit { code, .. } => ExitCode::from(code),
+                    _ => ExitCode::from(FAILED),
+                }
+            }
+        },
+        Err(misuse) => {
+            console::error(&misuse);
+            console::note("`cargo xtask help` lists the tasks.");
+            ExitCode::from(MISUSED)
+        }
+    }
+}
+
+fn run(task: Task) -> Result<(), Error> {
+    match task {
+        Task::Help => {
+            print!("{}", command_line::HELP);
+            Ok(())
+        }
+        Task::Demo(arguments) => suite::demo(&arguments),
+        Task::Test(arguments) => suite::test(&arguments),
+        Task::Postgres(way) => postgres::ensure(way),
+        Task::Check => check::run(),
+        Task::DependencyBudget => dependency_budget::run(),
+        Task::Features => features::run(),
+    }
+}

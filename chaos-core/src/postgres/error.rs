@@ -1,0 +1,148 @@
+//! Why PostgreSQL could not be found, started or used.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why PostgreSQL could not be found, started or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostgresError {
+    /// A file or a process could not be used.
+    #[error("failed to {action}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The server refused something, or the connection to it broke.
+    #[error("failed to {action}")]
+    Sql {
+        /// What was tried.
+        action: String,
+        /// The error of the driver.
+        source: tokio_postgres::Error,
+    },
+    /// No usable PostgreSQL is installed.
+    #[error(
+        "found no PostgreSQL {OLDEST} to {NEWEST}; looked at:\n{}install it with `cargo xtask \
+         postgres` in this repository, `apt-get install postgresql`, `dnf install \
+         postgresql-server` or `brew install postgresql`, or name the directory that holds \
+         `initdb` and `postgres` in CHAOS_PG_BIN",
+        Lines(.looked)
+    )]
+    NotFound {
+        /// Every place that was looked at.
+        looked: Vec<Looked>,
+    },
+    /// An environment variable holds something that cannot be used.
+    #[error("{variable} {problem}")]
+    Variable {
+        /// The name of the variable.
+        variable: &'static str,
+        /// What is wrong, and what to write instead.
+        problem: String,
+    },
+    /// The place that was chosen for servers cannot hold them.
+    #[error("cannot keep a server in {}: {problem}", directory.display())]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A program of PostgreSQL failed, or said something unexpected.
+    #[error("{program} {problem}")]
+    Program {
+        /// The program and its arguments.
+        program: String,
+        /// How it failed, with what it printed.
+        problem: String,
+    },
+    /// The server could not be started.
+    #[error("the server could not be started: {reason}")]
+    Start {
+        /// Why, as its supervisor tells it; with the end of the server's log where there is one.
+        reason: String,
+    },
+    /// Something took too long.
+    #[error("gave up after {limit:?}: {action}")]
+    TimedOut {
+        /// What was waited for, and who is known to be in the way.
+        action: String,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// This program does not know how to start itself again as the supervisor of a server.
+    #[error(
+        "this program cannot supervise a server: call `chaos_core::reexec::set_arguments` with the \
+         arguments that lead to a call of `chaos_core::postgres::supervise_if_asked`, as \
+         `chaos_harness::main!()` does"
+    )]
+    NoSupervisor,
+    /// Servers are started on Unix only.
+    #[error("PostgreSQL cannot be started on this platform")]
+    Platform,
+    /// A pool could not be built.
+    #[error("failed to build a pool of connections")]
+    Pool {
+        /// The error of the pool.
+        source: deadpool_postgres::BuildError,
+    },
+}
+
+/// The oldest and the newest major version that can be used.
+pub(super) const OLDEST: u16 = 13;
+pub(super) const NEWEST: u16 = 18;
+
+impl PostgresError {
+    /// For `map_err`: what was tried when the operating system said no.
+    pub(super) fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action: action.into(), source }
+    }
+
+    /// For `map_err`: what was tried with a file or a directory.
+    pub(super) fn file(verb: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        Self::io(format!("{verb} {}", path.display()))
+    }
+
+    /// For `map_err`: what was tried when the server said no.
+    pub(super) fn sql(action: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        move |source| Self::Sql { action: action.into(), source }
+    }
+
+    /// The message and all its sources, in one text.
+    pub(super) fn with_sources(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            // The driver repeats its source in its own message.
+            let words = error.to_string();
+            if !text.contains(&words) {
+                text = format!("{text}: {words}");
+            }
+            source = error.source();
+        }
+        text
+    }
+}
+
+/// A place where PostgreSQL was looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Looked {
+    /// The place: a variable, a command, a directory or a pattern.
+    pub place: String,
+    /// Why it was not used.
+    pub reason: String,
+}
+
+struct Lines<'a>(&'a [Looked]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|Looked { place, reason }| writeln!(f, "  {place}: {reason}"))
+    }
+}

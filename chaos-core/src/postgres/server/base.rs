@@ -1,0 +1,134 @@
+//! Where the servers of this user keep their files while they run.
+
+use std::env;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::privilege::Account;
+use crate::postgres::directory::absolute_path;
+use crate::postgres::error::PostgresError;
+
+/// A server's data grows with its databases; below this much room another place is better.
+const ROOM: u64 = 200 << 20;
+
+/// The longest path of a unix socket that every platform accepts.
+const LONGEST_SOCKET: usize = 103;
+
+/// The directory in which every server of this user has one of its own.
+///
+/// It lies in `CHAOS_PG_DIR`, else in memory (`/dev/shm`) if there is room, else among the
+/// temporary files.
+pub(super) fn base() -> Result<PathBuf, PostgresError> {
+    let name = format!("chaos-harness-{}", rustix::process::geteuid().as_raw());
+    if let Some(chosen) = absolute_path("CHAOS_PG_DIR")? {
+        if !chosen.is_dir() {
+            let problem = format!("is {chosen:?}, which is no directory; create it first");
+            return Err(PostgresError::Variable { variable: "CHAOS_PG_DIR", problem });
+        }
+        return Ok(chosen.join(name));
+    }
+    let memory = Path::new("/dev/shm");
+    if room_in(memory).is_some_and(|room| room >= ROOM) {
+        return Ok(memory.join(name));
+    }
+    let temporary = env::temp_dir();
+    let absolute = std::path::absolute(&temporary)
+        .map_err(PostgresError::file("find the temporary directory", &temporary))?;
+    Ok(absolute.join(name))
+}
+
+fn room_in(directory: &Path) -> Option<u64> {
+    let statistics = rustix::fs::statvfs(directory).ok()?;
+    Some(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+}
+
+/// Refuses a directory whose path is too long for a socket in it.
+pub(super) fn check_length(socket: &Path) -> Result<(), PostgresError> {
+    let length = socket.as_os_str().len();
+    if length <= LONGEST_SOCKET {
+        return Ok(());
+    }
+    let problem = format!(
+        "the path of its unix socket would have {length} bytes, and {LONGEST_SOCKET} is the most \
+         that the system takes; set CHAOS_PG_DIR to a directory with a shorter path"
+    );
+    Err(PostgresError::Directory { directory: socket.to_owned(), problem })
+}
+
+/// Creates the base directory if need be, and makes sure that it is ours alone and that the server
+/// can enter it.
+pub(super) fn create(base: &Path, account: Option<&Account>) -> Result<(), PostgresError> {
+    // Whoever root steps down to has to pass through.
+    let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
+    match DirBuilder::new().mode(mode).create(base) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(PostgresError::file("create the directory", base)(error));
+        }
+        _ => {}
+    }
+    let wrong = |problem: String| PostgresError::Directory { directory: base.to_owned(), problem };
+    let found = fs::symlink_metadata(base).map_err(PostgresError::file("look at", base))?;
+    // In a directory that everyone may write to, someone else may have been here first.
+    let ours = rustix::process::geteuid().as_raw();
+    if !found.is_dir() || found.uid() != ours || found.mode() & 0o022 != 0 {
+        let (uid, mode) = (found.uid(), found.mode() & 0o7777);
+        return Err(wrong(format!(
+            "it is not a directory that only user {ours} can write to (owner {uid}, mode \
+             {mode:o}); remove it, or set CHAOS_PG_DIR to another directory"
+        )));
+    }
+    if found.mode() & 0o777 != mode {
+        // A umask took bits away.
+        fs::set_permissions(base, fs::Permissions::from_mode(mode))
+            .map_err(PostgresError::file("set the mode of", base))?;
+    }
+    let Some(account) = account else { return Ok(()) };
+    let closed = base.ancestors().find(|directory| !account.may_enter(directory));
+    closed.map_or(Ok(()), |directory| {
+        Err(wrong(format!(
+            "user `{}`, which runs the server, cannot enter {}; set CHAOS_PG_DIR to a directory \
+             that it can enter",
+            account.name,
+            directory.display()
+        )))
+    })
+}
+
+/// Creates a directory with exactly this mode, or gives it to one that exists.
+pub(super) fn create_directory(path: &Path, mode: u32) -> Result<(), PostgresError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+        .map_err(PostgresError::file("create the directory", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_others_can_write_to_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let base = parent.path().join("chaos-harness-0");
+        create(&base, None).unwrap();
+        create(&base, None).unwrap();
+        fs::set_permissions(&base, fs::Permissions::from_mode(0o777)).unwrap();
+        let error = create(&base, None).unwrap_err().to_string();
+        assert!(error.contains("mode 777") && error.contains("CHAOS_PG_DIR"), "{error}");
+
+        fs::remove_dir(&base).unwrap();
+        std::os::unix::fs::symlink(parent.path(), &base).unwrap();
+        assert!(create(&base, None).is_err(), "a symbolic link leads to somebody else's place");
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_for_a_socket_says_what_to_set() {
+        check_length(Path::new("/dev/shm/chaos-harness-0/own-1/s/.s.PGSQL.65535")).unwrap();
+        let error = check_length(Path::new(&"/long".repeat(30))).unwrap_err().to_string();
+        assert!(error.contains("150 bytes") && error.contains("CHAOS_PG_DIR"), "{error}");
+    }
+}

@@ -1,0 +1,184 @@
+//! Processes of a server that has no parent left to wait for them.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+use super::fingerprint::fingerprint;
+use super::subprocess;
+
+/// How long a server may take to stop before it is killed.
+pub(super) const STOP_LIMIT: Duration = Duration::from_secs(2);
+
+/// The name of a server, which stands in the title of each of its processes.
+pub(super) fn cluster_name(home: &Path) -> String {
+    format!("chaos-{}", fingerprint(&home.to_string_lossy()))
+}
+
+/// A process that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Running {
+    pid: Pid,
+    arguments: Vec<String>,
+}
+
+impl Running {
+    /// Whether it is a process of the server whose files lie in `home`.
+    ///
+    /// The path alone is not enough: a person may be reading the log.
+    fn belongs_to(&self, home: &Path, cluster: &str) -> bool {
+        let Some(first) = self.arguments.first() else { return false };
+        if let Some(title) = first.strip_prefix("postgres: ") {
+            let rest = title.strip_prefix(cluster);
+            return rest.is_some_and(|rest| rest.starts_with(':') || rest.starts_with(' '));
+        }
+        let program = Path::new(first).file_name().and_then(|name| name.to_str());
+        matches!(program, Some("postgres" | "initdb"))
+            && self.arguments.iter().skip(1).any(|argument| Path::new(argument).starts_with(home))
+    }
+}
+
+/// Every process of the server whose files lie in `home`.
+pub(super) fn of_server(home: &Path) -> Vec<Pid> {
+    let cluster = cluster_name(home);
+    let ours = |process: &Running| process.belongs_to(home, &cluster);
+    running().into_iter().filter(ours).map(|process| process.pid).collect()
+}
+
+/// Whether a process runs. One that ended and was not waited for does not.
+pub(super) fn is_alive(pid: Pid) -> bool {
+    let stat = Path::new("/proc").join(pid.as_raw_nonzero().to_string()).join("stat");
+    match fs::read_to_string(stat) {
+        // The state follows the name, which stands in parentheses and may contain some.
+        Ok(stat) => !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])),
+        Err(_) if Path::new("/proc/self/stat").exists() => false,
+        Err(_) => rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH),
+    }
+}
+
+/// Ends every process of the server whose files lie in `home`, gently at first, and frees the
+/// shared memory of one that was killed.
+///
+/// Returns whether all of them are gone.
+pub(super) fn end_server(home: &Path) -> bool {
+    let segment = shared_memory(home);
+    let mut first = true;
+    loop {
+        let processes = of_server(home);
+        if processes.is_empty() {
+            break;
+        }
+        // The postmaster ends its children itself and frees what they shared.
+        let signal = if first { Signal::QUIT } else { Signal::KILL };
+        for pid in &processes {
+            // It may have ended in the meantime.
+            rustix::process::kill_process(*pid, signal).ok();
+        }
+        let deadline = Instant::now() + STOP_LIMIT;
+        while processes.iter().any(|pid| is_alive(*pid)) {
+            if Instant::now() > deadline && !first {
+                return false;
+            }
+            if Instant::now() > deadline {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        first = false;
+    }
+    if let Some(segment) = segment {
+        free(&segment);
+    }
+    true
+}
+
+/// The number of the System V segment by which a server notices that it runs already.
+pub(super) fn shared_memory(home: &Path) -> Option<String> {
+    let file = fs::read_to_string(home.join("data").join("postmaster.pid")).ok()?;
+    let segment = file.lines().nth(6)?.split_whitespace().nth(1)?;
+    segment.bytes().all(|byte| byte.is_ascii_digit()).then(|| segment.to_owned())
+}
+
+/// Frees a segment that a killed server left; one that stopped by itself left none.
+pub(super) fn free(segment: &str) {
+    // There is no safe call for it. Where the program is missing 56 bytes stay until the reboot.
+    subprocess::output_of(Command::new("ipcrm").args(["-m", segment]), STOP_LIMIT).ok();
+}
+
+#[cfg(target_os = "linux")]
+fn running() -> Vec<Running> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let process = |entry: fs::DirEntry| {
+        let pid = entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)?;
+        // A process that ended has an empty command line.
+        let line = fs::read(entry.path().join("cmdline")).ok().filter(|line| !line.is_empty())?;
+        let text = String::from_utf8_lossy(&line).into_owned();
+        let arguments = text.split('\0').map(str::to_owned).collect();
+        Some(Running { pid, arguments })
+    };
+    entries.flatten().filter_map(process).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn running() -> Vec<Running> {
+    let mut command = Command::new("ps");
+    command.args(["-axo", "pid=,command="]);
+    let Ok(table) = subprocess::output_of(&mut command, STOP_LIMIT) else { return Vec::new() };
+    let process = |line: &str| {
+        let (pid, command) = line.trim().split_once(' ')?;
+        let pid = pid.parse().ok().and_then(Pid::from_raw)?;
+        // A title is one argument with blanks in it.
+        let arguments = match command.trim_start().starts_with("postgres: ") {
+            true => vec![command.trim().to_owned()],
+            false => command.split_whitespace().map(str::to_owned).collect(),
+        };
+        Some(Running { pid, arguments })
+    };
+    table.lines().filter_map(process).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(arguments: &[&str]) -> Running {
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Running { pid: Pid::from_raw(2).unwrap(), arguments }
+    }
+
+    #[test]
+    fn only_processes_of_the_server_are_taken_for_its_own() {
+        let home = Path::new("/dev/shm/chaos-harness-0/own-1");
+        let ours = |arguments: &[&str]| process(arguments).belongs_to(home, "chaos-0a");
+        assert!(ours(&[
+            "/usr/lib/postgresql/15/bin/postgres",
+            "-D",
+            &format!("{}/data", home.display())
+        ]));
+        assert!(ours(&["initdb", "-D", "/dev/shm/chaos-harness-0/own-1/template"]));
+        assert!(ours(&["postgres: chaos-0a: checkpointer "]));
+        assert!(ours(&["postgres: chaos-0a: chaos_1 chaos_1 [local] idle"]));
+        assert!(!ours(&["less", "/dev/shm/chaos-harness-0/own-1/log"]));
+        assert!(!ours(&["postgres", "-D", "/dev/shm/chaos-harness-0/own-12/data"]));
+        assert!(!ours(&["postgres: chaos-0ab: checkpointer "]));
+        assert!(!ours(&[]));
+    }
+
+    #[test]
+    fn a_process_that_ended_is_dead_even_before_it_is_waited_for() {
+        let own = rustix::process::getpid();
+        assert!(is_alive(own));
+        let mut child = Command::new("/bin/sh").args(["-c", "exit 0"]).spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while is_alive(pid) && cfg!(target_os = "linux") {
+            assert!(Instant::now() < deadline, "the zombie {pid:?} counts as alive");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.wait().unwrap();
+        assert!(!is_alive(pid));
+    }
+}

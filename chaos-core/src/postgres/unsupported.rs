@@ -1,0 +1,46 @@
+//! What stands in for servers on platforms on which none can be started.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use super::endpoint::Endpoint;
+use super::error::PostgresError;
+use super::{Installed, KeptDatabase};
+
+/// A database, of which there is none.
+#[derive(Debug)]
+pub(super) struct Database(Infallible);
+
+impl Database {
+    pub(super) fn name(&self) -> &str {
+        match self.0 {}
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        match self.0 {}
+    }
+}
+
+pub(super) fn on_shared_server() -> Result<Arc<Database>, PostgresError> {
+    Err(PostgresError::Platform)
+}
+
+pub(super) fn on_own_server() -> Result<Arc<Database>, PostgresError> {
+    Err(PostgresError::Platform)
+}
+
+pub(super) fn installed() -> Result<Installed, PostgresError> {
+    Err(PostgresError::Platform)
+}
+
+pub(super) fn supervise_if_asked() {}
+
+pub(super) fn release() {}
+
+pub(super) fn held() -> Vec<KeptDatabase> {
+    Vec::new()
+}
+
+pub(super) fn left_by(_process: u32) -> Result<Vec<KeptDatabase>, PostgresError> {
+    Ok(Vec::new())
+}
