@@ -67,9 +67,9 @@ fn latency_upstream_delays_the_request() {
 #[test]
 fn latency_does_not_add_up_over_a_bulk_transfer() {
     let bench = Bench::new(echo());
-    let _fault = bench.link.inject(latency(50.ms()));
+    let _fault = bench.link.inject(latency(100.ms()));
     let mut client = bench.connect();
-    let message = pattern(8 << 20);
+    let message = pattern(16 << 20);
     let mut writer = client.try_clone().unwrap();
     let sending = message.clone();
     let begun = Instant::now();
@@ -81,8 +81,8 @@ fn latency_does_not_add_up_over_a_bulk_transfer() {
     writing.join().unwrap();
     let took = begun.elapsed();
     assert!(bytes == message && end == End::Finished);
-    // One after the other, the 64 or more chunks would take 6.4 s.
-    assert!(took >= 100.ms() && took < 5.secs(), "{took:?}");
+    // One after the other, the 128 or more chunks would take 12.8 s.
+    assert!(took >= 200.ms() && took < 10.secs(), "{took:?}");
 }
 
 #[test]
@@ -265,6 +265,18 @@ fn a_cut_after_some_bytes_counts_both_directions_from_when_it_was_injected() {
     assert_eq!(fault.hits(), 1);
     let closed = bench.end_of(1);
     assert_eq!((closed.upstream_bytes, closed.downstream_bytes), (10, 8));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_reset_after_some_bytes_lets_exactly_these_arrive() {
+    let bench = Bench::new(echo());
+    let mut client = bench.connect();
+    let _fault = bench.link.inject(reset().after_bytes(6));
+    client.write_all(b"ping").unwrap();
+    // Other systems may throw away what was received when a reset comes.
+    assert_eq!(read_all(&mut client), (b"pi".to_vec(), End::Reset));
+    assert_eq!(bench.end_of(1).how, ConnectionEnd::Reset);
 }
 
 #[test]
