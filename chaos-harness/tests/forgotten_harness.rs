@@ -30,6 +30,15 @@ async fn fails_a_check(cx: Chaos) -> TestResult {
     cx.check("nothing is to fail", is_to_fail(), false)
 }
 
+/// What an attempt starts inherits the variable that made it an attempt.
+#[chaos_test]
+fn starts_this_binary_again_as_an_ordinary_one() {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let output = command.args(["--exact", "passes"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("test passes ... ok"), "{text}");
+}
+
 #[chaos_test]
 async fn is_skipped_where_something_is_missing() -> TestResult {
     let reason = "no PostgreSQL in this galaxy".to_owned();
