@@ -19,6 +19,7 @@ Tasks:
                            With --from, install it in that way: system, npm or pip.
   check                    Check what no compiler checks: no let chains, one minimum Rust version,
                            only licences of deny.toml, no path of a machine, no file too long.
+                           Underneath: cargo test -p xtask check::
   dependency-budget        Count the crates that chaos-harness adds to a project that already has
                            tokio and deadpool-postgres, and compare with the README.
   features                 Compile each published crate with each of its features alone.

@@ -1,4 +1,4 @@
-//! The two tasks that run tests.
+//! The tasks that run tests.
 
 use std::ffi::OsString;
 use std::time::Instant;
@@ -21,6 +21,11 @@ pub(crate) fn test(arguments: &[OsString]) -> Result<(), Error> {
     redis::offer();
     // Without it, one failing suite hides what the others would have said.
     run("all tests", &["--no-fail-fast"], arguments)
+}
+
+/// Runs the tests that look at the repository instead of at what it does.
+pub(crate) fn check() -> Result<(), Error> {
+    run("the checks of the repository", &["-p", "xtask", "check::"], &[])
 }
 
 fn run(what: &str, options: &[&str], arguments: &[OsString]) -> Result<(), Error> {

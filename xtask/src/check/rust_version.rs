@@ -15,7 +15,7 @@ const PLACES: [(&str, &str); 2] =
 /// A sentence for each place that names another version, or none at all, and for each crate.
 pub(crate) fn findings() -> Result<Vec<String>, Error> {
     let minimum = minimum()?;
-    let mut findings = newer_than(&minimum, &workspace::locked_packages()?);
+    let mut findings = newer_than(&minimum, &workspace::packages(&["--all-features"])?);
     for (file, before) in PLACES {
         // Nothing can be wrong in a file that is not written yet.
         if !workspace::root().join(file).exists() {
