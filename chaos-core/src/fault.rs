@@ -182,7 +182,6 @@ impl fmt::Display for FaultKind {
 ///
 /// Delays overlap: a bulk transfer through 50 ms of latency is delayed by 50 ms in all, as on a
 /// long line. When the fault is cleared, what was held is delivered at once.
-#[must_use]
 #[track_caller]
 pub fn latency(delay: impl IntoDelay) -> Latency {
     Fault::new(FaultKind::Latency { delay: delay.into_delay() }).into()

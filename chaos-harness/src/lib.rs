@@ -1,12 +1,35 @@
 //! Run chaos tests against a real PostgreSQL and learn how far to trust the verdict.
 
+mod activity;
+mod arguments;
+mod attempt;
+mod capability;
+mod entry;
+mod environment;
+mod exclusive;
+pub mod exit_code;
+mod failure;
+mod failure_text;
+mod fixture_error;
+mod history;
+mod identity;
+mod interrupt;
+mod list;
+mod nextest;
 pub mod registry;
+mod report;
+mod run_directory;
 pub mod run_event;
+mod run_journal;
+mod runner;
+mod selection;
+mod summary;
 mod termination;
 
 pub use chaos_core::{self as core, *};
 pub use chaos_macros::chaos_test;
 
+pub use crate::fixture_error::FixtureError;
 pub use crate::termination::Termination;
 
 /// Everything that a test file usually needs: `use chaos_harness::prelude::*;`
@@ -30,21 +53,15 @@ macro_rules! main {
 /// What the macros expand to. Not public API, and not subject to semantic versioning.
 #[doc(hidden)]
 pub mod __private {
+    pub use chaos_core::Fixture as FixtureOfTest;
     pub use chaos_core::{Chaos, Fixture, TestError};
     pub use inventory;
 
+    pub use crate::entry::{main, run_under_libtest};
+    pub use crate::fixture_error::FixtureError;
     pub use crate::registry::{
         Declared, Flakiness, Gate, Options, ShouldPanic, TestCase, TestFuture,
     };
     pub use crate::termination::Termination;
-
-    /// What `chaos_harness::main!()` calls.
-    #[must_use]
-    pub fn main() -> std::process::ExitCode {
-        std::process::ExitCode::SUCCESS
-    }
-
-    /// What the ordinary test function beside each chaos test calls, so that the test also runs
-    /// where libtest is the harness.
-    pub fn run_under_libtest(_case: &'static TestCase) {}
+    pub use crate::termination::Termination as ReturnedByTest;
 }
