@@ -65,7 +65,7 @@ fn run(task: Task) -> Result<(), Error> {
             Ok(())
         }
         Task::Demo(arguments) => suite::demo(&arguments),
-        Task::Test(arguments) => suite::test(&arguments),
+        Task::Test { no_fail_fast, arguments } => suite::test(no_fail_fast, &arguments),
         Task::Postgres(way) => postgres::ensure(way),
         Task::Check => suite::check(),
         Task::DependencyBudget => dependency_budget::run(),
