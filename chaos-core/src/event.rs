@@ -184,8 +184,7 @@ pub enum EventKind {
         /// In words for a person.
         message: String,
     },
-    /// What the attempt came to. An attempt without it failed. Only links that are still being closed
-    /// write after it.
+    /// The last line: what the attempt came to. An attempt without it failed.
     VerdictReached {
         /// What it came to.
         result: Verdict,
