@@ -184,7 +184,8 @@ pub enum EventKind {
         /// In words for a person.
         message: String,
     },
-    /// The last line: what the attempt came to. An attempt without it failed.
+    /// What the attempt came to. An attempt without it failed. Only links that are still being closed
+    /// write after it.
     VerdictReached {
         /// What it came to.
         result: Verdict,

@@ -221,7 +221,8 @@ pub fn slow_close(delay: impl IntoDelay) -> SlowClose {
 
 /// Ends a connection (FIN) when `bytes` bytes have passed in a direction, tearing a message if need be.
 ///
-/// 0 ends it before the first byte is delivered.
+/// 0 ends it instead of delivering the first byte: with [`downstream`](Limit::downstream) a request
+/// is served, and its reply is lost.
 pub fn limit(bytes: u64) -> Limit {
     Fault::new(FaultKind::Limit { bytes }).into()
 }

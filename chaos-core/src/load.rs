@@ -41,7 +41,8 @@ impl Load {
     }
 
     /// How long operations that still run when the schedule is over may take to end; after that
-    /// they are dropped, and their outcome is unknown. Default: 10 s.
+    /// they are dropped, and their outcome is unknown. It is also how much longer than planned the
+    /// calm before the first fault may last until a first operation has ended. Default: 10 s.
     pub const fn settle(mut self, settle: Duration) -> Self {
         self.settle = settle;
         self

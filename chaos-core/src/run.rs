@@ -119,7 +119,7 @@ pub(crate) async fn run<T, E: Into<TestError>>(
     journal.record(EventKind::Note { message: format!("schedule: {schedule}") });
 
     let began = journal.elapsed();
-    let workload = Workload::new(scope, load);
+    let workload = Workload::new(scope, load, began);
     let clients = pin!(join_all((0..load.clients).map(|id| workload.client(id, &operation))));
     let director = pin!(workload.direct(schedule));
     let clients = match select(director, clients).await {
@@ -166,10 +166,14 @@ fn disturbances(scope: &Scope, began: Duration) -> Vec<Disturbance> {
     records.filter(|disturbance| disturbance.ended.is_none_or(|ended| ended >= began)).collect()
 }
 
+const FIRST_OPERATION_POLL: Duration = Duration::from_millis(5);
+
 /// A workload that is under way.
 struct Workload<'a> {
     scope: &'a Scope,
     load: &'a Load,
+    /// When the run began, since the attempt began.
+    began: Duration,
     /// Set when the schedule is over: no client begins another operation.
     over: Cell<bool>,
     operations: RefCell<Vec<Operation>>,
@@ -178,10 +182,11 @@ struct Workload<'a> {
 }
 
 impl<'a> Workload<'a> {
-    fn new(scope: &'a Scope, load: &'a Load) -> Self {
+    fn new(scope: &'a Scope, load: &'a Load, began: Duration) -> Self {
         Self {
             scope,
             load,
+            began,
             over: Cell::new(false),
             operations: RefCell::default(),
             running: vec![Cell::new(None); load.clients as usize],
@@ -244,15 +249,29 @@ impl<'a> Workload<'a> {
             tokio::time::sleep(step.duration()).await;
             drop(faults);
             if index == 0 && step.is_calm() {
-                self.check_steady_state(step.duration())?;
+                self.await_first_operation().await;
+                self.check_steady_state()?;
             }
         }
         self.over.set(true);
         Ok(())
     }
 
+    /// Waits until an operation has ended, because a slow machine may need longer than the calm to
+    /// open the first connections.
+    async fn await_first_operation(&self) {
+        let first = async {
+            while self.operations.borrow().is_empty() {
+                tokio::time::sleep(FIRST_OPERATION_POLL).await;
+            }
+        };
+        // Whether there was one is for the check of the steady state to say.
+        let _elapsed = tokio::time::timeout(self.load.settle, first).await;
+    }
+
     /// A fault in a system that did not work before proves nothing.
-    fn check_steady_state(&self, watched: Duration) -> Result<(), RunError> {
+    fn check_steady_state(&self) -> Result<(), RunError> {
+        let watched = self.scope.journal().elapsed() - self.began;
         let operations = self.operations.borrow();
         let total = operations.len();
         let ok = operations.iter().filter(|operation| operation.outcome == Outcome::Ok).count();

@@ -2,8 +2,8 @@
 //!
 //! [`parent`] starts the test binary once more, in a process group of its own, and tells it in an
 //! environment variable ([`spec`]) which test to run. [`child`] runs the test there and writes the
-//! verdict as the last line of the attempt's journal. The parent believes nothing else: an attempt
-//! whose process ended without a verdict has failed, however it ended ([`exit`]).
+//! verdict into the attempt's journal. The parent believes nothing else: an attempt whose process
+//! ended without a verdict has failed, however it ended ([`exit`]).
 
 pub(crate) mod body;
 pub(crate) mod child;

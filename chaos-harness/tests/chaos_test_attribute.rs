@@ -70,7 +70,7 @@ async fn documented(_cx: Chaos) -> TestResult {
     domain = "network",
     may_fail,
     seed = 0xFFFF_FFFF_FFFF_FFFF,
-    requires(root, postgres),
+    requires(root, redis),
     exclusive,
     very_flaky
 )]
@@ -282,7 +282,7 @@ fn options_reach_the_registry() {
         domain: Some("network"),
         gate: Gate::MayFail,
         seed: Some(u64::MAX),
-        requires: &["root", "postgres"],
+        requires: &["root", "redis"],
         exclusive: true,
         declared: Declared::VeryFlaky(Flakiness::UNEXPLAINED),
         ..Options::DEFAULT

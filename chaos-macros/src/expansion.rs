@@ -18,7 +18,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{LitStr, Visibility};
+use syn::{LitStr, Type, Visibility};
 
 use crate::attributes::{Attributes, Conditional};
 use crate::compact;
@@ -84,6 +84,8 @@ fn test(function: &Function, attributes: &Attributes, options: &Options) -> Toke
     let case = format_ident!("__chaos_test_{}", name.unraw(), span = place);
     let private = private(options);
     let registration = registration(function, attributes, options, &private);
+    // An item begins and ends where its first and its last token stand.
+    let (keyword, end) = (quote_spanned!(place=> static), quote_spanned!(place=> ;));
     // Visibility is the shim's: the function is a detail of the static.
     let inherited = Visibility::Inherited;
     // Fixtures come by value, whatever a test does with them; of `async fn` the lint knows better.
@@ -99,16 +101,15 @@ fn test(function: &Function, attributes: &Attributes, options: &Options) -> Toke
         }
 
         #(#conditions)*
-        static #case: #private::TestCase = {
+        #keyword #case: #private::TestCase = {
             #(#kept)*
-
-            #[allow(clippy::needless_pass_by_value)]
+            #by_value
             #inherited #signature #body
 
             #private::inventory::submit! { &#case }
 
             #registration
-        };
+        } #end
     }
 }
 
@@ -130,8 +131,8 @@ fn registration(
     let name = &function.signature.ident;
     let text = name.unraw().to_string();
     let description = &attributes.description;
+    let run = run(function, options, private);
     let options = options_value(options, attributes, private);
-    let run = run(function, private);
     // These macros tell the place of their own tokens.
     let [file, line, column] = ["file", "line", "column"].map(|part| {
         let part = Ident::new(part, name.span());
@@ -245,21 +246,31 @@ fn under_conditions<T>(
 }
 
 /// The closure that sets the fixtures up one after another and calls the function.
-fn run(function: &Function, private: &TokenStream) -> TokenStream {
+///
+/// What depends on a type of the user's is put at the place of that type, so that the compiler
+/// says there, once, what is wrong with it. As that makes it the user's own code for lints, the
+/// names in it are not those under which users import the same traits: a path is never longer than
+/// needed. Of a path that the user gives this cannot be said, so there it remains a macro's code.
+fn run(function: &Function, options: &Options, private: &TokenStream) -> TokenStream {
     let signature = &function.signature;
-    let name = &signature.ident;
-    let call_site = Span::call_site();
+    let place_of = |written: &Type| match options.harness {
+        Some(_) => Span::call_site().located_at(written.span()),
+        None => written.span(),
+    };
     let mut set_ups = TokenStream::new();
     let mut arguments = TokenStream::new();
     for (index, parameter) in function.parameters().enumerate() {
         let fixture = &parameter.ty;
-        let variable = format_ident!("__fixture_{index}", span = call_site);
+        let variable = format_ident!("__fixture_{index}", span = Span::call_site());
         let conditions = parameter.attrs.iter().filter(|attribute| {
             ["cfg", "cfg_attr"].iter().any(|name| attribute.path().is_ident(name))
         });
         let conditions = quote!(#(#conditions)*);
-        let place = call_site.located_at(fixture.span());
-        let set_up = quote_spanned!(place=> <#fixture as #private::Fixture>::set_up(&__cx).await);
+        let place = place_of(fixture);
+        let private = at(place, private);
+        let set_up = quote_spanned! {place=>
+            <#fixture as #private::FixtureOfTest>::set_up(&__cx).await
+        };
         let shown = compact::text(fixture.to_token_stream());
         set_ups.extend(quote! {
             #conditions
@@ -268,15 +279,26 @@ fn run(function: &Function, private: &TokenStream) -> TokenStream {
         });
         arguments.extend(quote!(#conditions #variable,));
     }
-    let place =
-        function.returned().map_or(call_site, |returned| call_site.located_at(returned.span()));
+    let place = function.returned().map_or(Span::call_site(), place_of);
+    let name = at(place, &signature.ident.to_token_stream());
+    let private = at(place, private);
     let awaited = signature.asyncness.map(|_| quote_spanned!(place=> .await));
-    let returned = quote_spanned!(place=> #name(#arguments)#awaited);
-    let result = quote_spanned!(place=> #private::Termination::into_result(#returned));
+    let result = quote_spanned! {place=>
+        #private::ReturnedByTest::into_result(#name(#arguments)#awaited)
+    };
     quote! {
         |__cx| ::std::boxed::Box::pin(async move {
             #set_ups
             #result
         })
     }
+}
+
+/// The same tokens at another place.
+fn at(place: Span, tokens: &TokenStream) -> TokenStream {
+    let moved = tokens.clone().into_iter().map(|mut token| {
+        token.set_span(place);
+        token
+    });
+    moved.collect()
 }

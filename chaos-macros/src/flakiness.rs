@@ -45,12 +45,12 @@ impl Band {
     fn rate_usage(self) -> &'static str {
         match self {
             Self::Flaky => {
-                "the `expected_rate` of a `flaky` test lies from 0.05 to 0.20 (5 % to 20 % of its \
-                 first attempts fail): `expected_rate = 0.1`"
+                "`flaky` is from 0.05 to 0.20 (5 % to 20 % of first attempts fail): \
+                 `expected_rate = 0.1`"
             }
             Self::VeryFlaky => {
-                "the `expected_rate` of a `very_flaky` test lies from 0.20 to 0.50 (20 % to 50 % \
-                 of its first attempts fail): `expected_rate = 0.3`"
+                "`very_flaky` is from 0.20 to 0.50 (20 % to 50 % of first attempts fail): \
+                 `expected_rate = 0.3`"
             }
         }
     }
@@ -134,7 +134,7 @@ impl Flakiness {
         }
         let rate = literal.number(usage)?;
         if !self.band.contains(rate) {
-            return Err(literal.wrong(format!("{} lies outside", literal.shown()), usage));
+            return Err(literal.wrong(format!("{} lies outside the band", literal.shown()), usage));
         }
         self.expected_rate = Some(rate);
         Ok(())

@@ -1,53 +1,41 @@
-//! Checks of the repository that no compiler makes.
+//! Checks of the repository that no compiler makes. They are tests, so `cargo test` makes them.
 
 mod file_length;
+mod files;
 mod let_chains;
 mod licences;
 mod machine_paths;
 mod rust_version;
 
-use crate::console;
 use crate::error::Error;
 
-/// One check: its name, and what finds the places that break it.
-type Check = (&'static str, fn() -> Result<Vec<String>, Error>);
-
-const CHECKS: [Check; 5] = [
-    ("no let chain, which the minimum Rust version does not know", let_chains::findings),
-    ("one minimum Rust version everywhere", rust_version::findings),
-    ("no licence that deny.toml does not allow", licences::findings),
-    ("no path of somebody's machine", machine_paths::findings),
-    ("no source file that is too long", file_length::findings),
-];
-
-/// Makes all checks, and fails when one of them found something.
-pub(crate) fn run() -> Result<(), Error> {
-    console::step("Checking what no compiler checks.");
-    let mut failed = 0;
-    for (name, findings) in CHECKS {
-        let findings = findings()?;
-        let verdict = if findings.is_empty() { "ok" } else { "FAILED" };
-        console::note(&format!("{name}: {verdict}"));
-        for finding in &findings {
-            console::note(&format!("  {finding}"));
-        }
-        failed += usize::from(!findings.is_empty());
-    }
-    match failed {
-        0 => Ok(()),
-        _ => Err(Error::other(format!("{failed} of {} checks found something", CHECKS.len()))),
-    }
+/// Fails with a line for each place that a check has found.
+fn assert_nothing_found(findings: Result<Vec<String>, Error>) {
+    let findings = findings.unwrap_or_else(|error| panic!("{error}"));
+    assert!(findings.is_empty(), "found:\n  {}", findings.join("\n  "));
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+#[test]
+fn no_source_has_a_let_chain_which_the_minimum_rust_version_does_not_know() {
+    assert_nothing_found(let_chains::findings());
+}
 
-    #[test]
-    fn the_repository_passes_every_check() {
-        for (name, findings) in CHECKS {
-            let findings = findings().unwrap();
-            assert!(findings.is_empty(), "{name}:\n{}", findings.join("\n"));
-        }
-    }
+#[test]
+fn the_same_minimum_rust_version_is_named_everywhere_and_suffices_for_every_dependency() {
+    assert_nothing_found(rust_version::findings());
+}
+
+#[test]
+fn every_dependency_has_a_licence_of_deny_toml() {
+    assert_nothing_found(licences::findings());
+}
+
+#[test]
+fn no_file_names_a_path_of_somebodys_machine() {
+    assert_nothing_found(machine_paths::findings());
+}
+
+#[test]
+fn no_source_is_too_long() {
+    assert_nothing_found(file_length::findings());
 }

@@ -13,12 +13,14 @@ Usage: cargo xtask <task>
 Tasks:
   demo [-- <arguments>]    Find or install PostgreSQL, then run the chaos suite of the quick start.
                            Underneath: cargo test -p quickstart --test chaos [-- <arguments>]
-  test [-- <arguments>]    Install what the tests need, then run all of them.
-                           Underneath: cargo test --no-fail-fast [-- <arguments>]
+  test [--no-fail-fast] [-- <arguments>]
+                           Install what the tests need, then run all of them.
+                           Underneath: cargo test [--no-fail-fast] [-- <arguments>]
   postgres [--from <way>]  Find or install PostgreSQL 13 to 18, nothing else.
                            With --from, install it in that way: system, npm or pip.
   check                    Check what no compiler checks: no let chains, one minimum Rust version,
                            only licences of deny.toml, no path of a machine, no file too long.
+                           Underneath: cargo test -p xtask check::
   dependency-budget        Count the crates that chaos-harness adds to a project that already has
                            tokio and deadpool-postgres, and compare with the README.
   features                 Compile each published crate with each of its features alone.
@@ -31,8 +33,12 @@ pub(crate) enum Task {
     Help,
     /// The arguments go to the chaos suite.
     Demo(Vec<OsString>),
-    /// The arguments go to every test binary.
-    Test(Vec<OsString>),
+    Test {
+        /// Whether the other suites still run when one has failed.
+        no_fail_fast: bool,
+        /// They go to every test binary.
+        arguments: Vec<OsString>,
+    },
     /// The way to install it in, when one is asked for.
     Postgres(Option<Way>),
     Check,
@@ -69,7 +75,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Tas
     match task.to_string_lossy().as_ref() {
         "help" | "--help" | "-h" => nothing_else("help", arguments, Task::Help),
         "demo" => Ok(Task::Demo(passed_on("demo", arguments)?)),
-        "test" => Ok(Task::Test(passed_on("test", arguments)?)),
+        "test" => test(arguments),
         "postgres" => postgres(arguments),
         "check" => nothing_else("check", arguments, Task::Check),
         "dependency-budget" => nothing_else("dependency-budget", arguments, Task::DependencyBudget),
@@ -102,6 +108,12 @@ fn passed_on(
         Some(argument) => Err(unexpected(name, &argument)),
         None => Ok(Vec::new()),
     }
+}
+
+fn test(arguments: impl Iterator<Item = OsString>) -> Result<Task, Misuse> {
+    let mut arguments = arguments.peekable();
+    let no_fail_fast = arguments.next_if(|argument| argument == "--no-fail-fast").is_some();
+    Ok(Task::Test { no_fail_fast, arguments: passed_on("test", arguments)? })
 }
 
 fn postgres(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, Misuse> {
@@ -143,8 +155,21 @@ mod tests {
     #[test]
     fn what_follows_two_dashes_is_passed_on_untouched() {
         let expected = ["--nocapture", "--", "a name"].map(OsString::from).to_vec();
-        let arguments = ["test", "--", "--nocapture", "--", "a name"].map(OsString::from);
-        assert_eq!(parse(arguments), Ok(Task::Test(expected)));
+        let arguments = ["demo", "--", "--nocapture", "--", "a name"].map(OsString::from);
+        assert_eq!(parse(arguments), Ok(Task::Demo(expected)));
+    }
+
+    #[test]
+    fn only_an_option_before_two_dashes_is_for_cargo() {
+        let test = |words: &str| match parse_words(words).unwrap() {
+            Task::Test { no_fail_fast, arguments } => (no_fail_fast, arguments.len()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(test("test"), (false, 0));
+        assert_eq!(test("test --no-fail-fast"), (true, 0));
+        assert_eq!(test("test -- --no-fail-fast"), (false, 1));
+        assert_eq!(test("test --no-fail-fast -- a b"), (true, 2));
+        assert!(matches!(parse_words("test a"), Err(Misuse::Unexpected { .. })));
     }
 
     #[test]

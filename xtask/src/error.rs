@@ -18,6 +18,9 @@ pub(crate) enum Error {
     /// A file or a directory could not be used.
     #[error("failed to {action} {}", path.display())]
     File { action: &'static str, path: PathBuf, source: io::Error },
+    /// What the library says about PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] chaos_core::postgres::PostgresError),
     /// Anything that a sentence explains.
     #[error("{0}")]
     Other(String),

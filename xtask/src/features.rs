@@ -11,7 +11,7 @@ use crate::{program, workspace};
 /// Compiles them all.
 pub(crate) fn run() -> Result<(), Error> {
     console::step("Compiling each feature alone.");
-    let selections = selections(&workspace::members()?);
+    let selections = selections(&workspace::packages(&["--no-deps"])?);
     if selections.is_empty() {
         console::note("No published crate has features.");
     }

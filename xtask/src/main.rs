@@ -9,9 +9,11 @@
 //! * [`suite`]: `demo` and `test`, which install what the tests need and run them.
 //! * [`postgres`], [`redis`], [`package_manager`], [`privilege`]: find or install a server, and
 //!   never leave one running.
-//! * [`check`], [`dependency_budget`], [`features`]: what is verified beside the tests.
+//! * `check`: what no compiler checks. It consists of tests.
+//! * [`dependency_budget`], [`features`]: what is verified beside the tests.
 //! * [`program`], [`console`], [`workspace`], [`error`]: what all of them stand on.
 
+#[cfg(test)]
 mod check;
 mod command_line;
 mod console;
@@ -63,9 +65,9 @@ fn run(task: Task) -> Result<(), Error> {
             Ok(())
         }
         Task::Demo(arguments) => suite::demo(&arguments),
-        Task::Test(arguments) => suite::test(&arguments),
-        Task::Postgres(way) => postgres::ensure(way).map(drop),
-        Task::Check => check::run(),
+        Task::Test { no_fail_fast, arguments } => suite::test(no_fail_fast, &arguments),
+        Task::Postgres(way) => postgres::ensure(way),
+        Task::Check => suite::check(),
         Task::DependencyBudget => dependency_budget::run(),
         Task::Features => features::run(),
     }

@@ -1,7 +1,7 @@
 //! Finds PostgreSQL, or installs it.
 
 mod cache;
-mod find;
+mod installation;
 mod npm;
 mod pip;
 mod system;
@@ -11,7 +11,10 @@ use std::time::Instant;
 use crate::console;
 use crate::error::Error;
 use crate::package_manager::{Package, PackageManager};
-use crate::postgres::find::Installation;
+use crate::postgres::installation::Installation;
+
+/// The variable that names a server to use instead of one of our own.
+const GIVEN: &str = "CHAOS_POSTGRES_URL";
 
 /// A way to install PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,22 +49,38 @@ impl Way {
     }
 }
 
+/// What the tests will run against.
+pub(crate) fn prepare() -> Result<(), Error> {
+    if std::env::var_os(GIVEN).is_some_and(|url| !url.is_empty()) {
+        console::step(&format!(
+            "Using the server that {GIVEN} names; PostgreSQL is not looked for."
+        ));
+        return Ok(());
+    }
+    ensure(None)
+}
+
 /// Finds PostgreSQL, or installs it in the first way that works.
 ///
 /// With a way given it is installed in that way, whatever is there already.
-pub(crate) fn ensure(way: Option<Way>) -> Result<Installation, Error> {
+pub(crate) fn ensure(way: Option<Way>) -> Result<(), Error> {
     if let Some(way) = way {
-        return attempt(way);
+        let installed = attempt(way)?;
+        if installation::find()?.as_ref() != Some(&installed) {
+            let bin = installed.bin.display();
+            console::note(&format!("Another one is found first; to use this: CHAOS_PG_BIN={bin}"));
+        }
+        return Ok(());
     }
     console::step("Looking for PostgreSQL 13 to 18.");
-    if let Some(found) = find::find() {
+    if let Some(found) = installation::find()? {
         console::note(&format!("Found {found}."));
-        return Ok(found);
+        return Ok(());
     }
     console::note("It is not there.");
     for way in Way::ALL {
         match attempt(way) {
-            Ok(installed) => return Ok(installed),
+            Ok(_) => return Ok(()),
             Err(error) => console::note(&format!("That failed: {}.", console::with_causes(&error))),
         }
     }

@@ -1,4 +1,4 @@
-//! The two tasks that run tests.
+//! The tasks that run tests.
 
 use std::ffi::OsString;
 use std::time::Instant;
@@ -9,18 +9,23 @@ use crate::{postgres, program, redis, workspace};
 
 /// Runs the chaos suite of the quick start.
 pub(crate) fn demo(arguments: &[OsString]) -> Result<(), Error> {
-    postgres::ensure(None)?;
+    postgres::prepare()?;
     run("the chaos suite of the quick start", &["-p", "quickstart", "--test", "chaos"], arguments)
 }
 
 /// Runs all tests of the default members, doctests included.
 ///
 /// Those are all members but the benches, which have no tests.
-pub(crate) fn test(arguments: &[OsString]) -> Result<(), Error> {
-    postgres::ensure(None)?;
+pub(crate) fn test(no_fail_fast: bool, arguments: &[OsString]) -> Result<(), Error> {
+    postgres::prepare()?;
     redis::offer();
-    // Without it, one failing suite hides what the others would have said.
-    run("all tests", &["--no-fail-fast"], arguments)
+    let options: &[&str] = if no_fail_fast { &["--no-fail-fast"] } else { &[] };
+    run("all tests", options, arguments)
+}
+
+/// Runs the tests that look at the repository instead of at what it does.
+pub(crate) fn check() -> Result<(), Error> {
+    run("the checks of the repository", &["-p", "xtask", "check::"], &[])
 }
 
 fn run(what: &str, options: &[&str], arguments: &[OsString]) -> Result<(), Error> {

@@ -58,11 +58,11 @@ impl Ended<'_> {
     }
 
     fn reached(&self) -> Option<&Verdict> {
-        // Nothing comes after a verdict; what does is no journal of ours.
-        match &self.events.last()?.what {
+        // Links that are still being closed may write a few lines after it.
+        self.events.iter().rev().find_map(|event| match &event.what {
             EventKind::VerdictReached { result } => Some(result),
             _ => None,
-        }
+        })
     }
 
     fn ended_as_it_should(&self, verdict: &Verdict) -> bool {
@@ -218,6 +218,14 @@ mod tests {
         let events = passed();
         let late = Ended { killed_after: Some(Duration::from_secs(1)), ..ended(9, &events) };
         assert_eq!(kind(&late.verdict()), Some(FailureKind::Hang));
+    }
+
+    #[test]
+    fn lines_after_the_verdict_do_not_unsay_it() {
+        let mut events = passed();
+        let late = EventKind::Note { message: "a link was closed".to_owned() };
+        events.push(Event::new(Duration::ZERO, late));
+        assert_eq!(ended(0, &events).verdict(), Verdict::Passed);
     }
 
     #[test]

@@ -8,7 +8,6 @@ fn conditional() {
 #[cfg_attr(windows, cfg(feature = "windows"))]
 static __chaos_test_conditional: ::chaos_harness::__private::TestCase = {
     #[cfg_attr(unix, inline)]
-    #[allow(clippy::needless_pass_by_value)]
     async fn conditional(cx: Chaos) {}
     ::chaos_harness::__private::inventory::submit! {
         & __chaos_test_conditional
@@ -40,7 +39,7 @@ static __chaos_test_conditional: ::chaos_harness::__private::TestCase = {
             ..::chaos_harness::__private::Options::DEFAULT
         },
         run: |__cx| ::std::boxed::Box::pin(async move {
-            let __fixture_0 = <Chaos as ::chaos_harness::__private::Fixture>::set_up(
+            let __fixture_0 = <Chaos as ::chaos_harness::__private::FixtureOfTest>::set_up(
                     &__cx,
                 )
                 .await
@@ -48,7 +47,7 @@ static __chaos_test_conditional: ::chaos_harness::__private::TestCase = {
                     "Chaos",
                     error,
                 ))?;
-            ::chaos_harness::__private::Termination::into_result(
+            ::chaos_harness::__private::ReturnedByTest::into_result(
                 conditional(__fixture_0).await,
             )
         }),
@@ -62,7 +61,6 @@ fn documented_elsewhere() {
 }
 static __chaos_test_documented_elsewhere: ::chaos_harness::__private::TestCase = {
     #[doc = include_str!("risk.md")]
-    #[allow(clippy::needless_pass_by_value)]
     fn documented_elsewhere() {}
     ::chaos_harness::__private::inventory::submit! {
         & __chaos_test_documented_elsewhere
@@ -82,7 +80,9 @@ static __chaos_test_documented_elsewhere: ::chaos_harness::__private::TestCase =
             ..::chaos_harness::__private::Options::DEFAULT
         },
         run: |__cx| ::std::boxed::Box::pin(async move {
-            ::chaos_harness::__private::Termination::into_result(documented_elsewhere())
+            ::chaos_harness::__private::ReturnedByTest::into_result(
+                documented_elsewhere(),
+            )
         }),
     }
 };

@@ -11,7 +11,6 @@ fn wrong_options_leave_the_test() {
     )
 }
 static __chaos_test_wrong_options_leave_the_test: ::chaos_harness::__private::TestCase = {
-    #[allow(clippy::needless_pass_by_value)]
     async fn wrong_options_leave_the_test(cx: Chaos) {}
     ::chaos_harness::__private::inventory::submit! {
         & __chaos_test_wrong_options_leave_the_test
@@ -28,7 +27,7 @@ static __chaos_test_wrong_options_leave_the_test: ::chaos_harness::__private::Te
             ..::chaos_harness::__private::Options::DEFAULT
         },
         run: |__cx| ::std::boxed::Box::pin(async move {
-            let __fixture_0 = <Chaos as ::chaos_harness::__private::Fixture>::set_up(
+            let __fixture_0 = <Chaos as ::chaos_harness::__private::FixtureOfTest>::set_up(
                     &__cx,
                 )
                 .await
@@ -36,7 +35,7 @@ static __chaos_test_wrong_options_leave_the_test: ::chaos_harness::__private::Te
                     "Chaos",
                     error,
                 ))?;
-            ::chaos_harness::__private::Termination::into_result(
+            ::chaos_harness::__private::ReturnedByTest::into_result(
                 wrong_options_leave_the_test(__fixture_0).await,
             )
         }),

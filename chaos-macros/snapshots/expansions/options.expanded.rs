@@ -3,7 +3,6 @@ fn some() {
     ::chaos_harness::__private::run_under_libtest(&__chaos_test_some)
 }
 static __chaos_test_some: ::chaos_harness::__private::TestCase = {
-    #[allow(clippy::needless_pass_by_value)]
     async fn some(cx: Chaos) {}
     ::chaos_harness::__private::inventory::submit! {
         & __chaos_test_some
@@ -24,7 +23,7 @@ static __chaos_test_some: ::chaos_harness::__private::TestCase = {
             ..::chaos_harness::__private::Options::DEFAULT
         },
         run: |__cx| ::std::boxed::Box::pin(async move {
-            let __fixture_0 = <Chaos as ::chaos_harness::__private::Fixture>::set_up(
+            let __fixture_0 = <Chaos as ::chaos_harness::__private::FixtureOfTest>::set_up(
                     &__cx,
                 )
                 .await
@@ -32,7 +31,9 @@ static __chaos_test_some: ::chaos_harness::__private::TestCase = {
                     "Chaos",
                     error,
                 ))?;
-            ::chaos_harness::__private::Termination::into_result(some(__fixture_0).await)
+            ::chaos_harness::__private::ReturnedByTest::into_result(
+                some(__fixture_0).await,
+            )
         }),
     }
 };
@@ -41,7 +42,6 @@ fn all() {
     crate::reexport::chaos_harness::__private::run_under_libtest(&__chaos_test_all)
 }
 static __chaos_test_all: crate::reexport::chaos_harness::__private::TestCase = {
-    #[allow(clippy::needless_pass_by_value)]
     async fn all(cx: Chaos) {}
     crate::reexport::chaos_harness::__private::inventory::submit! {
         & __chaos_test_all
@@ -65,12 +65,12 @@ static __chaos_test_all: crate::reexport::chaos_harness::__private::TestCase = {
             domain: ::core::option::Option::Some("network"),
             gate: crate::reexport::chaos_harness::__private::Gate::MustPass,
             seed: ::core::option::Option::Some(255u64),
-            requires: &["root", "redis", "postgres", "packet_faults"],
+            requires: &["root", "redis"],
             exclusive: true,
             ..crate::reexport::chaos_harness::__private::Options::DEFAULT
         },
         run: |__cx| ::std::boxed::Box::pin(async move {
-            let __fixture_0 = <Chaos as crate::reexport::chaos_harness::__private::Fixture>::set_up(
+            let __fixture_0 = <Chaos as crate::reexport::chaos_harness::__private::FixtureOfTest>::set_up(
                     &__cx,
                 )
                 .await
@@ -78,7 +78,7 @@ static __chaos_test_all: crate::reexport::chaos_harness::__private::TestCase = {
                     "Chaos",
                     error,
                 ))?;
-            crate::reexport::chaos_harness::__private::Termination::into_result(
+            crate::reexport::chaos_harness::__private::ReturnedByTest::into_result(
                 all(__fixture_0).await,
             )
         }),
@@ -89,7 +89,6 @@ fn others() {
     ::chaos_harness::__private::run_under_libtest(&__chaos_test_others)
 }
 static __chaos_test_others: ::chaos_harness::__private::TestCase = {
-    #[allow(clippy::needless_pass_by_value)]
     async fn others(cx: Chaos) {}
     ::chaos_harness::__private::inventory::submit! {
         & __chaos_test_others
@@ -110,7 +109,7 @@ static __chaos_test_others: ::chaos_harness::__private::TestCase = {
             ..::chaos_harness::__private::Options::DEFAULT
         },
         run: |__cx| ::std::boxed::Box::pin(async move {
-            let __fixture_0 = <Chaos as ::chaos_harness::__private::Fixture>::set_up(
+            let __fixture_0 = <Chaos as ::chaos_harness::__private::FixtureOfTest>::set_up(
                     &__cx,
                 )
                 .await
@@ -118,7 +117,7 @@ static __chaos_test_others: ::chaos_harness::__private::TestCase = {
                     "Chaos",
                     error,
                 ))?;
-            ::chaos_harness::__private::Termination::into_result(
+            ::chaos_harness::__private::ReturnedByTest::into_result(
                 others(__fixture_0).await,
             )
         }),

@@ -8,7 +8,7 @@ async fn some(cx: Chaos) {}
     domain = "network",
     must_pass,
     seed = 0xFF,
-    requires(root, redis, postgres, packet_faults),
+    requires(root, redis),
     exclusive,
     crate = crate::reexport::chaos_harness,
 )]

@@ -3,7 +3,6 @@ fn with_the_context() {
     ::chaos_harness::__private::run_under_libtest(&__chaos_test_with_the_context)
 }
 static __chaos_test_with_the_context: ::chaos_harness::__private::TestCase = {
-    #[allow(clippy::needless_pass_by_value)]
     async fn with_the_context(cx: Chaos) -> TestResult {
         cx.postgres().await?;
         Ok(())
@@ -20,7 +19,7 @@ static __chaos_test_with_the_context: ::chaos_harness::__private::TestCase = {
         description: "",
         options: ::chaos_harness::__private::Options::DEFAULT,
         run: |__cx| ::std::boxed::Box::pin(async move {
-            let __fixture_0 = <Chaos as ::chaos_harness::__private::Fixture>::set_up(
+            let __fixture_0 = <Chaos as ::chaos_harness::__private::FixtureOfTest>::set_up(
                     &__cx,
                 )
                 .await
@@ -28,7 +27,7 @@ static __chaos_test_with_the_context: ::chaos_harness::__private::TestCase = {
                     "Chaos",
                     error,
                 ))?;
-            ::chaos_harness::__private::Termination::into_result(
+            ::chaos_harness::__private::ReturnedByTest::into_result(
                 with_the_context(__fixture_0).await,
             )
         }),
@@ -39,7 +38,6 @@ fn without_anything() {
     ::chaos_harness::__private::run_under_libtest(&__chaos_test_without_anything)
 }
 static __chaos_test_without_anything: ::chaos_harness::__private::TestCase = {
-    #[allow(clippy::needless_pass_by_value)]
     fn without_anything() {}
     ::chaos_harness::__private::inventory::submit! {
         & __chaos_test_without_anything
@@ -53,7 +51,7 @@ static __chaos_test_without_anything: ::chaos_harness::__private::TestCase = {
         description: "",
         options: ::chaos_harness::__private::Options::DEFAULT,
         run: |__cx| ::std::boxed::Box::pin(async move {
-            ::chaos_harness::__private::Termination::into_result(without_anything())
+            ::chaos_harness::__private::ReturnedByTest::into_result(without_anything())
         }),
     }
 };
@@ -62,7 +60,6 @@ fn with_fixtures() {
     ::chaos_harness::__private::run_under_libtest(&__chaos_test_with_fixtures)
 }
 static __chaos_test_with_fixtures: ::chaos_harness::__private::TestCase = {
-    #[allow(clippy::needless_pass_by_value)]
     async fn with_fixtures(
         mut cx: Chaos,
         Pair(a, b): Pair<Vec<u8>>,
@@ -82,7 +79,7 @@ static __chaos_test_with_fixtures: ::chaos_harness::__private::TestCase = {
         description: "",
         options: ::chaos_harness::__private::Options::DEFAULT,
         run: |__cx| ::std::boxed::Box::pin(async move {
-            let __fixture_0 = <Chaos as ::chaos_harness::__private::Fixture>::set_up(
+            let __fixture_0 = <Chaos as ::chaos_harness::__private::FixtureOfTest>::set_up(
                     &__cx,
                 )
                 .await
@@ -92,13 +89,13 @@ static __chaos_test_with_fixtures: ::chaos_harness::__private::TestCase = {
                 ))?;
             let __fixture_1 = <Pair<
                 Vec<u8>,
-            > as ::chaos_harness::__private::Fixture>::set_up(&__cx)
+            > as ::chaos_harness::__private::FixtureOfTest>::set_up(&__cx)
                 .await
                 .map_err(|error| ::chaos_harness::__private::FixtureError::new(
                     "Pair<Vec<u8>>",
                     error,
                 ))?;
-            let __fixture_2 = <Ledger as ::chaos_harness::__private::Fixture>::set_up(
+            let __fixture_2 = <Ledger as ::chaos_harness::__private::FixtureOfTest>::set_up(
                     &__cx,
                 )
                 .await
@@ -106,7 +103,7 @@ static __chaos_test_with_fixtures: ::chaos_harness::__private::TestCase = {
                     "Ledger",
                     error,
                 ))?;
-            ::chaos_harness::__private::Termination::into_result(
+            ::chaos_harness::__private::ReturnedByTest::into_result(
                 with_fixtures(__fixture_0, __fixture_1, __fixture_2).await,
             )
         }),
@@ -117,7 +114,6 @@ pub(crate) fn r#try() {
     ::chaos_harness::__private::run_under_libtest(&__chaos_test_try)
 }
 static __chaos_test_try: ::chaos_harness::__private::TestCase = {
-    #[allow(clippy::needless_pass_by_value)]
     async fn r#try(#[cfg(unix)] cx: Chaos) {}
     ::chaos_harness::__private::inventory::submit! {
         & __chaos_test_try
@@ -132,7 +128,7 @@ static __chaos_test_try: ::chaos_harness::__private::TestCase = {
         options: ::chaos_harness::__private::Options::DEFAULT,
         run: |__cx| ::std::boxed::Box::pin(async move {
             #[cfg(unix)]
-            let __fixture_0 = <Chaos as ::chaos_harness::__private::Fixture>::set_up(
+            let __fixture_0 = <Chaos as ::chaos_harness::__private::FixtureOfTest>::set_up(
                     &__cx,
                 )
                 .await
@@ -140,7 +136,7 @@ static __chaos_test_try: ::chaos_harness::__private::TestCase = {
                     "Chaos",
                     error,
                 ))?;
-            ::chaos_harness::__private::Termination::into_result(
+            ::chaos_harness::__private::ReturnedByTest::into_result(
                 r#try(#[cfg(unix)] __fixture_0).await,
             )
         }),

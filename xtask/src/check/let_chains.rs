@@ -5,13 +5,14 @@
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
+use super::files;
 use crate::error::Error;
 use crate::workspace;
 
 /// A sentence for each let chain.
 pub(crate) fn findings() -> Result<Vec<String>, Error> {
     let mut findings = Vec::new();
-    for file in workspace::sources()? {
+    for file in files::sources()? {
         // A file that is no Rust is found by the compiler; tests of what does not compile keep some.
         let Ok(tokens) = workspace::read(&file)?.parse::<TokenStream>() else { continue };
         let chains = chains(tokens).into_iter();

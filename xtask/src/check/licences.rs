@@ -11,7 +11,7 @@ use crate::workspace;
 pub(crate) fn findings() -> Result<Vec<String>, Error> {
     let allowed = allowed(&workspace::read("deny.toml")?)?;
     let mut findings = Vec::new();
-    for package in workspace::locked_packages()? {
+    for package in workspace::packages(&["--all-features"])? {
         let name = &package["name"];
         match package["license"].as_str() {
             Some(licence) if is_allowed(licence, &allowed) => {}

@@ -1,5 +1,6 @@
 //! Finds paths that exist on one machine only.
 
+use super::files;
 use crate::error::Error;
 use crate::workspace;
 
@@ -13,7 +14,7 @@ const NOBODY: [&str; 4] = ["linuxbrew", "you", "user", "Shared"];
 pub(crate) fn findings() -> Result<Vec<String>, Error> {
     let checkout = workspace::root().display().to_string();
     let mut findings = Vec::new();
-    for file in workspace::files()? {
+    for file in files::files()? {
         let bytes = std::fs::read(workspace::root().join(&file))
             .map_err(Error::file("read", workspace::root().join(&file)))?;
         let text = String::from_utf8_lossy(&bytes);

@@ -10,12 +10,12 @@ use crate::workspace;
 ///
 /// `ci.yml` has to name an exact toolchain, so it is kept in step by this check.
 const PLACES: [(&str, &str); 2] =
-    [("README.md", "Rust "), (".github/workflows/ci.yml", "MINIMUM_RUST: ")];
+    [("README.md", "Rust version is "), (".github/workflows/ci.yml", "MINIMUM_RUST: ")];
 
 /// A sentence for each place that names another version, or none at all, and for each crate.
 pub(crate) fn findings() -> Result<Vec<String>, Error> {
     let minimum = minimum()?;
-    let mut findings = newer_than(&minimum, &workspace::locked_packages()?);
+    let mut findings = newer_than(&minimum, &workspace::packages(&["--all-features"])?);
     for (file, before) in PLACES {
         // Nothing can be wrong in a file that is not written yet.
         if !workspace::root().join(file).exists() {
@@ -95,6 +95,7 @@ mod tests {
     fn versions_are_found_in_prose_and_in_yaml() {
         let prose = "It needs Rust 1.85. Rust has modules; Rust 2 does not exist; **Rust `1.90`**";
         assert_eq!(versions_after(prose, "Rust "), ["1.85", "1.90"]);
+        assert_eq!(versions_after("Its version is **1.85**; 1.84 is", "version is "), ["1.85"]);
         assert_eq!(versions_after("  MINIMUM_RUST: \"1.85\"\n", "MINIMUM_RUST: "), ["1.85"]);
         assert!(versions_after("", "Rust ").is_empty());
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::postgres::find::{self, Installation};
+use crate::postgres::installation::{Installation, try_out};
 
 /// A directory in the cache where an installation is made ready. It goes when it is dropped.
 #[derive(Debug)]
@@ -18,10 +18,7 @@ pub(crate) struct Workbench {
 impl Workbench {
     /// Makes the directory in the cache of the library.
     pub(crate) fn set_up() -> Result<Self, Error> {
-        let cache = find::cache_directory().ok_or_else(|| {
-            Error::other("there is no directory for a cache; set CHAOS_CACHE_DIR to one")
-        })?;
-        Self::set_up_in(&cache)
+        Self::set_up_in(&chaos_core::postgres::cache_directory()?)
     }
 
     fn set_up_in(cache: &Path) -> Result<Self, Error> {
@@ -64,24 +61,24 @@ impl Workbench {
         if bin != Path::new("bin") {
             link_directory(bin, &tree.join("bin"))?;
         }
-        let version = find::try_out(&tree.join("bin"))?;
+        let version = try_out(&tree.join("bin"))?;
         let place = self.shelf.join(&version);
         if place.exists() {
-            match find::try_out(&place.join("bin")) {
+            match try_out(&place.join("bin")) {
                 // Somebody else was faster, or it was installed before: it may be in use.
-                Ok(_) => return Ok(Installation::new(place.join("bin"), version)),
+                Ok(_) => return Ok(Installation { bin: place.join("bin"), version }),
                 Err(_) => remove(&place)?,
             }
         }
         match fs::rename(tree, &place) {
             Ok(()) => {}
             // Two processes that install at the same time make the same thing.
-            Err(_) if find::try_out(&place.join("bin")).is_ok() => {}
+            Err(_) if try_out(&place.join("bin")).is_ok() => {}
             Err(source) => {
                 return Err(Error::File { action: "move the server to", path: place, source });
             }
         }
-        Ok(Installation::new(place.join("bin"), version))
+        Ok(Installation { bin: place.join("bin"), version })
     }
 }
 
@@ -195,7 +192,7 @@ mod tests {
         let bench = Workbench::set_up_in(cache.path()).unwrap();
         let tree = tree(&bench, "some/where/bin", "18.6");
         let installed = bench.publish(&tree, Path::new("some/where/bin")).unwrap();
-        assert_eq!(find::try_out(&installed.bin).unwrap(), "18.6");
+        assert_eq!(try_out(&installed.bin).unwrap(), "18.6");
         assert_eq!(fs::read_link(installed.bin).unwrap(), Path::new("some/where/bin"));
     }
 

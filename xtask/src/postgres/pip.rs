@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::error::Error;
 use crate::postgres::cache::Workbench;
-use crate::postgres::find::Installation;
+use crate::postgres::installation::Installation;
 use crate::program;
 
 /// Named so that every machine gets the same server.

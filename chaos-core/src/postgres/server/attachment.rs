@@ -101,8 +101,10 @@ impl Attachment {
     pub(super) fn to_running(layout: &Layout) -> Option<Self> {
         // The supervisor keeps everyone out while the server starts or stops.
         let lease = Lock::try_take(&layout.lease(), Mode::Shared).ok()??;
+        // The supervisor may not look while we hold it, and has to know that it was used.
+        lease.write("used").ok()?;
         let state = serde_json::from_slice(&fs::read(layout.state()).ok()?).ok()?;
-        let attachment = Self { layout: layout.clone(), state, lease: lease };
+        let attachment = Self { layout: layout.clone(), state, lease };
         attachment.is_supervised().then_some(attachment)
     }
 

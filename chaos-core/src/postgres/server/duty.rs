@@ -49,22 +49,13 @@ struct Server {
     by_files: bool,
 }
 
-/// How a supervisor ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// Nothing is left of what it created.
-    Finished,
-    /// Databases on the user's server are left.
-    Unfinished,
-}
-
 /// Starts the server and looks after it until nobody uses it any more.
 pub(super) fn serve(
     job: &Job,
     layout: &Layout,
     account: Option<&Account>,
     lease: &Lock,
-) -> Result<End, PostgresError> {
+) -> Result<(), PostgresError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(PostgresError::io("start a runtime"))?;
     runtime.block_on(async {
@@ -73,34 +64,45 @@ pub(super) fn serve(
             Source::Given(endpoint) => examine(endpoint.clone(), layout).await?,
             Source::Start { .. } => start(job, layout, account).await?,
         };
-        let mut maker = Maker::new(&server.endpoint, layout, server.by_files);
         let mut cleaner = Cleaner::new(&server.endpoint, layout);
-        if server.instance.is_none() {
-            // What a former supervisor created, if it was killed.
-            cleaner.drop_all().await?;
-        }
-        maker.fill(1).await?;
-        publish(layout, &server)?;
-        lease.release().map_err(PostgresError::io("unlock the lease"))?;
-        detach()?;
-        let chores = chores(layout.clone(), server.pending.take());
-        let ended = tokio::select! {
-            ended = watch(job, layout, lease, &mut server, &mut signals) => ended,
-            never = keep_stock(job, layout, &mut maker) => never,
-            never = keep_clean(&mut cleaner) => never,
-        };
-        let end = match &mut server.instance {
-            Some(instance) => {
-                instance.stop();
-                End::Finished
+        let ended = look_after(job, layout, lease, &mut server, &mut cleaner, &mut signals).await;
+        match &mut server.instance {
+            Some(instance) => instance.stop(),
+            None => {
+                // What cannot be dropped keeps its files, which tell the next supervisor.
+                cleaner.drop_all().await.ok();
             }
-            None if cleaner.drop_all().await? => End::Finished,
-            None => End::Unfinished,
-        };
-        // A chore that failed costs time the next time.
-        chores.map(JoinHandle::join).map_err(PostgresError::io("start a thread"))?.ok();
-        ended.map(|()| end)
+        }
+        ended
     })
+}
+
+async fn look_after(
+    job: &Job,
+    layout: &Layout,
+    lease: &Lock,
+    server: &mut Server,
+    cleaner: &mut Cleaner,
+    signals: &mut Signals,
+) -> Result<(), PostgresError> {
+    if server.instance.is_none() {
+        // What a former supervisor created, if it was killed.
+        cleaner.drop_all().await?;
+    }
+    let mut maker = Maker::new(&server.endpoint, layout, server.by_files);
+    maker.fill(1).await?;
+    publish(layout, server)?;
+    lease.release().map_err(PostgresError::io("unlock the lease"))?;
+    detach()?;
+    let chores = chores(layout.clone(), server.pending.take());
+    let ended = tokio::select! {
+        ended = watch(job, layout, lease, server, signals) => ended,
+        never = keep_stock(job, layout, &mut maker) => never,
+        never = keep_clean(cleaner) => never,
+    };
+    // A chore that failed costs time the next time.
+    chores.map(JoinHandle::join).map_err(PostgresError::io("start a thread"))?.ok();
+    ended
 }
 
 /// Checks a server that the user runs.
@@ -218,7 +220,6 @@ async fn watch(
     let locked = || PostgresError::io("lock the lease");
     let grace = if job.is_shared { GRACE } else { Duration::ZERO };
     let ready = Instant::now();
-    let mut was_used = false;
     let mut idle_since = None;
     loop {
         tokio::select! {
@@ -238,10 +239,10 @@ async fn watch(
             return Ok(());
         }
         if !lease.try_change(Mode::Exclusive).map_err(locked())? {
-            was_used = true;
             idle_since = None;
             continue;
         }
+        let was_used = lease.is_written().map_err(locked())?;
         let is_awaited = !was_used && ready.elapsed() < FIRST_USE && is_awaited(job);
         let is_kept = server.instance.is_some() && !names_in(&layout.kept())?.is_empty();
         if is_awaited || is_kept {

@@ -59,15 +59,15 @@ fn parse(text: &str, allow_remote: bool) -> Result<Endpoint, PostgresError> {
 }
 
 fn address(config: &Config, allow_remote: bool) -> Result<Address, PostgresError> {
+    let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
+    if hosts.len() > 1 || addresses.len() > 1 {
+        return Err(refused("names several hosts; write one"));
+    }
     let port = match config.get_ports() {
         [] => 5432,
         [port] => *port,
         _ => return Err(refused("names several ports; write one")),
     };
-    let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
-    if hosts.len() > 1 || addresses.len() > 1 {
-        return Err(refused("names several hosts; write one"));
-    }
     let candidates: Vec<SocketAddr> = match (addresses, hosts) {
         ([address], _) => vec![SocketAddr::new(*address, port)],
         (_, [Host::Unix(directory)]) => return unix(directory.clone(), port),

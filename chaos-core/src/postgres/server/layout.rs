@@ -6,7 +6,8 @@
 //! <base>/<id>.lock      held by the supervisor as long as it lives; holds its process id
 //! <base>/<id>/          everything else, removed with the server
 //!   lease               every process that uses the server holds a shared lock on it;
-//!                       the supervisor an exclusive one while it starts or stops the server
+//!                       the supervisor an exclusive one while it starts or stops the server;
+//!                       empty until its first use
 //!   state               where the server is, once it is ready
 //!   trouble             why there is no spare database, if there should be one
 //!   data/  s/  log      the server's data, its unix socket and its log
@@ -94,6 +95,16 @@ impl Layout {
 
     pub(super) fn kept(&self) -> PathBuf {
         self.home.join("kept")
+    }
+
+    /// Whether there may be a database that nobody has dropped.
+    pub(super) fn knows_databases(&self) -> Result<bool, PostgresError> {
+        for directory in [self.making(), self.spare(), self.taken()] {
+            if !names_in(&directory)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

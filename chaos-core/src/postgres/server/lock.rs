@@ -83,6 +83,11 @@ impl Lock {
         (ours.dev(), ours.ino()) == (there.dev(), there.ino())
     }
 
+    /// Whether the locked file says anything.
+    pub(super) fn is_written(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.len() > 0)
+    }
+
     /// Replaces what the locked file says.
     pub(super) fn write(&self, text: &str) -> io::Result<()> {
         use std::os::unix::fs::FileExt;

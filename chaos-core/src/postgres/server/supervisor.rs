@@ -51,17 +51,16 @@ fn supervise(job: &Job) -> Result<(), PostgresError> {
         let lease = move_in(&layout)?;
         duty::serve(job, &layout, account.as_ref(), &lease)
     });
-    let cleared = match result {
-        // Databases on the user's server could not be dropped yet; the files tell the next
-        // supervisor which.
-        Ok(duty::End::Unfinished) => Ok(()),
+    let cleared = match &job.source {
+        // The files tell the next supervisor what has to be dropped from the user's server.
+        Source::Given(_) if layout.knows_databases()? => Ok(()),
         _ => tree::remove(layout.home()),
     };
     fs::remove_file(layout.seat()).ok();
     drop(seat);
     // Others may have servers there, and it stays then.
     fs::remove_dir(layout.base()).ok();
-    result.map(drop).and(cleared)
+    result.and(cleared)
 }
 
 /// Takes the place of the supervisor of this server. None if there is one already, or nobody waits
