@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chaos_core::event::ConnectionEnd;
 use chaos_core::prelude::*;
@@ -41,15 +41,15 @@ fn latency_delays_each_way() {
 fn latency_downstream_delays_the_reply_and_not_the_request() {
     let (server, sees) = witness();
     let bench = Bench::new(server);
-    let fault = bench.link.inject(latency(300.ms()).downstream());
+    // Long enough that a request which arrives within it was not delayed by it.
+    let fault = bench.link.inject(latency(1_500.ms()).downstream());
     let mut client = bench.connect();
     let sent = Instant::now();
     let took = round_trip(&mut client, b"ping");
-    assert!(took >= 300.ms(), "{took:?}");
+    assert!(took >= 1_500.ms(), "{took:?}");
     let (arrived, request) = sees.recv().unwrap();
     assert_eq!(request, b"ping");
-    // The request was there well before the reply, whatever else the machine was doing.
-    assert!(arrived + 300.ms() <= sent + took, "{:?} of {took:?}", arrived - sent);
+    assert!(arrived - sent < 1_500.ms(), "{:?} of {took:?}", arrived - sent);
     assert_eq!(fault.hits(), 1);
 }
 
@@ -101,18 +101,16 @@ fn bandwidth_is_kept_in_its_direction() {
 }
 
 #[test]
-fn slices_arrive_one_by_one() {
+fn slices_are_sent_with_a_gap_between_them() {
     let (server, sees) = witness();
     let bench = Bench::new(server);
     let fault = bench.link.inject(slice(3, 20.ms()).upstream());
     let mut client = bench.connect();
-    round_trip(&mut client, b"abcdefgh");
-    let reads: Vec<_> = sees.try_iter().collect();
-    let pieces: Vec<_> = reads.iter().map(|(_, piece)| piece.as_slice()).collect();
-    // A reader that is kept from reading for 20 ms sees two pieces at once.
-    assert!(pieces.len() > 1, "{pieces:?}");
+    // Three pieces with two gaps. A reader that sleeps through a gap reads two pieces at once.
+    let took = round_trip(&mut client, b"abcdefgh");
+    assert!(took >= 40.ms(), "{took:?}");
+    let pieces: Vec<_> = sees.try_iter().map(|(_, piece)| piece).collect();
     assert_eq!(pieces.concat(), b"abcdefgh");
-    assert!(reads.last().unwrap().0 - reads[0].0 <= Duration::from_secs(10));
     assert_eq!((fault.hits(), fault.connections()), (1, 1));
 }
 
