@@ -154,6 +154,11 @@ async fn needs_what_is_not_there() -> TestResult {
     Err(chaos_harness::Error::Unavailable { reason }.into())
 }
 
+#[chaos_test(requires(redis))]
+async fn requires_what_is_not_there() {
+    panic!("it cannot run here");
+}
+
 #[chaos_test(retries = 3, seed = 42)]
 async fn never_passes(cx: Chaos) -> TestResult {
     Err(format!("failed with seed {}", cx.seed()).into())
