@@ -154,7 +154,7 @@ async fn needs_what_is_not_there() -> TestResult {
     Err(chaos_harness::Error::Unavailable { reason }.into())
 }
 
-#[chaos_test(requires(packet_faults))]
+#[chaos_test(requires(redis))]
 async fn requires_what_is_not_there() {
     panic!("it cannot run here");
 }
