@@ -5,9 +5,8 @@
 #[path = "support/arena.rs"]
 mod arena;
 
-use arena::{Arena, Player, Stage, await_that, enter};
+use arena::{Arena, Player, Stage, await_that, enter, kill_supervisor};
 use chaos_core::TestResult;
-use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
 fn entry() {
@@ -121,8 +120,7 @@ fn databases_of_killed_processes_are_dropped_from_the_given_server() {
 
     let mut one = borrower(&arena, &lender.url);
     one.line();
-    let supervisor = Pid::from_raw(arena.supervisor()).unwrap();
-    kill_process(supervisor, Signal::KILL).unwrap();
+    kill_supervisor(arena.supervisor());
     one.kill();
     assert_ne!(lender.databases(), lender.at_first, "nobody is there to drop them");
     let mut two = borrower(&arena, &lender.url);
