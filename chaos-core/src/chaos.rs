@@ -1,12 +1,20 @@
 //! What a test is given.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::sync::Arc;
 
-use crate::error::{Error, TestError};
+use crate::check::{CheckFailed, Finding};
+use crate::client::Client;
+use crate::error::{Error, TestError, TestResult};
+use crate::event::EventKind;
 use crate::journal::Journal;
 use crate::link::{Link, Upstream};
+use crate::load::Load;
 use crate::postgres::Postgres;
+use crate::run::{Run, RunError};
+use crate::schedule::Schedule;
 use crate::scope::Scope;
 use crate::seed::Seed;
 
@@ -68,6 +76,79 @@ impl Chaos {
     /// When no port can be listened on.
     pub async fn link(&self, name: &str, upstream: SocketAddr) -> Result<Link, Error> {
         Ok(Link::tcp(self.scope(), name, Upstream::Tcp(upstream))?)
+    }
+
+    /// Runs `operation` over and over, on all clients of `load` at once, while the faults of
+    /// `schedule` come and go.
+    ///
+    /// Everything runs on the caller's own task, so the operation may borrow what it needs. An
+    /// operation that fails is not a failure of the test: its [`Outcome`](crate::outcome::Outcome) is
+    /// recorded, and judged by what is asked of the returned [`Run`].
+    ///
+    /// # Errors
+    ///
+    /// When the schedule begins calm and the system is not in its steady state at the end of that
+    /// step; when there is no client; when the schedule takes no time.
+    pub async fn run<T, E: Into<TestError>>(
+        &self,
+        schedule: Schedule,
+        load: impl Into<Load>,
+        operation: impl AsyncFn(Client) -> Result<T, E>,
+    ) -> Result<Run, RunError> {
+        crate::run::run(self.scope(), &schedule, &load.into(), operation).await
+    }
+
+    /// Checks that what was found is what was expected, and records the answer under `name`.
+    ///
+    /// # Errors
+    ///
+    /// When they differ.
+    #[track_caller]
+    pub fn check<A, B>(&self, name: &str, found: A, expected: B) -> TestResult
+    where
+        A: PartialEq<B> + fmt::Debug,
+        B: fmt::Debug,
+    {
+        let passed = found == expected;
+        let (found, expected) = (format!("{found:?}"), format!("{expected:?}"));
+        self.record_check(name, passed, Some((found.clone(), expected.clone())));
+        self.conclude(name, passed, || Finding::Differs { found, expected })
+    }
+
+    /// Checks that something holds, and records the answer under `name`.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    #[track_caller]
+    pub fn check_that(&self, name: &str, holds: bool) -> TestResult {
+        self.record_check(name, holds, None);
+        self.conclude(name, holds, || Finding::False)
+    }
+
+    fn record_check(&self, name: &str, passed: bool, values: Option<(String, String)>) {
+        let (found, expected) = values.unzip();
+        let name = name.to_owned();
+        self.scope().journal().record(EventKind::Check { name, passed, found, expected });
+    }
+
+    #[track_caller]
+    fn conclude(&self, name: &str, passed: bool, finding: impl FnOnce() -> Finding) -> TestResult {
+        if passed {
+            return Ok(());
+        }
+        let (name, location) = (name.to_owned(), Location::caller());
+        Err(CheckFailed { name, finding: finding(), location }.into())
+    }
+
+    /// Names what the test does from here on, for the live view and the report.
+    pub fn phase(&self, name: impl Into<String>) {
+        self.scope().journal().record(EventKind::PhaseStarted { phase: name.into() });
+    }
+
+    /// Leaves a note in the report.
+    pub fn note(&self, message: impl Into<String>) {
+        self.scope().journal().record(EventKind::Note { message: message.into() });
     }
 }
 

@@ -30,6 +30,13 @@ mod active;
 mod pace;
 mod queue;
 
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod virtual_link;
+
 use self::active::Active;
 use self::pace::NEVER;
 use self::queue::Queue;
@@ -64,9 +71,9 @@ pub(crate) struct Ended {
 
 /// What the driver is to do next in one direction.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next<'queue> {
+pub(crate) enum Next {
     /// Write these bytes, on their own, and say with [`Engine::advance`] how many were written.
-    Write(&'queue [u8]),
+    Write(Bytes),
     /// End the stream like this, and say so with [`Engine::advance_end`].
     End(StreamEnd),
     /// Ask again at this time, or when something else happens.
@@ -119,7 +126,7 @@ impl Engine {
     }
 
     /// Says what is to be done in this direction.
-    pub(crate) fn next(&mut self, now: Duration, direction: Direction) -> Next<'_> {
+    pub(crate) fn next(&mut self, now: Duration, direction: Direction) -> Next {
         if let Some(ended) = self.ended {
             return Next::Ended(ended);
         }
@@ -138,7 +145,7 @@ impl Engine {
                 return Next::Ended(ended);
             }
             queue.planned = at;
-            return Next::Write(&queue.head()[..length]);
+            return Next::Write(queue.head().slice(..length));
         }
         let Some((end, arrived)) = queue.end() else { return Next::Wait(None) };
         let at = Self::plan_end(&mut self.faults, end, arrived, now, direction);
@@ -152,7 +159,7 @@ impl Engine {
         now: Duration,
         direction: Direction,
     ) -> (usize, Duration) {
-        let whole = queue.head().len();
+        let whole = queue.head_len();
         let mut length = whole;
         for active in &mut *faults {
             length = length.min(active.most(direction, whole));
@@ -250,7 +257,7 @@ impl Engine {
     }
 }
 
-impl Next<'_> {
+impl Next {
     fn wait(at: Duration) -> Self {
         Self::Wait((at < NEVER).then_some(at))
     }

@@ -26,3 +26,21 @@ pub type TestError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a test returns.
 pub type TestResult<T = ()> = Result<T, TestError>;
+
+/// The text of an error and of the whole chain of its sources, because the outermost one often says
+/// little.
+#[must_use]
+pub fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let part = error.to_string();
+        // Many errors repeat their source in their own text.
+        if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        source = error.source();
+    }
+    text
+}

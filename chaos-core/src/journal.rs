@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::event::{Event, EventKind};
 
@@ -25,6 +25,8 @@ struct Inner {
     sink: Sink,
     /// The first error of a write; what comes after is of no use without the lines before.
     broken: Mutex<Option<io::Error>>,
+    /// Set once the last event is written. Writers hold it shared, so none is overtaken.
+    closed: RwLock<bool>,
 }
 
 #[derive(Debug)]
@@ -51,7 +53,12 @@ impl Journal {
     }
 
     fn new(sink: Sink) -> Self {
-        let inner = Inner { epoch: Instant::now(), sink, broken: Mutex::new(None) };
+        let inner = Inner {
+            epoch: Instant::now(),
+            sink,
+            broken: Mutex::new(None),
+            closed: RwLock::new(false),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -77,11 +84,27 @@ impl Journal {
 
     /// Writes an event that happened at this time since the attempt began.
     pub fn record_at(&self, at: Duration, what: EventKind) {
-        let event = Event::new(at, what);
+        let closed = self.inner.closed.read();
+        if !*closed {
+            self.write(&Event::new(at, what));
+        }
+    }
+
+    /// Writes the last event. Whatever is recorded later is dropped, so that a reader who finds
+    /// this event at the end knows that the journal is complete.
+    pub fn close(&self, what: EventKind) {
+        let mut closed = self.inner.closed.write();
+        if !*closed {
+            self.write(&Event::new(self.elapsed(), what));
+            *closed = true;
+        }
+    }
+
+    fn write(&self, event: &Event) {
         match &self.inner.sink {
-            Sink::Memory(events) => events.lock().push(event),
+            Sink::Memory(events) => events.lock().push(event.clone()),
             Sink::File(file) => {
-                if let Err(error) = write_line(file, &event) {
+                if let Err(error) = write_line(file, event) {
                     let _ = self.inner.broken.lock().get_or_insert(error);
                 }
             }
@@ -200,6 +223,16 @@ mod tests {
         }
         assert_eq!(lines.unreadable.len(), 1);
         assert!(lines.unreadable[0].to_string().contains("line 2001"));
+    }
+
+    #[test]
+    fn nothing_follows_the_last_event() {
+        let journal = Journal::in_memory();
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..1_000).for_each(|_| journal.record(note("late or not"))));
+            journal.close(note("last"));
+        });
+        assert_eq!(journal.events().last().unwrap().what, note("last"));
     }
 
     #[test]

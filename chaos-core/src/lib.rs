@@ -13,9 +13,13 @@
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
+//! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
+//!   a timeline, and what is asked of it.
 //! * [`Chaos`]: what a test is given.
 
 pub mod chaos;
+pub mod check;
+pub mod client;
 pub mod delay;
 pub mod direction;
 pub mod duration;
@@ -25,12 +29,16 @@ pub mod event;
 pub mod fault;
 pub mod journal;
 pub mod link;
+pub mod load;
 pub mod outcome;
 pub mod postgres;
 pub mod prelude;
 pub mod probability;
 pub mod rate;
+pub mod recovery;
 pub mod reexec;
+pub mod run;
+pub mod schedule;
 pub mod scope;
 pub mod seed;
 pub mod stats;

@@ -47,6 +47,7 @@ mod server;
 mod version;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use self::directory::cache_directory;
@@ -180,6 +181,26 @@ impl Target for Postgres {
 /// [`reexec::set_arguments`](crate::reexec::set_arguments) describes.
 pub fn supervise_if_asked() {
     server::supervise_if_asked();
+}
+
+/// A PostgreSQL on this machine whose programs can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Installed {
+    /// The directory that holds `initdb` and `postgres`.
+    pub programs: PathBuf,
+    /// Its version, such as `15.18`.
+    pub version: String,
+}
+
+/// Finds the PostgreSQL from which servers are started.
+///
+/// # Errors
+///
+/// [`PostgresError::NotFound`] when there is none; another error when what `CHAOS_PG_BIN` names
+/// cannot be used, which installing another one would not change.
+pub fn locate() -> Result<Installed, PostgresError> {
+    server::installed()
 }
 
 /// A database that stays although its test has ended, because of `CHAOS_KEEP=1`.

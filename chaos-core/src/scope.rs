@@ -125,6 +125,18 @@ impl FaultRecord {
         self.connections.load(Ordering::Relaxed)
     }
 
+    /// When it became active, since the attempt began.
+    #[must_use]
+    pub fn started(&self) -> Duration {
+        self.started - self.journal.epoch()
+    }
+
+    /// When it was cleared, since the attempt began; absent while it is active.
+    #[must_use]
+    pub fn ended(&self) -> Option<Duration> {
+        self.ended.lock().map(|ended| ended - self.journal.epoch())
+    }
+
     /// How long it was active, until now if it still is.
     #[must_use]
     pub fn active_for(&self) -> Duration {

@@ -103,6 +103,8 @@ pub enum FailureKind {
     LeakedProcess,
     /// What the test needs could not be set up.
     Fixture,
+    /// The run was interrupted, which says nothing about the test.
+    Interrupted,
     /// The harness itself could not do its work.
     Harness,
 }
@@ -124,6 +126,7 @@ impl fmt::Display for FailureKind {
             Self::Signal => "ended by a signal",
             Self::LeakedProcess => "left a process running",
             Self::Fixture => "could not be set up",
+            Self::Interrupted => "was interrupted",
             Self::Harness => "the harness failed",
         })
     }

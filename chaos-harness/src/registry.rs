@@ -34,11 +34,12 @@ pub struct TestCase {
 
 impl TestCase {
     /// The name by which `cargo test`, nextest and IDEs know the test: `module::function`, without
-    /// the name of the crate.
+    /// the name of the crate, and without the `r#` of raw identifiers.
     #[must_use]
     pub fn name(&self) -> String {
+        // Of the function, the raw form is gone already.
         match self.module.split_once("::") {
-            Some((_, module)) => format!("{module}::{}", self.function),
+            Some((_, module)) => format!("{}::{}", module.replace("r#", ""), self.function),
             None => self.function.to_owned(),
         }
     }
@@ -132,6 +133,12 @@ inventory::collect!(&'static TestCase);
 #[must_use]
 pub fn all() -> Vec<&'static TestCase> {
     let mut cases: Vec<_> = inventory::iter::<&'static TestCase>.into_iter().copied().collect();
-    cases.sort_by_key(|case| case.name());
+    cases.sort_by_cached_key(|case| case.name());
     cases
+}
+
+/// The test of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static TestCase> {
+    inventory::iter::<&'static TestCase>.into_iter().copied().find(|case| case.name() == name)
 }

@@ -5,11 +5,27 @@
 //! an attempt is in the attempt's own journal, as [`chaos_core::event::Event`]; its figures are
 //! repeated in [`AttemptSummary`], so that a report need not read every journal.
 
+use chaos_core::stats::Category;
 use chaos_core::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
+use crate::registry::{Declared, Flakiness, Gate, TestCase};
+
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// One line of `run.jsonl`: an event, and the process that it happened in.
+///
+/// Under nextest several processes write to the file at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunLine {
+    /// The id of the process that wrote the line. A later [`RunStarted`] with the same id is
+    /// another process.
+    pub process: u32,
+    /// What happened.
+    pub event: RunEvent,
+}
 
 /// What can happen in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +71,9 @@ pub struct RunStarted {
     pub arguments: Vec<String>,
     /// The names of the tests that are going to run, the ignored ones included.
     pub selected: Vec<String>,
+    /// What the attributes of the selected tests say.
+    #[serde(default)]
+    pub tests: Vec<TestDescription>,
     /// How many tests the filters left out.
     pub filtered_out: u64,
     /// How many tests run at once.
@@ -67,6 +86,59 @@ pub struct RunStarted {
     pub cores: usize,
     /// Whether `CI` is set.
     pub ci: bool,
+}
+
+/// What is known of a test before it runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TestDescription {
+    /// The name of the test.
+    pub test: String,
+    /// The documentation of the function: the risk that the test covers.
+    pub description: String,
+    /// The file, as `file!()` gives it.
+    pub file: String,
+    /// The line of the function's name.
+    pub line: u32,
+    /// The domain that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// How flaky it says it is; what its history says is in [`CategorySummary`].
+    pub declared: Category,
+    /// Why it is flaky.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_reason: Option<String>,
+    /// Which share of its first attempts it expects to fail, between 0 and 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_rate: Option<f64>,
+    /// Whether its failure does not fail the run.
+    pub may_fail: bool,
+    /// How many more attempts a failure gets.
+    pub retries: u32,
+}
+
+impl TestDescription {
+    /// The description of a registered test.
+    #[must_use]
+    pub fn of(case: &TestCase) -> Self {
+        let (declared, flakiness) = match case.options.declared {
+            Declared::Stable => (Category::Stable, Flakiness::UNEXPLAINED),
+            Declared::Flaky(flakiness) => (Category::Flaky, flakiness),
+            Declared::VeryFlaky(flakiness) => (Category::VeryFlaky, flakiness),
+        };
+        Self {
+            test: case.name(),
+            description: case.description.trim().to_owned(),
+            file: case.file.to_owned(),
+            line: case.line,
+            domain: case.options.domain.map(str::to_owned),
+            declared,
+            declared_reason: flakiness.reason.map(str::to_owned),
+            expected_rate: flakiness.expected_rate,
+            may_fail: case.options.gate == Gate::MayFail,
+            retries: case.options.retries,
+        }
+    }
 }
 
 /// The beginning of an attempt.
@@ -228,7 +300,7 @@ pub enum TestOutcome {
 #[non_exhaustive]
 pub struct CategorySummary {
     /// The category.
-    pub category: chaos_core::stats::Category,
+    pub category: Category,
     /// How many first attempts the history has.
     pub n: u64,
     /// How many of them failed.
@@ -241,6 +313,10 @@ pub struct CategorySummary {
     pub high: f64,
     /// The posterior probability of the category; 0 when it is undetermined.
     pub confidence: f64,
+    /// How many attempts of earlier runs have a beginning and no end: their harness was killed.
+    /// They are not among the `n`.
+    #[serde(default)]
+    pub missing_ends: u64,
 }
 
 /// The end of a run.

@@ -1,9 +1,156 @@
-//! The `#[chaos_test]` attribute of chaos-harness.
+//! The `#[chaos_test]` attribute of chaos-harness, which re-exports it: depend on that crate.
+//!
+//! # Map of the code
+//!
+//! * `options` reads the options of the attribute, with `option_entry`, `option_name`, `literal`,
+//!   `flakiness`, `duration` and `requirement` for their parts. A wrong option is noted in `errors`
+//!   and left at its default, so that all mistakes are reported at once.
+//! * `function` reads the function up to its body, which is passed on unread; `attributes`,
+//!   `test_attribute` and `description` sort what stands above it.
+//! * `expansion` writes what comes out.
+//!
+//! Everything works on `proc_macro2`, so that the tests need no compiler: `snapshots/messages` has
+//! every message at its place, `snapshots/expansions` every shape of test and what it becomes.
+
+mod attributes;
+mod compact;
+mod description;
+mod duration;
+mod errors;
+mod expansion;
+mod flakiness;
+mod function;
+mod literal;
+mod option_entry;
+mod option_name;
+mod options;
+mod requirement;
+mod suggestion;
+mod test_attribute;
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
+use quote::ToTokens;
 
 /// Registers a function as a chaos test.
+///
+/// ```
+/// use chaos_harness::prelude::*;
+///
+/// /// Money is neither made nor lost while the connection is slow.
+/// #[chaos_test(retries = 3, timeout = "30s", domain = "network")]
+/// async fn transfers_conserve_money(cx: Chaos) -> TestResult {
+///     let pg = cx.postgres().await?;
+///     // ...
+///     Ok(())
+/// }
+/// ```
+///
+/// The test is found by `chaos_harness::main!()` in a test file with `harness = false`. Beside it
+/// stands an ordinary `#[test]` function of its name, so that editors offer to run it, and so that
+/// it also runs among the unit tests of `src/` and where `harness = false` was forgotten.
+///
+/// # The function
+///
+/// It is an `async fn` or a `fn`, and returns nothing, `TestResult`, or any `Result<(), E>` whose
+/// error can be shown. Its documentation is the test's description in reports: say which risk it
+/// covers.
+///
+/// The *type* of each parameter selects what the test is given: `Chaos`, or any type that
+/// implements `Fixture`. Parameters come by value and are set up one after another; if one cannot
+/// be, the test has failed in its fixture and its body never ran.
+///
+/// ```
+/// use chaos_harness::prelude::*;
+///
+/// /// An account that exists before the test begins.
+/// struct Account {
+///     number: u64,
+/// }
+///
+/// impl Fixture for Account {
+///     async fn set_up(cx: &Chaos) -> TestResult<Self> {
+///         Ok(Self { number: cx.seed().0 })
+///     }
+/// }
+///
+/// #[chaos_test]
+/// fn accounts_have_numbers(account: Account, _cx: Chaos) -> Result<(), String> {
+///     if account.number == 0 { Err("an account has no number".to_owned()) } else { Ok(()) }
+/// }
+/// ```
+///
+/// The function cannot be generic, a method, `const`, `unsafe` or `extern`. As the name belongs to
+/// the `#[test]` function, one test cannot call another: put what they share into a function.
+///
+/// # Options
+///
+/// All are optional, their values are literals, and their order does not matter.
+///
+/// | option | default | meaning |
+/// |---|---|---|
+/// | `retries = 3` | 0 | how many further attempts a failed test gets, 0 to 100; so `3` means up to four attempts |
+/// | `flaky` | not flaky | declares that 5 % to 20 % of first attempts fail; changes no verdict and no statistics, but is compared with what is measured |
+/// | `very_flaky` | not flaky | the same for 20 % to 50 % |
+/// | `timeout = "30s"` | the harness's | how long one attempt may take, more than zero, in `us`, `ms`, `s`, `m` or `h` |
+/// | `domain = "network"` | none | the domain under which reports and gates count the test |
+/// | `must_pass` | the default | a failure fails the run |
+/// | `may_fail` | | a failure is reported, and the run can pass |
+/// | `seed = 42` | random | the seed of the first attempt, 0 to 2⁶⁴ - 1; `CHAOS_SEED` goes before it |
+/// | `requires(root, redis)` | nothing | what the machine must have, or else the test is skipped with the reason: `root` (the superuser), `redis` (the server's program) |
+/// | `exclusive` | | no other test runs at the same time |
+/// | `crate = path` | `::chaos_harness` | where chaos-harness is, for a crate that re-exports it or has renamed it |
+///
+/// `flaky` and `very_flaky` can say more: `reason`, a text, and `expected_rate`, the share of first
+/// attempts that fail, within the band (0.05 to 0.20, or 0.20 to 0.50).
+///
+/// ```
+/// use chaos_harness::prelude::*;
+///
+/// #[chaos_test(
+///     retries = 2,
+///     flaky(reason = "the primary may be elected twice", expected_rate = 0.1),
+///     timeout = "1.5m",
+///     may_fail,
+///     requires(redis),
+///     exclusive,
+/// )]
+/// async fn the_cache_follows_the_primary(cx: Chaos) -> TestResult {
+///     // ...
+///     Ok(())
+/// }
+/// ```
+///
+/// A crate that re-exports chaos-harness says where it is:
+///
+/// ```
+/// mod testing {
+///     pub use chaos_harness as chaos;
+/// }
+///
+/// use testing::chaos::prelude::*;
+///
+/// # mod tests {
+/// # use super::*;
+/// #[chaos_test(crate = crate::testing::chaos)]
+/// fn nothing_is_named_in_the_manifest() {}
+/// # }
+/// # fn main() {}
+/// ```
+///
+/// # Attributes beside it
+///
+/// * `#[ignore]` and `#[ignore = "reason"]` work as they do for `#[test]`.
+/// * `#[should_panic]` and `#[should_panic(expected = "text")]` too, and the test may return a
+///   `Result`: an `Err` is not a panic, so the test fails with it.
+/// * `#[cfg(..)]` removes the test, and `#[cfg_attr(..)]` may hold any of these attributes.
+/// * Everything else stays on the function.
+///
+/// Other test attributes (`#[test]`, `#[tokio::test]`, `#[rstest]`, ..) below or above it are
+/// refused, as they would run the test a second time. A plain `#[test]` *above* it is the exception:
+/// with `harness = false` the compiler drops it together with the test before it can be seen.
 #[proc_macro_attribute]
-pub fn chaos_test(_options: TokenStream, item: TokenStream) -> TokenStream {
-    item
+pub fn chaos_test(options: TokenStream, item: TokenStream) -> TokenStream {
+    expansion::expand(options.into(), item.into()).into_token_stream().into()
 }

@@ -63,8 +63,12 @@ impl Queue {
     }
 
     /// What is left of the first chunk; empty if there is none.
-    pub(super) fn head(&self) -> &[u8] {
-        self.chunks.front().map_or(&[], |chunk| &chunk.bytes)
+    pub(super) fn head(&self) -> Bytes {
+        self.chunks.front().map_or_else(Bytes::new, |chunk| chunk.bytes.clone())
+    }
+
+    pub(super) fn head_len(&self) -> usize {
+        self.chunks.front().map_or(0, |chunk| chunk.bytes.len())
     }
 
     pub(super) fn head_arrived(&self) -> Duration {

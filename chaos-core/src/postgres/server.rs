@@ -36,6 +36,7 @@ use super::endpoint::Endpoint;
 use super::error::PostgresError;
 
 pub(super) use self::kept::{held, left_by, release};
+pub(super) use self::locate::installed;
 
 /// How the names of servers that belong to the user begin.
 const GIVEN: &str = "given-";

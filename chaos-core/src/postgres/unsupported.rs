@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::KeptDatabase;
 use super::endpoint::Endpoint;
 use super::error::PostgresError;
+use super::{Installed, KeptDatabase};
 
 /// A database, of which there is none.
 #[derive(Debug)]
@@ -26,6 +26,10 @@ pub(super) fn on_shared_server() -> Result<Arc<Database>, PostgresError> {
 }
 
 pub(super) fn on_own_server() -> Result<Arc<Database>, PostgresError> {
+    Err(PostgresError::Platform)
+}
+
+pub(super) fn installed() -> Result<Installed, PostgresError> {
     Err(PostgresError::Platform)
 }
 

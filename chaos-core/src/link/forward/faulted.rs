@@ -74,7 +74,6 @@ impl Forward {
     pub(super) fn move_through_engine(&mut self, cx: &mut Context<'_>, turn: &mut usize) -> Step {
         let Some(mut faulted) = self.faulted.take() else { return Step::Calm };
         let step = self.move_through(&mut faulted, cx, turn);
-        faulted.report_hits(&self.connection);
         let calm = step == Step::Blocked && faulted.engine.is_idle();
         self.faulted = Some(faulted);
         if calm { Step::Calm } else { step }
@@ -94,7 +93,7 @@ impl Forward {
                     Ok(read) => moved |= read,
                     Err(step) => return step,
                 }
-                match self.write_from(&mut faulted.engine, direction, cx, turn) {
+                match self.write_from(faulted, direction, cx, turn) {
                     Ok(Written { moved: wrote, wait }) => {
                         moved |= wrote;
                         wake_at = wake_at.into_iter().chain(wait).min();
@@ -146,7 +145,7 @@ impl Forward {
     /// Writes all that may be written.
     fn write_from(
         &mut self,
-        engine: &mut Engine,
+        faulted: &mut Faulted,
         direction: Direction,
         cx: &mut Context<'_>,
         turn: &mut usize,
@@ -154,26 +153,29 @@ impl Forward {
         let mut moved = false;
         loop {
             let now = self.runtime.now();
+            let next = faulted.engine.next(now, direction);
+            // Before anybody can see what the faults did.
+            faulted.report_hits(&self.connection);
             let (_, receiver, way) = self.parts(direction);
             if way.done {
                 // A receiver that is gone takes nothing, and what waits for it would wait for ever.
-                engine.discard(direction);
+                faulted.engine.discard(direction);
                 return Ok(Written { moved, wait: None });
             }
-            match engine.next(now, direction) {
+            match next {
                 Next::Wait(wait) => return Ok(Written { moved, wait }),
                 Next::Ended(ended) => return Err(Step::Ended(ended)),
                 Next::End(StreamEnd::Reset) => return Err(Step::ResetBySender(direction)),
                 Next::End(StreamEnd::Finish) => {
-                    engine.advance_end(direction);
+                    faulted.engine.advance_end(direction);
                     receiver.socket.finish();
                     way.done = true;
                     moved = true;
                 }
-                Next::Write(bytes) => match receiver.socket.poll_write(cx, bytes) {
+                Next::Write(bytes) => match receiver.socket.poll_write(cx, &bytes) {
                     Poll::Pending => return Ok(Written { moved, wait: None }),
                     Poll::Ready(Ok(written)) if written > 0 => {
-                        engine.advance(now, direction, written);
+                        faulted.engine.advance(now, direction, written);
                         way.delivered += written as u64;
                         *turn = turn.saturating_sub(written);
                         moved = true;

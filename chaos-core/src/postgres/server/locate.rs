@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::fingerprint::fingerprint;
 use super::privilege::is_executable;
 use super::subprocess;
+use crate::postgres::Installed;
 use crate::postgres::directory::{cache_directory, given};
 use crate::postgres::error::{Looked, PostgresError};
 use crate::postgres::version::Version;
@@ -60,6 +61,12 @@ pub(super) fn locate() -> Result<Installation, PostgresError> {
         usual: USUAL_PLACES.map(str::to_owned).to_vec(),
     };
     places.search()
+}
+
+/// The same, as those outside see it.
+pub(in crate::postgres) fn installed() -> Result<Installed, PostgresError> {
+    let Installation { programs, version, .. } = locate()?;
+    Ok(Installed { programs, version: version.to_string() })
 }
 
 impl Places {

@@ -1,0 +1,45 @@
+//! Named checks: what ought to hold, and what was found.
+
+use std::fmt;
+use std::panic::Location;
+
+/// A named check that did not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {finding}")]
+pub struct CheckFailed {
+    pub(crate) name: String,
+    pub(crate) finding: Finding,
+    pub(crate) location: &'static Location<'static>,
+}
+
+impl CheckFailed {
+    /// What ought to have held.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the check was made.
+    #[must_use]
+    pub fn location(&self) -> &'static Location<'static> {
+        self.location
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// Something other than what was expected.
+    Differs { found: String, expected: String },
+    /// That it does not hold.
+    False,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Differs { found, expected } => write!(f, "expected {expected}, found {found}"),
+            Self::False => f.write_str("does not hold"),
+        }
+    }
+}

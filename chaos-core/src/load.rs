@@ -1,0 +1,63 @@
+//! How many clients work, and how hard.
+
+use std::time::Duration;
+
+use crate::probability::Probability;
+
+/// The load of a run. A plain number of clients is one, with the defaults of everything else.
+#[derive(Debug, Clone)]
+#[must_use = "a load does nothing until it is run: `cx.run(schedule, load, ..)`"]
+pub struct Load {
+    pub(crate) clients: u32,
+    pub(crate) think_time: Duration,
+    pub(crate) pause_after_failure: Duration,
+    pub(crate) settle: Duration,
+    pub(crate) steady_state: Probability,
+}
+
+impl Load {
+    /// This many clients, each of which begins its next operation when the last one is over.
+    pub const fn clients(clients: u32) -> Self {
+        Self {
+            clients,
+            think_time: Duration::ZERO,
+            pause_after_failure: Duration::from_millis(10),
+            settle: Duration::from_secs(10),
+            steady_state: Probability::ALWAYS,
+        }
+    }
+
+    /// How long a client waits after each operation. Default: not at all.
+    pub const fn think_time(mut self, think_time: Duration) -> Self {
+        self.think_time = think_time;
+        self
+    }
+
+    /// How long a client waits after an operation that did not succeed, so that a refused
+    /// connection does not make it spin. Default: 10 ms.
+    pub const fn pause_after_failure(mut self, pause: Duration) -> Self {
+        self.pause_after_failure = pause;
+        self
+    }
+
+    /// How long operations that still run when the schedule is over may take to end; after that
+    /// they are dropped, and their outcome is unknown. It is also how much longer than planned the
+    /// calm before the first fault may last until a first operation has ended. Default: 10 s.
+    pub const fn settle(mut self, settle: Duration) -> Self {
+        self.settle = settle;
+        self
+    }
+
+    /// Which share of the operations has to succeed before the first fault; otherwise the run
+    /// ends there, because a fault in a system that is not steady proves nothing. Default: all.
+    pub const fn steady_state(mut self, share: Probability) -> Self {
+        self.steady_state = share;
+        self
+    }
+}
+
+impl From<u32> for Load {
+    fn from(clients: u32) -> Self {
+        Self::clients(clients)
+    }
+}

@@ -1,0 +1,318 @@
+//! A workload that runs beside a schedule of faults, and what came of it.
+
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::future::{Either, join_all, select};
+
+use crate::client::Client;
+use crate::duration::Display;
+use crate::error::{TestError, with_sources};
+use crate::event::EventKind;
+use crate::load::Load;
+use crate::outcome::{Outcome, sqlstate};
+use crate::recovery::{Disturbance, Recovery, RecoveryError, recoveries, within};
+use crate::schedule::Schedule;
+use crate::scope::Scope;
+
+/// One operation of one client: what it came to, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Operation {
+    /// Which client, counted from 0.
+    pub client: u32,
+    /// When it began, since the attempt began.
+    pub began: Duration,
+    /// When it ended, since the attempt began.
+    pub ended: Duration,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// The error, if it returned one.
+    pub error: Option<String>,
+    /// The SQLSTATE of the error, if the server sent one.
+    pub sqlstate: Option<String>,
+}
+
+/// What came of a workload that ran beside a schedule of faults.
+#[derive(Debug, Clone)]
+#[must_use = "a run proves nothing until something is asked of it: `run.recovers_within(5.secs())?`"]
+pub struct Run {
+    operations: Vec<Operation>,
+    recoveries: Vec<Recovery>,
+}
+
+impl Run {
+    /// All operations, in the order in which they ended.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// How many operations came to `outcome`.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.operations.iter().filter(|operation| operation.outcome == outcome).count()
+    }
+
+    /// How the system came back after each fault that ended during the run.
+    #[must_use]
+    pub fn recoveries(&self) -> &[Recovery] {
+        &self.recoveries
+    }
+
+    /// Checks that after each fault every operation succeeded within `bound`, and went on to
+    /// succeed until the next fault or the end of the run.
+    ///
+    /// # Errors
+    ///
+    /// When recovery took longer, did not happen, or could not be watched.
+    pub fn recovers_within(&self, bound: Duration) -> Result<(), RecoveryError> {
+        within(&self.recoveries, bound)
+    }
+}
+
+/// Why a run was not carried through.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The system did not work before anything was done to it.
+    #[error(
+        "no steady state before the first fault: {ok} of {total} operations succeeded in {}{}",
+        Display(*.watched),
+        first_error.as_ref().map(|error| format!("; the first error was: {error}")).unwrap_or_default()
+    )]
+    NoSteadyState {
+        /// How many operations succeeded.
+        ok: usize,
+        /// How many operations ended.
+        total: usize,
+        /// How long the system was watched.
+        watched: Duration,
+        /// The first error.
+        first_error: Option<String>,
+    },
+    /// The schedule has no steps, or they take no time.
+    #[error("the schedule takes no time; add steps with `.calm(..)` and `.hold(..)`")]
+    EmptySchedule,
+    /// There is nobody to do anything.
+    #[error("a run needs at least 1 client")]
+    NoClients,
+}
+
+/// Runs `operation` over and over on all clients of `load` until `schedule` is over.
+///
+/// Everything runs on the caller's task, so `operation` may borrow and need not be `Send`.
+pub(crate) async fn run<T, E: Into<TestError>>(
+    scope: &Scope,
+    schedule: &Schedule,
+    load: &Load,
+    operation: impl AsyncFn(Client) -> Result<T, E>,
+) -> Result<Run, RunError> {
+    if load.clients == 0 {
+        return Err(RunError::NoClients);
+    }
+    if schedule.duration().is_zero() {
+        return Err(RunError::EmptySchedule);
+    }
+    let journal = scope.journal();
+    journal.record(EventKind::Note { message: format!("schedule: {schedule}") });
+
+    let began = journal.elapsed();
+    let workload = Workload::new(scope, load, began);
+    let clients = pin!(join_all((0..load.clients).map(|id| workload.client(id, &operation))));
+    let director = pin!(workload.direct(schedule));
+    let clients = match select(director, clients).await {
+        Either::Left((directed, clients)) => {
+            directed?;
+            Some(clients)
+        }
+        // Clients only stop once the schedule is over, so this is not reached.
+        Either::Right((_, director)) => {
+            director.await?;
+            None
+        }
+    };
+    let ended = journal.elapsed();
+    if let Some(clients) = clients {
+        journal.record(EventKind::PhaseStarted { phase: "settle".to_owned() });
+        if tokio::time::timeout(load.settle, clients).await.is_err() {
+            workload.give_up(load.settle);
+        }
+    }
+
+    let operations = workload.operations.take();
+    let recoveries = recoveries(&disturbances(scope, began), &operations, ended);
+    for recovery in &recoveries {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        journal.record(EventKind::Recovery {
+            fault: recovery.fault,
+            first_success: recovery.first_success.map(nanos),
+            steady: recovery.time.map(nanos),
+        });
+    }
+    Ok(Run { operations, recoveries })
+}
+
+/// When each fault of the attempt was active, apart from those that had ended before the run.
+fn disturbances(scope: &Scope, began: Duration) -> Vec<Disturbance> {
+    let faults = scope.faults();
+    let records = faults.iter().map(|record| Disturbance {
+        fault: record.id(),
+        label: format!("{} on {}", record.fault(), record.target()),
+        started: record.started(),
+        ended: record.ended(),
+    });
+    records.filter(|disturbance| disturbance.ended.is_none_or(|ended| ended >= began)).collect()
+}
+
+const FIRST_OPERATION_POLL: Duration = Duration::from_millis(5);
+
+/// A workload that is under way.
+struct Workload<'a> {
+    scope: &'a Scope,
+    load: &'a Load,
+    /// When the run began, since the attempt began.
+    began: Duration,
+    /// Set when the schedule is over: no client begins another operation.
+    over: Cell<bool>,
+    operations: RefCell<Vec<Operation>>,
+    /// When each client began the operation that it is in.
+    running: Vec<Cell<Option<Duration>>>,
+}
+
+impl<'a> Workload<'a> {
+    fn new(scope: &'a Scope, load: &'a Load, began: Duration) -> Self {
+        Self {
+            scope,
+            load,
+            began,
+            over: Cell::new(false),
+            operations: RefCell::default(),
+            running: vec![Cell::new(None); load.clients as usize],
+        }
+    }
+
+    /// One client: operation after operation until the schedule is over.
+    async fn client<T, E: Into<TestError>>(
+        &self,
+        id: u32,
+        operation: &impl AsyncFn(Client) -> Result<T, E>,
+    ) {
+        let seed = self.scope.seed().named("workload");
+        for ordinal in 0.. {
+            if self.over.get() {
+                break;
+            }
+            let began = self.scope.journal().elapsed();
+            self.running[id as usize].set(Some(began));
+            let answer = operation(Client::new(seed, id, ordinal)).await.map_err(Into::into);
+            self.running[id as usize].set(None);
+            let outcome = self.conclude(id, began, answer.err());
+            let mut pause = self.load.think_time;
+            if outcome != Outcome::Ok {
+                pause = pause.max(self.load.pause_after_failure);
+            }
+            if pause.is_zero() {
+                // An operation that never waits would otherwise keep the schedule from running.
+                tokio::task::yield_now().await;
+            } else {
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+
+    /// Records an operation that ended just now, and says what it came to.
+    fn conclude(&self, client: u32, began: Duration, error: Option<TestError>) -> Outcome {
+        let ended = self.scope.journal().elapsed();
+        let mut operation =
+            Operation { client, began, ended, outcome: Outcome::Ok, error: None, sqlstate: None };
+        if let Some(error) = error {
+            operation.outcome = Outcome::of_error(&*error);
+            operation.sqlstate = sqlstate(&*error);
+            operation.error = Some(with_sources(&*error));
+        }
+        let outcome = operation.outcome;
+        self.record(operation);
+        outcome
+    }
+
+    /// Injects and clears the faults of the schedule, step after step.
+    async fn direct(&self, schedule: &Schedule) -> Result<(), RunError> {
+        for (index, step) in schedule.steps().iter().enumerate() {
+            self.scope.journal().record(EventKind::PhaseStarted { phase: step.to_string() });
+            let faults: Vec<_> = step
+                .faults()
+                .iter()
+                .map(|planned| planned.link().activate(planned.fault().clone()))
+                .collect();
+            tokio::time::sleep(step.duration()).await;
+            drop(faults);
+            if index == 0 && step.is_calm() {
+                self.await_first_operation().await;
+                self.check_steady_state()?;
+            }
+        }
+        self.over.set(true);
+        Ok(())
+    }
+
+    /// Waits until an operation has ended, because a slow machine may need longer than the calm to
+    /// open the first connections.
+    async fn await_first_operation(&self) {
+        let first = async {
+            while self.operations.borrow().is_empty() {
+                tokio::time::sleep(FIRST_OPERATION_POLL).await;
+            }
+        };
+        // Whether there was one is for the check of the steady state to say.
+        let _elapsed = tokio::time::timeout(self.load.settle, first).await;
+    }
+
+    /// A fault in a system that did not work before proves nothing.
+    fn check_steady_state(&self) -> Result<(), RunError> {
+        let watched = self.scope.journal().elapsed() - self.began;
+        let operations = self.operations.borrow();
+        let total = operations.len();
+        let ok = operations.iter().filter(|operation| operation.outcome == Outcome::Ok).count();
+        #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
+        let share = ok as f64 / total as f64;
+        if total > 0 && share >= self.load.steady_state.get() {
+            return Ok(());
+        }
+        let first_error = operations.iter().find_map(|operation| operation.error.clone());
+        Err(RunError::NoSteadyState { ok, total, watched, first_error })
+    }
+
+    /// Records the operations that did not end, whose futures are about to be dropped.
+    fn give_up(&self, waited: Duration) {
+        let ended = self.scope.journal().elapsed();
+        for (id, running) in self.running.iter().enumerate() {
+            if let Some(began) = running.take() {
+                let error = format!("still running {} after the schedule", Display(waited));
+                self.record(Operation {
+                    client: u32::try_from(id).unwrap_or(u32::MAX),
+                    began,
+                    ended,
+                    outcome: Outcome::Unknown,
+                    error: Some(error),
+                    sqlstate: None,
+                });
+            }
+        }
+    }
+
+    fn record(&self, operation: Operation) {
+        self.scope.journal().record_at(
+            operation.ended,
+            EventKind::Operation {
+                client: operation.client,
+                began: u64::try_from(operation.began.as_nanos()).unwrap_or(u64::MAX),
+                outcome: operation.outcome,
+                error: operation.error.clone(),
+                sqlstate: operation.sqlstate.clone(),
+            },
+        );
+        self.operations.borrow_mut().push(operation);
+    }
+}

@@ -1,0 +1,150 @@
+//! A workload beside a schedule, over real sockets.
+
+use std::io;
+use std::net::SocketAddr;
+
+use chaos_core::check::CheckFailed;
+use chaos_core::event::{Event, EventKind};
+use chaos_core::journal::Journal;
+use chaos_core::prelude::*;
+use chaos_core::recovery::RecoveryError;
+use chaos_core::run::RunError;
+use chaos_core::seed::Seed;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A server that sends back what it gets, and a link to it.
+async fn echo() -> (Chaos, Link, Journal) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut read, mut write) = stream.split();
+                tokio::io::copy(&mut read, &mut write).await
+            });
+        }
+    });
+    let journal = Journal::in_memory();
+    let cx = Chaos::new(Seed(42), journal.clone());
+    let link = cx.link("echo", address).await.unwrap();
+    (cx, link, journal)
+}
+
+async fn call(address: SocketAddr) -> io::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(b"ping").await?;
+    stream.read_exact(&mut [0; 4]).await?;
+    Ok(())
+}
+
+fn phases(events: &[Event]) -> Vec<String> {
+    let phase = |event: &Event| match &event.what {
+        EventKind::PhaseStarted { phase } => Some(phase.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(phase).collect()
+}
+
+#[tokio::test]
+async fn a_workload_meets_every_step_of_the_schedule_and_recovers() {
+    let (cx, link, journal) = echo().await;
+    let plan = Schedule::new()
+        .calm(100.ms())
+        .hold(200.ms(), &link, latency(30.ms()).upstream())
+        .hold(200.ms(), &link, reset())
+        .calm(300.ms());
+    let run = cx.run(plan, 4, async |_| call(link.address()).await).await.unwrap();
+
+    assert!(run.operations().iter().any(|call| call.ended - call.began >= 30.ms()));
+    // `read_exact` met a reset: nobody can say whether the server had got the message.
+    assert!(run.count(Outcome::Unknown) > 0);
+    assert_eq!(run.count(Outcome::Failed), 0);
+    // The latency was followed by the reset at once, so only the reset has a recovery.
+    assert_eq!(run.recoveries().len(), 1);
+    run.recovers_within(250.ms()).unwrap();
+
+    let events = journal.events();
+    assert_eq!(
+        phases(&events),
+        [
+            "calm 100ms",
+            "latency 30ms ↑ on echo 200ms",
+            "reset on echo 200ms",
+            "calm 300ms",
+            "settle"
+        ]
+    );
+    let operations = |event: &&Event| matches!(event.what, EventKind::Operation { .. });
+    assert_eq!(events.iter().filter(operations).count(), run.operations().len());
+    assert!(cx.scope().faults().iter().all(|fault| fault.vacuity().is_none()));
+}
+
+#[tokio::test]
+async fn a_system_that_did_not_work_before_is_not_broken_further() {
+    let (cx, link, _) = echo().await;
+    let plan = Schedule::new().calm(50.ms()).hold(10.secs(), &link, stall());
+    let run = cx.run(plan, 1, async |_| Err::<(), _>("no route to the moon")).await;
+    let error = run.unwrap_err();
+    assert!(matches!(error, RunError::NoSteadyState { ok: 0, .. }));
+    assert!(error.to_string().contains("the first error was: no route to the moon"), "{error}");
+    assert!(cx.scope().faults().is_empty());
+}
+
+#[tokio::test]
+async fn an_operation_that_does_not_end_is_dropped_and_unknown() {
+    let (cx, link, _) = echo().await;
+    let plan = Schedule::new().calm(50.ms());
+    let load = Load::clients(2).settle(50.ms()).think_time(1.ms());
+    let run = cx.run(plan, load, async |client| match client.operation() {
+        3 => std::future::pending().await,
+        _ => call(link.address()).await,
+    });
+    let run = run.await.unwrap();
+    let unknown: Vec<_> =
+        run.operations().iter().filter(|call| call.outcome == Outcome::Unknown).collect();
+    assert_eq!(unknown.len(), 2);
+    assert_eq!(unknown[0].error.as_deref(), Some("still running 50ms after the schedule"));
+    assert_eq!(run.recovers_within(1.secs()), Err(RecoveryError::NotWatched));
+}
+
+#[tokio::test]
+async fn an_operation_that_never_waits_does_not_keep_the_schedule_from_running() {
+    let (cx, _, _) = echo().await;
+    let run = cx.run(Schedule::new().calm(20.ms()), 1, async |_| Ok::<_, String>(())).await;
+    assert!(run.unwrap().count(Outcome::Ok) > 1);
+}
+
+#[tokio::test]
+async fn nothing_to_do_and_nobody_to_do_it_are_refused() {
+    let (cx, _, _) = echo().await;
+    let nothing = async |_: Client| Ok::<_, String>(());
+    let run = cx.run(Schedule::new(), 1, nothing).await;
+    assert_eq!(run.unwrap_err(), RunError::EmptySchedule);
+    let run = cx.run(Schedule::new().calm(1.ms()), 0, nothing).await;
+    assert_eq!(run.unwrap_err(), RunError::NoClients);
+}
+
+#[tokio::test]
+async fn a_block_ends_its_fault_also_when_its_future_is_dropped() {
+    let (cx, link, _) = echo().await;
+    call(link.address()).await.unwrap();
+    let stalled = link.during(stall(), call(link.address()));
+    assert!(tokio::time::timeout(50.ms(), stalled).await.is_err());
+    assert!(!cx.scope().faults()[0].is_active());
+    call(link.address()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_check_names_what_ought_to_hold_and_where_it_was_made() {
+    let (cx, _, journal) = echo().await;
+    cx.check("the sum", 2 + 2, 4).unwrap();
+    let error = cx.check("the sum", 2 + 2, 5).unwrap_err();
+    assert_eq!(error.to_string(), "the sum: expected 5, found 4");
+    let failed = error.downcast::<CheckFailed>().unwrap();
+    assert!(failed.location().file().ends_with("run.rs"));
+    let error = cx.check_that("it holds", false).unwrap_err();
+    assert_eq!(error.to_string(), "it holds: does not hold");
+    let checks = |event: &&Event| matches!(event.what, EventKind::Check { .. });
+    assert_eq!(journal.events().iter().filter(checks).count(), 3);
+}

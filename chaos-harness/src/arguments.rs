@@ -1,0 +1,296 @@
+//! The command line of a test binary.
+//!
+//! It accepts what libtest accepts, because `cargo test -- <arguments>` hands the same arguments to
+//! every test binary of a workspace: one that refuses an argument fails the whole workspace.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+mod help;
+
+pub(crate) use self::help::HELP;
+
+/// What was asked for on the command line.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Arguments {
+    /// A test is selected when any of these matches, or when there are none.
+    pub(crate) filters: Vec<String>,
+    /// A test is left out when any of these matches.
+    pub(crate) skip: Vec<String>,
+    /// Whether filters are whole names.
+    pub(crate) exact: bool,
+    pub(crate) ignored: IgnoredTests,
+    pub(crate) exclude_should_panic: bool,
+    /// Only benchmarks are wanted, of which there are none.
+    pub(crate) only_benchmarks: bool,
+    pub(crate) list: bool,
+    pub(crate) help: bool,
+    pub(crate) format: Format,
+    pub(crate) color: Color,
+    pub(crate) no_capture: bool,
+    pub(crate) show_output: bool,
+    pub(crate) test_threads: Option<NonZeroUsize>,
+    pub(crate) logfile: Option<PathBuf>,
+    pub(crate) shuffle: bool,
+    pub(crate) shuffle_seed: Option<u64>,
+    pub(crate) fail_fast: bool,
+    pub(crate) in_process: bool,
+    /// Sentences about arguments that are accepted and not fully honoured.
+    pub(crate) notices: Vec<String>,
+}
+
+/// What to do with tests that are marked `#[ignore]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum IgnoredTests {
+    /// They are shown as ignored.
+    #[default]
+    Skip,
+    /// They run with the others.
+    Include,
+    /// They run, and no others.
+    Only,
+}
+
+/// The form of the output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Lines for people.
+    #[default]
+    Pretty,
+    /// A character for each test.
+    Terse,
+    /// libtest's events as lines of JSON.
+    Json,
+}
+
+/// Whether the output is coloured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A mistake on the command line.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UsageError {
+    #[error("there is no option `{0}`; `--help` lists the options")]
+    Unknown(String),
+    #[error("the option `{option}` needs a value: {expected}")]
+    MissingValue { option: String, expected: &'static str },
+    #[error("the option `{0}` takes no value")]
+    UnexpectedValue(String),
+    #[error("{value:?} is no value of the option `{option}`; write {expected}")]
+    InvalidValue { option: String, value: String, expected: &'static str },
+    #[error(
+        "the options `--ignored` and `--include-ignored` exclude one another; write one of them"
+    )]
+    Contradiction,
+    #[error("the argument {0:?} is not valid UTF-8")]
+    NotText(OsString),
+}
+
+impl Arguments {
+    /// Reads the arguments that follow the name of the program.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake: what follows it may be its value.
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, UsageError> {
+        let mut parser = Parser { rest: arguments.into_iter(), parsed: Self::default() };
+        let mut only_positional = false;
+        while let Some(argument) = parser.next()? {
+            if only_positional || !argument.starts_with('-') || argument == "-" {
+                parser.parsed.filters.push(argument);
+            } else if argument == "--" {
+                only_positional = true;
+            } else {
+                parser.option(argument)?;
+            }
+        }
+        Ok(parser.parsed)
+    }
+}
+
+struct Parser<I> {
+    rest: I,
+    parsed: Arguments,
+}
+
+impl<I: Iterator<Item = OsString>> Parser<I> {
+    fn next(&mut self) -> Result<Option<String>, UsageError> {
+        let argument = self.rest.next().map(OsString::into_string);
+        argument.transpose().map_err(UsageError::NotText)
+    }
+
+    fn option(&mut self, argument: String) -> Result<(), UsageError> {
+        // `-Zunstable-options` and `-Z unstable-options` mean the same, and there is no other.
+        let (name, attached) = match argument.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => match argument.strip_prefix("-Z") {
+                Some(value) if !value.is_empty() => ("-Z".to_owned(), Some(value.to_owned())),
+                _ => (argument, None),
+            },
+        };
+        let option = Parsed { name, attached };
+        let parsed = &mut self.parsed;
+        let flag = match option.name.as_str() {
+            "--include-ignored" if parsed.ignored == IgnoredTests::Only => {
+                return Err(UsageError::Contradiction);
+            }
+            "--ignored" if parsed.ignored == IgnoredTests::Include => {
+                return Err(UsageError::Contradiction);
+            }
+            "--include-ignored" => {
+                parsed.ignored = IgnoredTests::Include;
+                return option.without_value();
+            }
+            "--ignored" => {
+                parsed.ignored = IgnoredTests::Only;
+                return option.without_value();
+            }
+            "-q" | "--quiet" => {
+                parsed.format = Format::Terse;
+                return option.without_value();
+            }
+            "--exact" => &mut parsed.exact,
+            "--list" => &mut parsed.list,
+            "-h" | "--help" => &mut parsed.help,
+            "--nocapture" | "--no-capture" => &mut parsed.no_capture,
+            "--show-output" => &mut parsed.show_output,
+            "--shuffle" => &mut parsed.shuffle,
+            "--fail-fast" => &mut parsed.fail_fast,
+            "--exclude-should-panic" => &mut parsed.exclude_should_panic,
+            "--force-run-in-process" => &mut parsed.in_process,
+            "--bench" => &mut parsed.only_benchmarks,
+            // Tests are all that there is, times are always shown, and the deadline of a test is in
+            // its attribute.
+            "--test" | "--report-time" | "--ensure-time" => return option.without_value(),
+            _ => return self.option_with_value(option),
+        };
+        *flag = true;
+        option.without_value()
+    }
+
+    fn option_with_value(&mut self, mut option: Parsed) -> Result<(), UsageError> {
+        let expected = match option.name.as_str() {
+            "--skip" => "a part of the names to leave out",
+            "--test-threads" => "a whole number above 0",
+            "--shuffle-seed" => "a whole number",
+            "--logfile" => "the path of a file",
+            "--color" => "`auto`, `always` or `never`",
+            "--format" => "`pretty`, `terse` or `json`",
+            "-Z" => "`unstable-options`",
+            _ => return Err(UsageError::Unknown(option.name)),
+        };
+        let value = match option.attached.take() {
+            Some(value) => value,
+            None => self.next()?.ok_or_else(|| UsageError::MissingValue {
+                option: option.name.clone(),
+                expected,
+            })?,
+        };
+        let invalid = || UsageError::InvalidValue {
+            option: option.name.clone(),
+            value: value.clone(),
+            expected,
+        };
+        let parsed = &mut self.parsed;
+        match (option.name.as_str(), value.as_str()) {
+            ("--skip", _) => parsed.skip.push(value),
+            ("--test-threads", number) => {
+                parsed.test_threads = Some(number.parse().map_err(|_| invalid())?);
+            }
+            ("--shuffle-seed", number) => {
+                parsed.shuffle_seed = Some(number.parse().map_err(|_| invalid())?);
+            }
+            ("--logfile", path) => parsed.logfile = Some(PathBuf::from(path)),
+            ("--color", "auto") => parsed.color = Color::Auto,
+            ("--color", "always") => parsed.color = Color::Always,
+            ("--color", "never") => parsed.color = Color::Never,
+            ("--format", "pretty") => parsed.format = Format::Pretty,
+            ("--format", "terse") => parsed.format = Format::Terse,
+            ("--format", "json") => parsed.format = Format::Json,
+            ("--format", "junit") => {
+                parsed.format = Format::Pretty;
+                parsed.notices.push(
+                    "`--format junit` is not written by chaos tests; the pretty format is used"
+                        .into(),
+                );
+            }
+            ("-Z", "unstable-options") => {}
+            _ => return Err(invalid()),
+        }
+        Ok(())
+    }
+}
+
+struct Parsed {
+    name: String,
+    attached: Option<String>,
+}
+
+impl Parsed {
+    fn without_value(self) -> Result<(), UsageError> {
+        match self.attached {
+            None => Ok(()),
+            Some(_) => Err(UsageError::UnexpectedValue(self.name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, String> {
+        Arguments::parse(line.split_whitespace().map(OsString::from))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_libtest_accepts_is_accepted() {
+        for line in [
+            "--no-capture",
+            "--nocapture",
+            "a b c",
+            "--shuffle --shuffle-seed 7",
+            "--report-time --ensure-time -Z unstable-options",
+            "-Zunstable-options --format=json --exact --show-output",
+            "--fail-fast --exclude-should-panic --force-run-in-process",
+            "--test-threads=3 --test-threads 4",
+            "--logfile out.log --color never --quiet",
+            "--list --format terse --ignored",
+            "--exact a::b --nocapture --include-ignored --bench",
+            "--skip x --skip=y -- --strange",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {:?}", parse(line));
+        }
+        let parsed = parse("a --skip x --skip=y b -- --strange").unwrap();
+        assert_eq!(parsed.filters, ["a", "b", "--strange"]);
+        assert_eq!(parsed.skip, ["x", "y"]);
+        assert_eq!(parse("--format junit").unwrap().notices.len(), 1);
+    }
+
+    #[test]
+    fn a_mistake_says_what_to_write_instead() {
+        for (line, part) in [
+            ("--frobnicate", "`--help`"),
+            ("--test-threads 0", "a whole number above 0"),
+            ("--test-threads", "needs a value"),
+            ("--color blue", "`auto`, `always` or `never`"),
+            ("--format xml", "`pretty`, `terse` or `json`"),
+            ("--exact=yes", "takes no value"),
+            ("--ignored --include-ignored", "one of them"),
+            ("-Z magic", "`unstable-options`"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(part), "{line}: {error}");
+        }
+    }
+}

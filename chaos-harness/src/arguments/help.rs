@@ -1,0 +1,47 @@
+//! What `--help` prints.
+
+pub(crate) const HELP: &str = "\
+Chaos tests. The arguments are those of ordinary Rust tests.
+
+Usage: cargo test --test <file> -- [OPTIONS] [FILTERS...]
+
+A test runs if its name contains any of the FILTERS, or if there are none.
+
+Which tests run
+      --exact               FILTERS and --skip are whole names
+      --skip FILTER         Leave out the tests whose names contain FILTER (repeatable)
+      --ignored             Run only the tests that are marked #[ignore]
+      --include-ignored     Run those too
+      --exclude-should-panic  Leave out the tests that are to panic
+      --list                List the tests instead of running them
+
+How they run
+      --test-threads N      How many run at once (default: one for each processor)
+      --shuffle             Run them in random order
+      --shuffle-seed N      Run them in the random order that N stands for
+      --fail-fast           Start no more tests after the first failure
+      --no-capture          Let tests write to the terminal
+      --force-run-in-process  The same as CHAOS_IN_PROCESS=1
+
+What is shown
+      --format FORMAT       pretty, terse or json
+  -q, --quiet               The same as --format terse
+      --show-output         Show the output of tests that passed
+      --color WHEN          auto, always or never
+      --logfile PATH        Write the results to a file too
+
+Accepted, because ordinary tests accept them, and without effect:
+      --test --report-time --ensure-time -Z unstable-options
+
+Environment variables
+      CHAOS_SEED=N          The seed of the first attempt at every test
+      CHAOS_TIMEOUT=30s     How long an attempt may take, where the test does not say
+      CHAOS_RETRIES=N       How many more attempts a failed test gets
+      CHAOS_DIR=PATH        Where journals and reports go (default: target/chaos)
+      CHAOS_IN_PROCESS=1    Run attempts in this process, for debuggers
+      CHAOS_KEEP=1          Keep the databases of attempts that failed
+      RUST_TEST_THREADS, RUST_TEST_SHUFFLE, RUST_TEST_SHUFFLE_SEED, RUST_TEST_NOCAPTURE
+
+Exit codes: 0 passed, 101 tests failed, 2 wrong arguments or variables, 3 the harness could not
+work, 130 interrupted, 143 terminated.
+";

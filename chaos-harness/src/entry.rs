@@ -1,0 +1,136 @@
+//! How a process begins: as a helper, as an attempt, or as the harness.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+use chaos_core::error::with_sources;
+use chaos_core::postgres::supervise_if_asked;
+use chaos_core::reexec;
+
+use crate::arguments::{Arguments, HELP};
+use crate::attempt::spec::{self, Spec};
+use crate::attempt::{child, orphan};
+use crate::environment::Environment;
+use crate::registry::{self, TestCase};
+use crate::runner::{Answer, Runner};
+use crate::selection::{Selected, Selection};
+use crate::{exit_code, list};
+
+/// What `chaos_harness::main!()` calls.
+#[must_use]
+pub fn main() -> ExitCode {
+    reexec::set_arguments([]);
+    supervise_if_asked();
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == spec::ARGUMENT) {
+        match Spec::from_variable() {
+            Ok(Some(spec)) => child::main(&spec),
+            Ok(None) => eprintln!("error: the option `{}` is the harness's own", spec::ARGUMENT),
+            Err(error) => eprintln!("error: {error}"),
+        }
+        return ExitCode::from(exit_code::USAGE);
+    }
+    ExitCode::from(harness())
+}
+
+fn harness() -> u8 {
+    let arguments = match Arguments::parse(std::env::args_os().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&[error.to_string()]),
+    };
+    if arguments.help {
+        return print(|out| out.write_all(HELP.as_bytes()));
+    }
+    let cases = registry::all();
+    if arguments.list {
+        // Variables that the list does not need cannot spoil it.
+        let selection = Selection::of(cases, &arguments, &Environment::default());
+        return print(|out| list::write(out, &selection.tests, arguments.format));
+    }
+    let environment = match Environment::read() {
+        Ok(environment) => environment,
+        Err(errors) => {
+            return usage(&errors.iter().map(ToString::to_string).collect::<Vec<_>>());
+        }
+    };
+    for notice in &arguments.notices {
+        eprintln!("{notice}");
+    }
+    let selection = Selection::of(cases.clone(), &arguments, &environment);
+    let names = selection.tests.iter().map(|test| test.name.clone()).collect();
+    let exit_code = Runner::new(&arguments, environment, &cases, names, true)
+        .and_then(|runner| runner.run(&arguments, selection));
+    exit_code.unwrap_or_else(|error| {
+        eprintln!("error: {}", with_sources(&error));
+        exit_code::HARNESS
+    })
+}
+
+fn usage(errors: &[String]) -> u8 {
+    for error in errors {
+        eprintln!("error: {error}");
+    }
+    exit_code::USAGE
+}
+
+fn print(write: impl FnOnce(&mut io::StdoutLock<'static>) -> io::Result<()>) -> u8 {
+    let mut out = io::stdout().lock();
+    match write(&mut out).and_then(|()| out.flush()) {
+        // `head` and its like stop reading when they have seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("error: failed to write to standard output: {error}");
+            exit_code::HARNESS
+        }
+        _ => exit_code::PASSED,
+    }
+}
+
+/// What the ordinary test function beside each chaos test calls, so that the test also runs where
+/// libtest is the harness.
+///
+/// # Panics
+///
+/// When the test fails: that is how libtest hears of it.
+pub fn run_under_libtest(case: &'static TestCase) {
+    let name = case.name();
+    // The first test sets them; any test leads here, and the specification says which one to run.
+    reexec::set_arguments([&name, "--exact", "--nocapture", "--include-ignored"].map(Into::into));
+    supervise_if_asked();
+    match Spec::from_variable() {
+        // What an attempt starts inherits the variable, and is no attempt.
+        Ok(Some(spec)) if orphan::is_child_of(spec.harness) => child::main(&spec),
+        Ok(_) => {}
+        Err(error) => panic!("{error}"),
+    }
+    let selected = Selected { case, name, ignored: false };
+    match run_of_this_process(&selected) {
+        Ok(runner) => match runner.test(&selected) {
+            Answer::Passed => {}
+            Answer::Ignored(reason) => eprintln!("skipped: {reason}"),
+            Answer::Failed(text) => panic!("{text}"),
+        },
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The one run that all tests of a libtest process belong to.
+fn run_of_this_process(first: &Selected) -> Result<&'static Runner, String> {
+    static RUN: OnceLock<Result<Runner, String>> = OnceLock::new();
+    let begin = || {
+        let environment = Environment::read().map_err(|errors| {
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        })?;
+        // libtest has read its arguments; what concerns attempts is read again.
+        let no_capture = std::env::args_os().any(|a| a == "--nocapture" || a == "--no-capture");
+        let arguments = Arguments { no_capture, ..Arguments::default() };
+        let cases = registry::all();
+        let names = cases.iter().map(|case| case.name()).collect();
+        let runner = Runner::new(&arguments, environment, &cases, names, false)
+            .map_err(|error| with_sources(&error))?;
+        let Selected { case, ref name, ignored } = *first;
+        let first = Selected { case, name: name.clone(), ignored };
+        runner.announce(&Selection { tests: vec![first], filtered_out: Vec::new() }, 1);
+        Ok(runner)
+    };
+    RUN.get_or_init(begin).as_ref().map_err(Clone::clone)
+}

@@ -1,0 +1,92 @@
+//! Tests that run alone: `#[chaos_test(exclusive)]`.
+//!
+//! Every test holds a shared lock while it runs, and an exclusive one an exclusive lock. The locks
+//! are files in the directory that all runs of a workspace share, so they also hold between the
+//! processes of nextest, and the kernel releases them however a process ends.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+/// The right to run, until it is dropped.
+#[derive(Debug)]
+#[must_use = "others may run as soon as it is dropped"]
+pub(crate) struct Permit {
+    _running: File,
+}
+
+/// Waits until a test may run.
+///
+/// # Errors
+///
+/// When the files cannot be made or locked.
+pub(crate) fn wait(root: &Path, exclusive: bool) -> io::Result<Permit> {
+    let directory = root.join("locks");
+    fs::create_dir_all(&directory)?;
+    let open = |name: &str| {
+        File::options().create(true).truncate(false).write(true).open(directory.join(name))
+    };
+    // Whoever waits for the lock holds the gate, so that an exclusive test waits only for the tests
+    // that run already, and not for ever new ones.
+    let gate = open("gate")?;
+    lock(&gate, true)?;
+    let running = open("running")?;
+    lock(&running, exclusive)?;
+    Ok(Permit { _running: running })
+}
+
+#[cfg(unix)]
+fn lock(file: &File, exclusive: bool) -> io::Result<()> {
+    use rustix::fs::{FlockOperation, flock};
+    let operation =
+        if exclusive { FlockOperation::LockExclusive } else { FlockOperation::LockShared };
+    Ok(rustix::io::retry_on_intr(|| flock(file, operation))?)
+}
+
+/// There is no lock on files in the standard library of the compilers that are supported, so
+/// exclusive tests are not kept apart here.
+#[cfg(not(unix))]
+fn lock(_file: &File, _exclusive: bool) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn an_exclusive_test_runs_alone_and_is_not_starved() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let (shared, exclusive) = (AtomicU32::new(0), AtomicU32::new(0));
+        let (most_shared, overlaps) = (AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    // The loop ends only because the exclusive tests get their turn.
+                    while exclusive.load(Ordering::SeqCst) < 5 {
+                        let permit = wait(root, false).unwrap();
+                        let now = shared.fetch_add(1, Ordering::SeqCst) + 1;
+                        most_shared.fetch_max(now, Ordering::SeqCst);
+                        std::thread::sleep(Duration::from_millis(2));
+                        shared.fetch_sub(1, Ordering::SeqCst);
+                        drop(permit);
+                    }
+                });
+            }
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    let permit = wait(root, true).unwrap();
+                    overlaps.fetch_add(shared.load(Ordering::SeqCst), Ordering::SeqCst);
+                    exclusive.fetch_add(1, Ordering::SeqCst);
+                    drop(permit);
+                }
+            });
+        });
+        assert_eq!(overlaps.load(Ordering::SeqCst), 0);
+        assert!(most_shared.load(Ordering::SeqCst) > 1, "ordinary tests never ran side by side");
+    }
+}

@@ -1,0 +1,98 @@
+//! What the error of a test means.
+
+use std::error::Error as StdError;
+
+use chaos_core::check::CheckFailed;
+use chaos_core::error::{Error, with_sources};
+use chaos_core::recovery::RecoveryError;
+use chaos_core::run::RunError;
+use chaos_core::verdict::{Failure, FailureKind, Verdict};
+
+use crate::fixture_error::FixtureError;
+
+/// The verdict about a test that returned this error.
+///
+/// The error and its sources are searched for errors of the library, so that a test may wrap them.
+pub(crate) fn verdict_of(error: &(dyn StdError + 'static)) -> Verdict {
+    let message = with_sources(error);
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if let Some(Error::Unavailable { reason }) = error.downcast_ref() {
+            return Verdict::Skipped { reason: reason.clone() };
+        }
+        if let Some(fixture) = error.downcast_ref::<FixtureError>() {
+            // Its chain leaves its own source out, because the message has it.
+            return match verdict_of(fixture.source.as_ref()) {
+                Verdict::Skipped { reason } => Verdict::Skipped { reason },
+                _ => Verdict::Failed(Failure::new(FailureKind::Fixture, message)),
+            };
+        }
+        if let Some(check) = error.downcast_ref::<CheckFailed>() {
+            let failure = Failure::new(FailureKind::Check, message);
+            return Verdict::Failed(failure.at(check.location()));
+        }
+        if let Some(kind) = kind_of(error) {
+            return Verdict::Failed(Failure::new(kind, message));
+        }
+        source = error.source();
+    }
+    Verdict::Failed(Failure::new(FailureKind::Error, message))
+}
+
+fn kind_of(error: &(dyn StdError + 'static)) -> Option<FailureKind> {
+    if error.is::<RecoveryError>() {
+        return Some(FailureKind::Recovery);
+    }
+    if let Some(RunError::NoSteadyState { .. }) = error.downcast_ref() {
+        return Some(FailureKind::SteadyState);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::{Chaos, TestError};
+
+    use super::*;
+
+    /// An error of a user's crate, as it wraps what it met.
+    #[derive(Debug, thiserror::Error)]
+    #[error("the audit failed")]
+    struct Wrapped(#[source] TestError);
+
+    fn kind(error: TestError) -> Option<FailureKind> {
+        verdict_of(error.as_ref()).failure().map(|failure| failure.kind)
+    }
+
+    fn missing() -> TestError {
+        Error::Unavailable { reason: "no PostgreSQL".to_owned() }.into()
+    }
+
+    #[test]
+    fn what_is_missing_skips_the_test_wherever_it_was_met() {
+        let skipped = Verdict::Skipped { reason: "no PostgreSQL".to_owned() };
+        assert_eq!(verdict_of(missing().as_ref()), skipped);
+        assert_eq!(verdict_of(&Wrapped(missing())), skipped);
+        assert_eq!(verdict_of(&FixtureError::new("Postgres", missing())), skipped);
+    }
+
+    #[test]
+    fn a_failed_check_keeps_its_place_also_when_it_is_wrapped() {
+        let cx = Chaos::new(chaos_core::seed::Seed(1), chaos_core::journal::Journal::in_memory());
+        let check = cx.check("money is conserved", 1, 2).unwrap_err();
+        let verdict = verdict_of(&Wrapped(check));
+        let failure = verdict.failure().unwrap();
+        assert_eq!(failure.kind, FailureKind::Check);
+        assert!(failure.location.as_ref().unwrap().contains("failure.rs"));
+        assert!(failure.message.starts_with("the audit failed: money is conserved"), "{failure}");
+    }
+
+    #[test]
+    fn other_errors_are_told_apart_by_who_made_them() {
+        let late = RecoveryError::NotWatched;
+        assert_eq!(kind(late.into()), Some(FailureKind::Recovery));
+        assert_eq!(kind("no answer".into()), Some(FailureKind::Error));
+        let fixture = FixtureError::new("Ledger", "no table".into());
+        assert_eq!(kind(fixture.into()), Some(FailureKind::Fixture));
+    }
+}

@@ -1,0 +1,106 @@
+//! One line of the history, as `docs/journal-format.md` describes it.
+//!
+//! The names come first, in this order and without blanks, so that a reader which is after one test
+//! can pass over the lines of others by comparing bytes.
+
+use std::borrow::Cow;
+
+use chaos_core::verdict::FailureKind;
+use serde::{Deserialize, Serialize};
+
+/// The version of the format. It is raised when a reader of the old one would misread the new one.
+pub(super) const FORMAT_VERSION: u32 = 1;
+
+/// One line.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Line<'a> {
+    #[serde(borrow)]
+    pub(super) package: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) binary: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) test: Cow<'a, str>,
+    /// [`FORMAT_VERSION`].
+    pub(super) version: u32,
+    #[serde(borrow)]
+    pub(super) event: LineEvent<'a>,
+}
+
+/// What a line says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LineEvent<'a> {
+    #[serde(borrow)]
+    Started(Started<'a>),
+    #[serde(borrow)]
+    Ended(Ended<'a>),
+}
+
+/// An attempt starts.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Started<'a> {
+    /// What the line of its end repeats.
+    pub(super) id: u64,
+    /// The id of the run.
+    #[serde(borrow)]
+    pub(super) run: Cow<'a, str>,
+    /// Which attempt, counted from 1.
+    pub(super) attempt: u32,
+    pub(super) seed: u64,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub(super) unix_ms: u64,
+    #[serde(borrow)]
+    pub(super) os: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) arch: Cow<'a, str>,
+}
+
+/// An attempt ended. The line stands on its own, because the line of its start may be gone.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ended<'a> {
+    /// What the line of its start says.
+    pub(super) id: u64,
+    /// The id of the run.
+    #[serde(borrow)]
+    pub(super) run: Cow<'a, str>,
+    /// Which attempt, counted from 1.
+    pub(super) attempt: u32,
+    pub(super) seed: u64,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub(super) unix_ms: u64,
+    pub(super) duration_ns: u64,
+    pub(super) outcome: Outcome,
+    /// The kind of failure: text, so that a kind which is added later costs no reader the line.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) failure: Option<Cow<'a, str>>,
+    /// Whether it counts towards the category. Decided by the writer, who knows why it ran.
+    pub(super) counts: bool,
+    /// The longest recovery time of its faults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) recovery_ns: Option<u64>,
+}
+
+/// What an attempt came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    Passed,
+    Failed,
+    Skipped,
+    /// What a newer version may add.
+    #[serde(other)]
+    Other,
+}
+
+/// The name of a kind of failure, as it is stored.
+pub(super) fn name_of(kind: FailureKind) -> Cow<'static, str> {
+    match serde_json::to_value(kind) {
+        Ok(serde_json::Value::String(name)) => name.into(),
+        other => unreachable!("a kind is stored by its name, not as {other:?}"),
+    }
+}
+
+/// Whether a failure says something of the test and the code under it, and not of the machine.
+pub(super) fn is_failure_of_the_test(kind: &str) -> bool {
+    !["fixture", "interrupted", "harness"].contains(&kind)
+}

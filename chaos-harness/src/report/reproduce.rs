@@ -1,0 +1,91 @@
+//! The command that repeats a failed test.
+
+use std::path::Path;
+
+use super::judgement::seed_to_repeat;
+use super::record::{ProcessRecord, TestRecord};
+
+/// The command that repeats the failure of a test with its seed, to be pasted into a shell anywhere
+/// in the workspace.
+pub(crate) fn command(test: &TestRecord, process: &ProcessRecord) -> Option<String> {
+    let seed = seed_to_repeat(&test.attempts)?;
+    let started = &process.started;
+    let ignored = started
+        .arguments
+        .iter()
+        .find(|argument| ["--ignored", "--include-ignored"].contains(&argument.as_str()))
+        .map_or("", |_| " --include-ignored");
+    // With retries the command would go on to other seeds, and pass.
+    let retries = test.attempts.iter().filter_map(|attempt| attempt.started.as_ref());
+    let only =
+        if retries.map(|started| started.of).any(|of| of > 1) { " CHAOS_RETRIES=0" } else { "" };
+    let target = if is_unit_test(test) {
+        String::new()
+    } else {
+        format!(" --test {}", quoted(&started.binary))
+    };
+    Some(format!(
+        "CHAOS_SEED={seed}{only} cargo test -p {}{target} -- --exact {}{ignored}",
+        quoted(&started.package),
+        quoted(&test.name)
+    ))
+}
+
+/// Whether the test is one of the unit tests of a library or a program, which `--test` cannot name.
+fn is_unit_test(test: &TestRecord) -> bool {
+    let Some(description) = &test.description else { return false };
+    let below = |directory: &str| Path::new(&description.file).iter().any(|part| part == directory);
+    below("src") && !below("tests")
+}
+
+/// A word for the shell. Names are words by themselves unless they come from elsewhere.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | ':' | '.' | '/');
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::record::RunRecord;
+    use crate::report::sample;
+    use crate::run_event::RunEvent;
+
+    /// The command for the failed test of the sample run, written in this file and run with these
+    /// arguments.
+    fn command_for(file: &str, arguments: &[&str]) -> String {
+        let mut run = RunRecord::default();
+        for mut event in sample::events() {
+            if let RunEvent::RunStarted(started) = &mut event {
+                started.arguments = arguments.iter().map(|argument| (*argument).into()).collect();
+                started.tests.iter_mut().for_each(|test| test.file = file.to_owned());
+            }
+            run.add(0, &event);
+        }
+        let test = run.tests.iter().find(|test| test.name == "bank::money_is_conserved").unwrap();
+        command(test, run.process_of(test).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_command_names_the_target_and_runs_ignored_tests_where_they_were_run() {
+        let begin = "CHAOS_SEED=42 CHAOS_RETRIES=0 cargo test -p ledger";
+        let end = "-- --exact bank::money_is_conserved";
+        assert_eq!(command_for("tests/chaos.rs", &[]), format!("{begin} --test chaos {end}"));
+        assert_eq!(command_for("ledger/src/bank.rs", &[]), format!("{begin} {end}"));
+        assert_eq!(
+            command_for("tests/chaos.rs", &["--ignored"]),
+            format!("{begin} --test chaos {end} --include-ignored")
+        );
+    }
+
+    #[test]
+    fn a_word_that_a_shell_would_take_apart_is_quoted() {
+        assert_eq!(quoted("bank::transfers"), "bank::transfers");
+        assert_eq!(quoted("it's; rm"), r"'it'\''s; rm'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,288 @@
+//! A run in which everything happens that a report has to show, for the tests of all reports.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use chaos_core::event::{Event, EventKind, FaultId};
+use chaos_core::journal::Journal;
+use chaos_core::outcome::Outcome;
+use chaos_core::prelude::*;
+use chaos_core::stats::{Category, FlakinessPosterior};
+use chaos_core::verdict::{Failure, FailureKind, Verdict};
+
+use crate::run_event::{
+    AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
+    FaultSummary, RunEnded, RunEvent, RunStarted, TestDescription, TestEnded, TestOutcome,
+};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// The events of the run, in order.
+pub(crate) fn events() -> Vec<RunEvent> {
+    let mut events = vec![RunEvent::RunStarted(run_started())];
+    events.push(RunEvent::TestSkipped {
+        test: "network::packets_are_lost".to_owned(),
+        reason: "it needs root".to_owned(),
+    });
+    events.push(RunEvent::TestSkipped { test: "slow_one".to_owned(), reason: String::new() });
+
+    let calm = AttemptSummary {
+        ok: 1_203,
+        faults: vec![FaultSummary { recovery_ns: Some(SECOND / 5), ..fault("refuse", 4, Some(5)) }],
+        ..AttemptSummary::default()
+    };
+    attempt(&mut events, "refused", 1, 1, 7_001, 1_204, Verdict::Passed, calm.clone());
+    ended(&mut events, "refused", TestOutcome::Passed, 1, category(118, 1, 0));
+
+    let failure = Failure::new(FailureKind::Recovery, "no operation succeeded within 5s")
+        .at("tests/chaos.rs:88:9");
+    let test = "latency_is_survived";
+    attempt(&mut events, test, 1, 4, 11, 9_800, Verdict::Failed(failure), calm.clone());
+    attempt(&mut events, test, 2, 4, 11, 9_100, Verdict::Passed, calm);
+    ended(&mut events, test, TestOutcome::PassedOnRetry, 2, category(118, 11, 0));
+
+    let test = "bank::money_is_conserved";
+    for (number, seed) in [(1, 42), (2, 42), (3, 90_210), (4, 8_675_309)] {
+        if number == 3 {
+            attempt(&mut events, test, 3, 4, seed, 11_950, Verdict::Passed, money());
+            continue;
+        }
+        let kind = if number == 4 { FailureKind::Panic } else { FailureKind::Check };
+        let failure = Failure::new(kind, MONEY).at("tests/chaos.rs:41:8");
+        attempt(&mut events, test, number, 4, seed, 12_010, Verdict::Failed(failure), money());
+    }
+    ended(&mut events, test, TestOutcome::Failed, 4, category(3, 2, 1));
+
+    let hang =
+        Failure::new(FailureKind::Hang, "it was still running 5 s after its deadline of 30 s");
+    let summary = AttemptSummary::default();
+    attempt(&mut events, "may_hang", 1, 1, 5, 35_020, Verdict::Failed(hang), summary.clone());
+    ended(&mut events, "may_hang", TestOutcome::FailedAsAllowed, 1, category(60, 40, 0));
+
+    let reason = "there is no PostgreSQL 13 here".to_owned();
+    let verdict = Verdict::Skipped { reason };
+    attempt(&mut events, "old_version", 1, 1, 6, 20, verdict, summary);
+    ended(&mut events, "old_version", TestOutcome::Skipped, 1, category(0, 0, 0));
+
+    events.push(RunEvent::RunEnded(RunEnded {
+        passed: 2,
+        failed: 1,
+        ignored: 4,
+        duration_ns: 71_234_000_000,
+        exit_code: 101,
+    }));
+    events
+}
+
+const MONEY: &str = "money is conserved: expected 10000, found 9995\n\
+    connected through postgres://app:hunter2@127.0.0.1:5433/ledger";
+
+/// Writes the files that the events name.
+pub(crate) fn write_files(directory: &Path) {
+    fs::create_dir_all(directory.join("refused")).unwrap();
+    fs::write(directory.join("refused/attempt-1.stdout"), "connected after 3 attempts\n").unwrap();
+    let of_test = directory.join("bank.money_is_conserved");
+    fs::create_dir_all(&of_test).unwrap();
+    let journal = Journal::create(&of_test.join("attempt-4.jsonl")).unwrap();
+    for event in journal_of_money() {
+        journal.record_at(event.time(), event.what);
+    }
+    journal.finish().unwrap();
+    let lines: String = (1..=30).map(|line| format!("retrying transfer {line}\n")).collect();
+    let panic = "\x1b[31mthread 'main' panicked\x1b[0m at tests/chaos.rs:41:8\n";
+    fs::write(of_test.join("attempt-4.stderr"), lines + panic).unwrap();
+}
+
+fn journal_of_money() -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut push = |at_ms: u64, what| events.push(Event::new(Duration::from_millis(at_ms), what));
+    push(0, EventKind::PhaseStarted { phase: "calm 1s".to_owned() });
+    let spec: Fault = latency(80.ms()..=120.ms()).downstream().into();
+    push(1_000, started(1, "latency 80ms–120ms ↓", spec));
+    push(8_000, EventKind::FaultEnded { fault: FaultId(1), hits: 312, connections: 8 });
+    push(8_500, started(2, "cut", cut().into()));
+    push(9_300, EventKind::FaultEnded { fault: FaultId(2), hits: 8, connections: 8 });
+    for ms in (0..12_000_u64).step_by(5) {
+        let outcome = match ms {
+            1_000..8_000 if ms % 50 > 0 => continue,
+            8_500..8_700 => Outcome::Unknown,
+            8_700..9_600 if ms % 50 == 0 => Outcome::Failed,
+            8_700..9_600 => continue,
+            _ => Outcome::Ok,
+        };
+        let what =
+            EventKind::Operation { client: 0, began: 0, outcome, error: None, sqlstate: None };
+        push(ms, what);
+    }
+    events
+}
+
+fn started(fault: u64, label: &str, spec: Fault) -> EventKind {
+    EventKind::FaultStarted {
+        fault: FaultId(fault),
+        target: "postgres".to_owned(),
+        label: label.to_owned(),
+        spec,
+    }
+}
+
+fn run_started() -> RunStarted {
+    let names = [
+        "bank::money_is_conserved",
+        "latency_is_survived",
+        "may_hang",
+        "network::packets_are_lost",
+        "old_version",
+        "refused",
+        "slow_one",
+    ];
+    RunStarted {
+        version: crate::run_event::FORMAT_VERSION,
+        run: "1700000000000-4711".to_owned(),
+        unix_ms: 1_700_000_000_000,
+        binary: "chaos".to_owned(),
+        package: "ledger".to_owned(),
+        arguments: vec!["--test-threads=2".to_owned()],
+        selected: names.map(str::to_owned).to_vec(),
+        tests: names.map(description).to_vec(),
+        filtered_out: 2,
+        threads: 2,
+        os: "linux".to_owned(),
+        arch: "x86_64".to_owned(),
+        cores: 2,
+        ci: false,
+    }
+}
+
+fn description(test: &str) -> TestDescription {
+    TestDescription {
+        test: test.to_owned(),
+        description: format!("What {test} is about."),
+        file: "tests/chaos.rs".to_owned(),
+        line: 40,
+        domain: (test == "latency_is_survived").then(|| "network".to_owned()),
+        declared: Category::Flaky,
+        declared_reason: Some("timers are coarse here".to_owned()),
+        expected_rate: Some(0.1),
+        may_fail: test == "may_hang",
+        retries: 3,
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "a table of attempts reads well as one call a row")]
+fn attempt(
+    events: &mut Vec<RunEvent>,
+    test: &str,
+    attempt: u32,
+    of: u32,
+    seed: u64,
+    duration_ms: u64,
+    verdict: Verdict,
+    summary: AttemptSummary,
+) {
+    let directory = test.replace("::", ".");
+    events.push(RunEvent::AttemptStarted(AttemptStarted {
+        test: test.to_owned(),
+        attempt,
+        of,
+        seed,
+        unix_ms: 1_700_000_001_000,
+        timeout_ms: 30_000,
+        journal: format!("{directory}/attempt-{attempt}.jsonl"),
+    }));
+    events.push(RunEvent::AttemptProgress(AttemptProgress {
+        test: test.to_owned(),
+        phase: Some("hold 3s".to_owned()),
+        faults: vec!["postgres: cut".to_owned()],
+        ok: 12,
+        not_ok: 3,
+    }));
+    let stderr = (test == "bank::money_is_conserved")
+        .then(|| format!("{directory}/attempt-{attempt}.stderr"));
+    events.push(RunEvent::AttemptEnded(AttemptEnded {
+        test: test.to_owned(),
+        attempt,
+        seed,
+        duration_ns: duration_ms * 1_000_000,
+        verdict,
+        summary,
+        stdout: (test == "refused").then(|| format!("{directory}/attempt-{attempt}.stdout")),
+        stderr,
+    }));
+}
+
+fn ended(
+    events: &mut Vec<RunEvent>,
+    test: &str,
+    outcome: TestOutcome,
+    attempts: u32,
+    category: CategorySummary,
+) {
+    let duration = |event: &RunEvent| match event {
+        RunEvent::AttemptEnded(ended) if ended.test == test => ended.duration_ns,
+        _ => 0,
+    };
+    let duration_ns = events.iter().map(duration).sum();
+    let test = test.to_owned();
+    events.push(RunEvent::TestEnded(TestEnded { test, outcome, attempts, duration_ns, category }));
+}
+
+fn money() -> AttemptSummary {
+    AttemptSummary {
+        ok: 812,
+        failed: 18,
+        unknown: 40,
+        faults: vec![
+            FaultSummary {
+                hits: 312,
+                first_success_ns: Some(4_000_000),
+                recovery_ns: Some(4_000_000),
+                ..fault("latency 80ms–120ms ↓", 1, Some(8))
+            },
+            FaultSummary {
+                began_ns: 8_500_000_000,
+                ended_ns: Some(9_300_000_000),
+                first_success_ns: Some(300_000_000),
+                recovery_ns: Some(290_000_000),
+                ..fault("cut", 0, None)
+            },
+        ],
+        checks: vec![CheckSummary {
+            name: "money is conserved".to_owned(),
+            passed: false,
+            found: Some("9995".to_owned()),
+            expected: Some("10000".to_owned()),
+        }],
+        notes: vec!["the pool was full for 1.2 s".to_owned()],
+    }
+}
+
+fn fault(label: &str, began: u64, ended: Option<u64>) -> FaultSummary {
+    FaultSummary {
+        label: label.to_owned(),
+        target: "postgres".to_owned(),
+        began_ns: began * SECOND,
+        ended_ns: ended.map(|ended| ended * SECOND),
+        hits: 8,
+        connections: 8,
+        first_success_ns: None,
+        recovery_ns: None,
+    }
+}
+
+fn category(attempts: u64, failures: u64, missing_ends: u64) -> CategorySummary {
+    let posterior = FlakinessPosterior::new(attempts, failures);
+    let found = posterior.classify();
+    let interval = posterior.interval();
+    CategorySummary {
+        category: found.category,
+        n: attempts,
+        failures,
+        rate: posterior.mean(),
+        low: interval.low,
+        high: interval.high,
+        confidence: found.confidence,
+        missing_ends,
+    }
+}

@@ -1,0 +1,201 @@
+//! Everything that is shown of a test that failed, at the end of the run.
+
+use std::path::{Path, PathBuf};
+
+use chaos_core::event::Event;
+use chaos_core::journal;
+
+use super::captured::Tail;
+use super::strip;
+use super::style::{Paint, Style};
+use crate::report::judgement::{Judgement, judge};
+use crate::report::record::{AttemptRecord, ProcessRecord, TestRecord};
+use crate::report::redact::redact;
+use crate::report::{reproduce, words};
+use crate::run_event::TestOutcome;
+
+/// A message is shown up to so many lines.
+const MESSAGE_LINES: usize = 40;
+
+/// What is read from files for a failed test: all that its events do not say.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    /// The journal of the last attempt that failed.
+    pub(super) events: Vec<Event>,
+    pub(super) stdout: Option<(PathBuf, Tail)>,
+    pub(super) stderr: Option<(PathBuf, Tail)>,
+    pub(super) journal: Option<PathBuf>,
+}
+
+impl Evidence {
+    /// Reads what the last failed attempt left in the directory of the run. What cannot be read is
+    /// not there: the failure itself is still to be shown.
+    pub(super) fn gather(run_directory: &Path, test: &TestRecord) -> Self {
+        let Some(attempt) = test.last_failed() else { return Self::default() };
+        let tail = |path: &Option<String>| {
+            let path = run_directory.join(path.as_ref()?);
+            let tail = Tail::read(&path).ok()?;
+            (!tail.lines.is_empty()).then_some((path, tail))
+        };
+        let journal = attempt.started.as_ref().map(|started| run_directory.join(&started.journal));
+        let events = journal.as_deref().and_then(|path| journal::read::<Event>(path).ok());
+        Self {
+            events: events.map_or_else(Vec::new, |lines| lines.records),
+            stdout: attempt.ended.as_ref().and_then(|ended| tail(&ended.stdout)),
+            stderr: attempt.ended.as_ref().and_then(|ended| tail(&ended.stderr)),
+            journal,
+        }
+    }
+}
+
+/// A test that did not pass, or passed only on a retry.
+pub(super) fn render(
+    test: &TestRecord,
+    process: Option<&ProcessRecord>,
+    evidence: &Evidence,
+    style: Style,
+) -> String {
+    let mut lines = vec![style.paint(Paint::Strong, &format!("---- {} ----", test.name))];
+    lines.extend(verdict(test, style));
+    if let Some(shown) = test.last_failed() {
+        lines.extend(reason(shown));
+        lines.push(String::new());
+        lines.extend(attempts(test, style));
+        if let Some(ended) = &shown.ended {
+            lines.push(String::new());
+            lines.extend(strip::render(&ended.summary.faults, &evidence.events, ended.duration_ns));
+            lines.extend(checks(shown));
+            let notes = ended.summary.notes.iter().take(5);
+            lines.extend(notes.map(|note| field("note", &redact(note))));
+        }
+    }
+    if let Some(ended) = &test.ended {
+        lines.push(field("category", &words::category(&ended.category)));
+    }
+    lines.extend(captured("stdout", evidence.stdout.as_ref(), style));
+    lines.extend(captured("stderr", evidence.stderr.as_ref(), style));
+    if let Some(command) = process.and_then(|process| reproduce::command(test, process)) {
+        lines.push(field("repeat", &style.paint(Paint::Strong, &command)));
+    }
+    if let Some(journal) = &evidence.journal {
+        lines.push(field("journal", &journal.display().to_string()));
+    }
+    let mut text = lines.join("\n");
+    text.push('\n');
+    text
+}
+
+fn field(name: &str, value: &str) -> String {
+    format!("  {name:<9}{value}")
+}
+
+/// The answer of the test: one of the three things that are told apart, beside the verdicts of its
+/// attempts and its category.
+fn verdict(test: &TestRecord, style: Style) -> Option<String> {
+    let ended = test.ended.as_ref()?;
+    let kind = test.last_failed()?.failure()?.kind;
+    let failed = test.attempts.iter().filter(|attempt| attempt.failure().is_some()).count();
+    let of = match ended.attempts {
+        1 => String::new(),
+        attempts => format!(" ({failed} of {attempts} attempts failed)"),
+    };
+    let text = match ended.outcome {
+        TestOutcome::PassedOnRetry => {
+            style.paint(Paint::Doubtful, &format!("passed on a retry; before: {kind}{of}"))
+        }
+        TestOutcome::FailedAsAllowed => {
+            style.paint(Paint::Doubtful, &format!("failed, as it may: {kind}{of}"))
+        }
+        _ => style.paint(Paint::Bad, &format!("FAILED: {kind}{of}")),
+    };
+    Some(text)
+}
+
+fn reason(attempt: &AttemptRecord) -> Vec<String> {
+    let Some(failure) = attempt.failure() else { return Vec::new() };
+    let message = redact(&failure.message);
+    let mut lines: Vec<String> =
+        message.lines().take(MESSAGE_LINES).map(|line| format!("  {line}")).collect();
+    let hidden = message.lines().count().saturating_sub(MESSAGE_LINES);
+    if hidden > 0 {
+        lines.push(format!("  … and {}", words::counted(hidden as u64, "line")));
+    }
+    lines.extend(failure.location.iter().map(|location| format!("  at {location}")));
+    lines
+}
+
+fn attempts(test: &TestRecord, style: Style) -> Vec<String> {
+    let widest = test.attempts.iter().map(|attempt| attempt.seed.to_string().len()).max();
+    let line = |(place, attempt): (usize, &AttemptRecord)| {
+        let (verdict, paint) = match attempt.verdict() {
+            None => ("no end", Paint::Doubtful),
+            Some(verdict) if verdict.is_passed() => ("passed", Paint::Good),
+            Some(verdict) if verdict.failure().is_some() => ("failed", Paint::Bad),
+            Some(_) => ("skipped", Paint::Doubtful),
+        };
+        let mut remarks: Vec<String> = Vec::new();
+        remarks.extend(attempt.failure().map(|failure| failure.kind.to_string()));
+        remarks.extend(match judge(&test.attempts, place) {
+            Judgement::None => None,
+            Judgement::FreshSeed if place == 0 => None,
+            judgement => Some(judgement.to_string()),
+        });
+        format!(
+            "  attempt {}  seed {:<width$}  {}{} {:>8}   {}",
+            attempt.attempt,
+            attempt.seed,
+            style.paint(paint, verdict),
+            " ".repeat(7 - verdict.len()),
+            attempt.duration().map_or_else(String::new, words::time),
+            remarks.join("; "),
+            width = widest.unwrap_or(0),
+        )
+        .trim_end()
+        .to_owned()
+    };
+    test.attempts.iter().enumerate().map(line).collect()
+}
+
+fn checks(attempt: &AttemptRecord) -> Option<String> {
+    let checks = &attempt.ended.as_ref()?.summary.checks;
+    let failed: Vec<&str> =
+        checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str()).collect();
+    if checks.is_empty() {
+        return None;
+    }
+    let held = format!("{} of {} held", checks.len() - failed.len(), checks.len());
+    Some(match failed.as_slice() {
+        [] => field("checks", &held),
+        _ => field("checks", &format!("{held}; failed: {}", failed.join(", "))),
+    })
+}
+
+fn captured(name: &str, captured: Option<&(PathBuf, Tail)>, style: Style) -> Vec<String> {
+    let Some((path, tail)) = captured else { return Vec::new() };
+    let count = words::counted(tail.lines.len() as u64, "line");
+    let which = if tail.cut { format!("the last {count} of ") } else { String::new() };
+    let mut lines = vec![field(name, &format!("{which}{}", path.display()))];
+    let bar = style.paint(Paint::Faint, "│");
+    lines.extend(tail.lines.iter().map(|line| format!("    {bar} {line}").trim_end().to_owned()));
+    lines
+}
+
+/// What a test that passed had written, if anything.
+pub(super) fn output_of_passed(
+    run_directory: &Path,
+    test: &TestRecord,
+    style: Style,
+) -> Option<String> {
+    let ended = test.attempts.last()?.ended.as_ref()?;
+    let mut lines = Vec::new();
+    for (name, path) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
+        let Some(path) = path.as_ref().map(|path| run_directory.join(path)) else { continue };
+        let Ok(tail) = Tail::read(&path) else { continue };
+        lines.extend(captured(name, Some(&(path, tail)), style));
+    }
+    if lines.is_empty() {
+        return None;
+    }
+    let heading = style.paint(Paint::Strong, &format!("---- {} ----", test.name));
+    Some(format!("{heading}\n{}\n", lines.join("\n")))
+}

@@ -1,0 +1,121 @@
+//! The last lines of a run: counts, categories, recovery times, and where the report lies.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use chaos_core::stats::Category;
+
+use super::style::{Paint, Style};
+use crate::report::record::{RunRecord, TestRecord};
+use crate::report::{fault_kind, words};
+use crate::run_event::{RunEnded, TestOutcome};
+
+/// The summary, and libtest's own last line.
+pub(super) fn render(
+    run: &RunRecord,
+    ended: &RunEnded,
+    filtered_out: u64,
+    report: Option<&Path>,
+    style: Style,
+) -> String {
+    let mut lines = Vec::new();
+    if !run.tests.is_empty() {
+        lines.push(field("tests", &outcomes(run)));
+        lines.extend(categories(run).map(|text| field("categories", &text)));
+        lines.extend(list("recovery", slowest_recoveries(run)));
+        lines.extend(list("skipped", skipped(run)));
+        if let Some(report) = report {
+            lines.push(field("report", &report.display().to_string()));
+        }
+    }
+    let (word, paint) = if ended.failed == 0 && ended.exit_code == 0 {
+        ("ok", Paint::Good)
+    } else {
+        ("FAILED", Paint::Bad)
+    };
+    lines.push(format!(
+        "\ntest result: {}. {} passed; {} failed; {} ignored; 0 measured; {filtered_out} filtered out; finished in {:.2}s\n\n",
+        style.paint(paint, word),
+        ended.passed,
+        ended.failed,
+        ended.ignored,
+        Duration::from_nanos(ended.duration_ns).as_secs_f64(),
+    ));
+    lines.join("\n")
+}
+
+fn field(name: &str, value: &str) -> String {
+    format!("{name:<12}{value}")
+}
+
+fn list(name: &str, values: Vec<String>) -> Vec<String> {
+    let name_of = |place| if place == 0 { name } else { "" };
+    values.iter().enumerate().map(|(place, value)| field(name_of(place), value)).collect()
+}
+
+fn outcomes(run: &RunRecord) -> String {
+    let count = |outcome| run.tests.iter().filter(|test| test.outcome() == Some(outcome)).count();
+    let on_retry = count(TestOutcome::PassedOnRetry);
+    let passed = count(TestOutcome::Passed) + on_retry;
+    let unfinished = |test: &&TestRecord| test.ended.is_none() && test.ignored.is_none();
+    let passed = match on_retry {
+        0 => format!("{passed} passed"),
+        _ => format!("{passed} passed ({on_retry} of them on a retry)"),
+    };
+    let others = [
+        (count(TestOutcome::Failed), "failed"),
+        (count(TestOutcome::FailedAsAllowed), "failed as they may"),
+        (count(TestOutcome::Skipped), "skipped"),
+        (run.tests.iter().filter(|test| test.ignored.is_some()).count(), "not run"),
+        (run.tests.iter().filter(unfinished).count(), "not finished"),
+    ];
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    std::iter::once(passed)
+        .chain(others.map(|(count, what)| format!("{count} {what}")))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn categories(run: &RunRecord) -> Option<String> {
+    let mut counts: BTreeMap<Category, u64> = BTreeMap::new();
+    for ended in run.tests.iter().filter_map(|test| test.ended.as_ref()) {
+        *counts.entry(ended.category.category).or_default() += 1;
+    }
+    let undetermined = counts.remove(&Category::Undetermined);
+    let mut parts: Vec<String> =
+        counts.iter().map(|(category, count)| format!("{count} {category}")).collect();
+    parts.extend(undetermined.map(|count| format!("{count} undetermined (not enough evidence)")));
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The longest recovery of each kind of fault, the longest first.
+fn slowest_recoveries(run: &RunRecord) -> Vec<String> {
+    let mut slowest: BTreeMap<&str, (u64, &str, &str)> = BTreeMap::new();
+    for test in &run.tests {
+        for ended in test.attempts.iter().filter_map(|attempt| attempt.ended.as_ref()) {
+            for fault in &ended.summary.faults {
+                let Some(recovery) = fault.recovery_ns else { continue };
+                let longest = slowest.entry(fault_kind(&fault.label)).or_default();
+                if recovery >= longest.0 {
+                    *longest = (recovery, &fault.label, &test.name);
+                }
+            }
+        }
+    }
+    let mut slowest: Vec<_> = slowest.into_values().collect();
+    slowest.sort_by(|a, b| b.cmp(a));
+    let text = |(recovery, label, test): (u64, &str, &str)| {
+        format!("{:<8}{label} ({test})", words::time(Duration::from_nanos(recovery)))
+    };
+    slowest.into_iter().map(text).collect()
+}
+
+/// The tests that did not run for a reason, and the reason.
+fn skipped(run: &RunRecord) -> Vec<String> {
+    let reason = |test: &TestRecord| {
+        let reason = test.reason_for_skipping().filter(|reason| !reason.is_empty())?;
+        Some(format!("{}: {}", test.name, words::one_line(reason)))
+    };
+    run.tests.iter().filter_map(reason).collect()
+}

@@ -1,0 +1,121 @@
+//! How figures are written for people: times, rates and categories.
+
+use std::time::Duration;
+
+use chaos_core::stats::{CONFIRMED, Category, LEAST_ATTEMPTS};
+
+use crate::run_event::CategorySummary;
+
+/// A time with the digits that matter: `3.1 ms`, `0.21 s`, `12.0 s`, `2 min 05 s`.
+pub(crate) fn time(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    // The bounds are where the form before them would round up to another digit.
+    if seconds < 0.009_95 {
+        format!("{:.1} ms", seconds * 1e3)
+    } else if seconds < 0.995 {
+        format!("{seconds:.2} s")
+    } else if seconds < 59.95 {
+        format!("{seconds:.1} s")
+    } else {
+        let whole = seconds.round();
+        format!("{} min {:02} s", (whole / 60.0).floor(), whole % 60.0)
+    }
+}
+
+/// A rate between 0 and 1 as a number of percent, without the sign.
+fn percent(rate: f64) -> String {
+    let percent = rate * 100.0;
+    if percent < 0.05 {
+        "0".to_owned()
+    } else if percent < 0.95 {
+        format!("{percent:.1}")
+    } else {
+        format!("{percent:.0}")
+    }
+}
+
+/// A category with its evidence: `likely flaky 9 % (5–15 %, n = 118)`.
+pub(crate) fn category(summary: &CategorySummary) -> String {
+    let CategorySummary { n, rate, low, high, confidence, missing_ends, .. } = summary;
+    let likely = if summary.category != Category::Undetermined && *confidence < CONFIRMED {
+        "likely "
+    } else {
+        ""
+    };
+    let mut evidence = if *n < LEAST_ATTEMPTS {
+        // An interval of so little evidence is as wide as the scale.
+        format!("n = {n}")
+    } else {
+        format!("{}–{} %, n = {n}", percent(*low), percent(*high))
+    };
+    if *missing_ends > 0 {
+        evidence.push_str(&format!(", {missing_ends} killed"));
+    }
+    match summary.category {
+        Category::Undetermined => format!("undetermined ({evidence})"),
+        category => format!("{likely}{category} {} % ({evidence})", percent(*rate)),
+    }
+}
+
+/// `1 test`, `2 tests`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// The text without ends of lines.
+pub(crate) fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
+}
+
+/// The text with at most `width` characters; `…` stands for what was cut off.
+pub(crate) fn shortened(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_the_digits_that_matter() {
+        for (micros, text) in [
+            (400, "0.4 ms"),
+            (9_940, "9.9 ms"),
+            (9_960, "0.01 s"),
+            (210_000, "0.21 s"),
+            (996_000, "1.0 s"),
+            (12_040_000, "12.0 s"),
+            (59_960_000, "1 min 00 s"),
+            (125_000_000, "2 min 05 s"),
+        ] {
+            assert_eq!(time(Duration::from_micros(micros)), text);
+        }
+    }
+
+    #[test]
+    fn a_category_names_its_evidence_and_says_when_it_is_only_likely() {
+        let summary = CategorySummary {
+            category: Category::Flaky,
+            n: 118,
+            failures: 11,
+            rate: 0.093,
+            low: 0.049,
+            high: 0.15,
+            confidence: 0.97,
+            missing_ends: 0,
+        };
+        assert_eq!(category(&summary), "flaky 9 % (5–15 %, n = 118)");
+        let likely = CategorySummary { confidence: 0.9, ..summary.clone() };
+        assert_eq!(category(&likely), "likely flaky 9 % (5–15 %, n = 118)");
+        let little =
+            CategorySummary { category: Category::Undetermined, n: 3, missing_ends: 2, ..summary };
+        assert_eq!(category(&little), "undetermined (n = 3, 2 killed)");
+        let unclear = CategorySummary { n: 24, missing_ends: 0, ..little };
+        assert_eq!(category(&unclear), "undetermined (5–15 %, n = 24)");
+    }
+}

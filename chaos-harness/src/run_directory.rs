@@ -1,0 +1,155 @@
+//! Where the files of a run lie.
+//!
+//! ```text
+//! target/chaos/                        CHAOS_DIR, or below the target directory of the workspace
+//!   latest -> runs/<run>               the run that began last
+//!   locks/                             see `exclusive`
+//!   history/                           see `history`
+//!   runs/<run>/run.jsonl               see `run_event`
+//!   runs/<run>/<test>/attempt-1.jsonl  see `chaos_core::journal`
+//!   runs/<run>/<test>/attempt-1.stdout what the attempt printed, unless it printed nothing
+//!   runs/<run>/<test>/attempt-1.stderr
+//! ```
+//!
+//! All processes of one nextest run share its id; each test binary has a directory of its own in
+//! it, because two binaries may have tests of the same name.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::environment::Environment;
+use crate::identity::Identity;
+use crate::nextest::Nextest;
+
+mod retention;
+
+/// The directory of a run, which exists.
+#[derive(Debug)]
+pub(crate) struct RunDirectory {
+    root: PathBuf,
+    path: PathBuf,
+    id: String,
+    journal: File,
+}
+
+/// A directory or file of the harness could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to create {}; set CHAOS_DIR to a directory that can be written to", path.display())]
+pub(crate) struct Unwritable {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl RunDirectory {
+    /// Makes the directory of a new run, or joins that of the nextest run that this process belongs
+    /// to, and removes the directories of runs that are long over.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be made.
+    pub(crate) fn create(
+        environment: &Environment,
+        nextest: Option<&Nextest>,
+        identity: &Identity,
+    ) -> Result<Self, Unwritable> {
+        let root = root(environment, nextest);
+        let id = match nextest.and_then(|nextest| nextest.run_id.clone()) {
+            Some(id) => file_name(&id),
+            None => own_id(),
+        };
+        let runs = root.join("runs");
+        let mut path = runs.join(&id);
+        if nextest.is_some() {
+            let Identity { package, target, .. } = identity;
+            path.push(file_name(&format!("{package}.{target}")));
+        }
+        let unwritable = |path: &Path| {
+            let path = path.to_owned();
+            |source| Unwritable { path, source }
+        };
+        fs::create_dir_all(&path).map_err(unwritable(&path))?;
+        let file = path.join("run.jsonl");
+        let journal = OpenOptions::new().create(true).append(true).open(&file);
+        let journal = journal.map_err(unwritable(&file))?;
+        retention::keep(&journal);
+        retention::prune(&runs);
+        retention::point(&root, &path);
+        Ok(Self { root, path, id, journal })
+    }
+
+    /// The directory that all runs share.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The directory of this run.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The id of this run.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The journal of this run.
+    pub(crate) fn journal(&self) -> &File {
+        &self.journal
+    }
+}
+
+/// A name for files that is safe everywhere, and differs for different texts.
+pub(crate) fn file_name(text: &str) -> String {
+    const LONGEST: usize = 120;
+    let dotted = text.replace("::", ".");
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '@');
+    let mut name: String =
+        dotted.chars().map(|c| if is_plain(c) { c } else { '-' }).take(LONGEST).collect();
+    if name != dotted || name.starts_with('.') || name.is_empty() {
+        let hash = chaos_core::seed::Seed(0).named(text);
+        name = format!("{}-{:016x}", name.trim_start_matches('.'), hash.0);
+    }
+    name
+}
+
+fn root(environment: &Environment, nextest: Option<&Nextest>) -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let workspace = nextest
+        .and_then(|nextest| nextest.workspace_root.clone())
+        .or_else(|| {
+            let start = variable("CARGO_MANIFEST_DIR").or_else(|| std::env::current_dir().ok())?;
+            let locked = start.ancestors().find(|directory| directory.join("Cargo.lock").exists());
+            Some(locked.unwrap_or(&start).to_owned())
+        })
+        .unwrap_or_default();
+    // Joining leaves an absolute path as it is.
+    match (&environment.directory, variable("CARGO_TARGET_DIR")) {
+        (Some(directory), _) => workspace.join(directory),
+        (None, Some(target)) => workspace.join(target).join("chaos"),
+        (None, None) => workspace.join("target").join("chaos"),
+    }
+}
+
+/// Sorts by time, and differs for every process.
+fn own_id() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}", now.as_millis(), std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_tests_become_names_of_files_that_differ() {
+        assert_eq!(file_name("pool::drains"), "pool.drains");
+        let odd = ["größe", "grö-e", "a/b", "..", "", &"x".repeat(300), &"x".repeat(301)];
+        let names: std::collections::HashSet<_> = odd.iter().map(|text| file_name(text)).collect();
+        assert_eq!(names.len(), odd.len());
+        for name in names {
+            assert!(name.len() < 150 && !name.starts_with('.') && !name.contains('/'), "{name}");
+        }
+    }
+}

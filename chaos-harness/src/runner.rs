@@ -1,0 +1,271 @@
+//! Runs the selected tests, and tells the reporters.
+//!
+//! libtest-mimic schedules the tests and prints the format for machines. What happens in a test is
+//! in [`test`](self::test): its attempts, its retries, and its answer.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use libtest_mimic::{Completion, Trial};
+
+use crate::arguments::{Arguments, Color, Format};
+use crate::attempt::output::Capture;
+use crate::environment::Environment;
+use crate::exit_code;
+use crate::history::{Evidence, History, HistoryError, Suite};
+use crate::identity::Identity;
+use crate::interrupt::Interrupt;
+use crate::nextest::Nextest;
+use crate::registry::TestCase;
+use crate::report::FanOut;
+use crate::run_directory::{RunDirectory, Unwritable};
+use crate::run_event::{FORMAT_VERSION, RunEnded, RunEvent, RunStarted, TestDescription};
+use crate::selection::Selection;
+
+mod reporters;
+mod seeds;
+mod test;
+
+pub(crate) use self::test::Answer;
+
+/// What the tests of one process have in common.
+pub(crate) struct Runner {
+    environment: Environment,
+    nextest: Option<Nextest>,
+    identity: Identity,
+    directory: RunDirectory,
+    history: History,
+    reporters: FanOut,
+    interrupt: Arc<Interrupt>,
+    capture: Capture,
+    /// Whether attempts run in this process.
+    in_process: bool,
+    /// Whether the command line is ours, and not libtest's.
+    own_command_line: bool,
+    fail_fast: bool,
+    has_failed: AtomicBool,
+    began: Instant,
+}
+
+/// The harness could not begin its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CannotRun {
+    #[error(transparent)]
+    Directory(#[from] Unwritable),
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    #[error("failed to create the logfile {}", path.display())]
+    Logfile { path: PathBuf, source: io::Error },
+    #[error("failed to listen for signals")]
+    Signals(#[source] io::Error),
+}
+
+/// Where libtest-mimic prints when our own reporter shows the run.
+#[cfg(unix)]
+const NOWHERE: &str = "/dev/null";
+#[cfg(not(unix))]
+const NOWHERE: &str = "NUL";
+
+impl Runner {
+    /// Makes the directory of the run, and reads what is needed to judge its tests.
+    ///
+    /// # Errors
+    ///
+    /// When a directory cannot be made.
+    pub(crate) fn new(
+        arguments: &Arguments,
+        environment: Environment,
+        cases: &[&'static TestCase],
+        names: Vec<String>,
+        own_command_line: bool,
+    ) -> Result<Self, CannotRun> {
+        let nextest = Nextest::detect();
+        let identity = Identity::of(cases);
+        let directory = RunDirectory::create(&environment, nextest.as_ref(), &identity)?;
+        let suite = Suite {
+            package: identity.package.clone(),
+            binary: identity.target.clone(),
+            run: directory.id().to_owned(),
+            tests: names,
+            evidence: evidence(&environment, nextest.as_ref()),
+        };
+        let history = History::open(&directory.root().join("history"), suite)?;
+        let is_inherited = arguments.no_capture || environment.no_capture;
+        let capture = match (is_inherited, arguments.format) {
+            (false, _) => Capture::Files,
+            (true, Format::Pretty | Format::Terse) => Capture::Inherited,
+            (true, Format::Json) => Capture::InheritedOnStderr,
+        };
+        let reporters = reporters::for_run(arguments, is_inherited, &directory, own_command_line);
+        Ok(Self {
+            in_process: arguments.in_process || environment.in_process,
+            fail_fast: arguments.fail_fast,
+            reporters: FanOut::new(reporters),
+            environment,
+            nextest,
+            identity,
+            directory,
+            history,
+            interrupt: Arc::default(),
+            capture,
+            own_command_line,
+            has_failed: AtomicBool::new(false),
+            began: Instant::now(),
+        })
+    }
+
+    /// Runs the selected tests, and returns the exit code of the process.
+    ///
+    /// # Errors
+    ///
+    /// When the harness cannot begin its work.
+    pub(crate) fn run(self, arguments: &Arguments, selection: Selection) -> Result<u8, CannotRun> {
+        if !self.in_process {
+            Interrupt::listen(Arc::clone(&self.interrupt)).map_err(CannotRun::Signals)?;
+        }
+        let arguments = self.mimic_arguments(arguments)?;
+        self.announce(&selection, arguments.test_threads.unwrap_or(1));
+        let runner = Arc::new(self);
+        let mut trials = Vec::new();
+        for name in selection.filtered_out {
+            // libtest-mimic counts what it leaves out: all that is not marked as ignored.
+            trials.push(Trial::test(name, || Ok(())));
+        }
+        for test in selection.tests {
+            let runner = Arc::clone(&runner);
+            let name = test.name.clone();
+            let trial = Trial::ignorable_test(name, move || match runner.test(&test) {
+                Answer::Passed => Ok(Completion::Completed),
+                Answer::Ignored(reason) if reason.is_empty() => Ok(Completion::ignored()),
+                Answer::Ignored(reason) => Ok(Completion::ignored_with(reason)),
+                Answer::Failed(text) => Err(text.into()),
+            });
+            trials.push(trial.with_ignored_flag(true));
+        }
+        let conclusion = libtest_mimic::run(&arguments, trials);
+        let exit_code = match runner.interrupt.get() {
+            Some(interruption) => interruption.exit_code(),
+            None if conclusion.has_failed() => exit_code::FAILED,
+            None => exit_code::PASSED,
+        };
+        runner.reporters.event(&RunEvent::RunEnded(RunEnded {
+            passed: conclusion.num_passed,
+            failed: conclusion.num_failed,
+            ignored: conclusion.num_ignored,
+            duration_ns: nanoseconds(runner.began.elapsed()),
+            exit_code,
+        }));
+        for problem in runner.history.take_problems() {
+            eprintln!("{problem}");
+        }
+        Ok(exit_code)
+    }
+
+    /// Tells the reporters that the run begins.
+    pub(crate) fn announce(&self, selection: &Selection, threads: usize) {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let tests = &selection.tests;
+        self.reporters.event(&RunEvent::RunStarted(RunStarted {
+            version: FORMAT_VERSION,
+            run: self.directory.id().to_owned(),
+            unix_ms: unix_ms(),
+            binary: self.identity.target.clone(),
+            package: self.identity.package.clone(),
+            arguments: std::env::args_os()
+                .skip(1)
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect(),
+            selected: tests.iter().map(|test| test.name.clone()).collect(),
+            tests: tests.iter().map(|test| TestDescription::of(test.case)).collect(),
+            filtered_out: selection.filtered_out.len() as u64,
+            threads,
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+            cores,
+            ci: std::env::var_os("CI").is_some_and(|value| !value.is_empty()),
+        }));
+        let retries = tests.iter().any(|test| test.case.options.retries > 0);
+        if retries && self.yields_retries() {
+            eprintln!("nextest repeats failed tests, so the `retries` of chaos tests are not used");
+        }
+    }
+
+    /// What libtest-mimic is told: the selection has been made, and it is to print what it has a
+    /// format for.
+    fn mimic_arguments(
+        &self,
+        arguments: &Arguments,
+    ) -> Result<libtest_mimic::Arguments, CannotRun> {
+        use libtest_mimic::{ColorSetting, FormatSetting};
+
+        let (format, logfile) = match arguments.format {
+            Format::Pretty => (FormatSetting::Pretty, Some(Path::new(NOWHERE))),
+            Format::Terse => (FormatSetting::Terse, Some(Path::new(NOWHERE))),
+            Format::Json => (FormatSetting::Json, None),
+        };
+        if let Some(path) = &arguments.logfile {
+            std::fs::File::create(path)
+                .map_err(|source| CannotRun::Logfile { path: path.clone(), source })?;
+        }
+        let logfile = arguments.logfile.as_deref().or(logfile);
+        Ok(libtest_mimic::Arguments {
+            // See `run`.
+            ignored: true,
+            test_threads: Some(self.threads(arguments)),
+            logfile: logfile.map(|path| path.to_string_lossy().into_owned()),
+            format: Some(format),
+            color: Some(match arguments.color {
+                Color::Auto => ColorSetting::Auto,
+                Color::Always => ColorSetting::Always,
+                Color::Never => ColorSetting::Never,
+            }),
+            ..Default::default()
+        })
+    }
+
+    fn threads(&self, arguments: &Arguments) -> usize {
+        if self.in_process {
+            // Panics of spawned tasks could not be told apart.
+            return 1;
+        }
+        let asked_for = arguments.test_threads.or(self.environment.test_threads);
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        asked_for.map_or_else(cores, usize::from)
+    }
+
+    /// Whether nextest repeats failed tests, so that the harness does not: they would multiply.
+    fn yields_retries(&self) -> bool {
+        self.nextest.as_ref().is_some_and(Nextest::retries)
+    }
+
+    /// Why no more tests are to be started, if that is so.
+    fn stopped(&self) -> Option<&'static str> {
+        if let Some(interruption) = self.interrupt.get() {
+            return Some(interruption.reason());
+        }
+        let has_failed = self.fail_fast && self.has_failed.load(Ordering::Relaxed);
+        has_failed.then_some("not run, because a test failed before it (--fail-fast)")
+    }
+}
+
+fn evidence(environment: &Environment, nextest: Option<&Nextest>) -> Evidence {
+    if nextest.is_some_and(|nextest| nextest.attempt > 1) {
+        Evidence::OuterRetry
+    } else if environment.seed.is_some() {
+        Evidence::ChosenSeed
+    } else {
+        Evidence::Counts
+    }
+}
+
+fn unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,37 @@
+//! Who is told of the events of a run.
+
+use crate::arguments::{Arguments, Format};
+use crate::report::Reporter;
+use crate::report::json::{FILE, JsonReport};
+use crate::report::terminal::{Terminal, TerminalOptions};
+use crate::run_directory::RunDirectory;
+use crate::run_journal::RunJournal;
+
+/// The reporters of a run: its journal, its report, and what is shown.
+///
+/// They are told in this order, and the report is made from the journal.
+pub(super) fn for_run(
+    arguments: &Arguments,
+    no_capture: bool,
+    directory: &RunDirectory,
+    own_command_line: bool,
+) -> Vec<Box<dyn Reporter>> {
+    let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
+    match directory.journal().try_clone() {
+        Ok(file) => reporters.push(Box::new(RunJournal::new(file))),
+        Err(error) => eprintln!("the run has no journal: {error}"),
+    }
+    reporters.push(Box::new(JsonReport::new(directory.path(), directory.root())));
+    // libtest prints for itself, and libtest-mimic what machines read.
+    if own_command_line && arguments.format != Format::Json {
+        reporters.push(Box::new(Terminal::new(TerminalOptions {
+            terse: arguments.format == Format::Terse,
+            color: arguments.color,
+            no_capture,
+            show_output: arguments.show_output,
+            run_directory: directory.path().to_owned(),
+            report: Some(directory.path().join(FILE)),
+        })));
+    }
+    reporters
+}

@@ -1,0 +1,54 @@
+//! Which seed an attempt gets.
+//!
+//! The second attempt repeats the seed of the first: if it fails again, the seed reproduces the
+//! failure; if it passes, something beside the seed decides. Later attempts get fresh seeds.
+
+use std::path::Path;
+
+use chaos_core::event::{Event, EventKind};
+use chaos_core::journal;
+use chaos_core::seed::Seed;
+
+/// The seed of the first attempt: the user's, else the attribute's, else a random one.
+pub(super) fn first(chosen: Option<Seed>, declared: Option<u64>) -> Seed {
+    chosen.or(declared.map(Seed)).unwrap_or_else(Seed::random)
+}
+
+/// The seed of attempt `number`, counted from 1.
+pub(super) fn of_attempt(first: Seed, number: u32) -> Seed {
+    match number {
+        0..=2 => first,
+        // 48 bits, as random seeds have, which every reader of JSON can hold.
+        _ => Seed(first.numbered(u64::from(number)).0 >> 16),
+    }
+}
+
+/// The seed of an attempt that another process made, from its journal.
+pub(super) fn recorded(journal: &Path) -> Option<Seed> {
+    let events = journal::read::<Event>(journal).ok()?.records;
+    events.iter().find_map(|event| match event.what {
+        EventKind::AttemptStarted { seed, .. } => Some(Seed(seed)),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_attempt_repeats_the_first_and_later_ones_do_not() {
+        let seeds: Vec<_> = (1..=5).map(|number| of_attempt(Seed(42), number)).collect();
+        assert_eq!(seeds[..2], [Seed(42), Seed(42)]);
+        let distinct: std::collections::HashSet<_> = seeds.iter().collect();
+        assert_eq!(distinct.len(), 4);
+        assert!(seeds.iter().all(|seed| seed.0 < 1 << 53));
+    }
+
+    #[test]
+    fn the_user_goes_before_the_attribute() {
+        assert_eq!(first(Some(Seed(1)), Some(2)), Seed(1));
+        assert_eq!(first(None, Some(2)), Seed(2));
+        assert_ne!(first(None, None), first(None, None));
+    }
+}

@@ -1,0 +1,139 @@
+//! The figures of an attempt, taken from its journal.
+
+use chaos_core::event::{Event, EventKind, FaultId};
+use chaos_core::outcome::Outcome;
+
+use crate::run_event::{AttemptSummary, CheckSummary, FaultSummary};
+
+/// The figures of the attempt to which these events belong.
+pub(crate) fn of(events: &[Event]) -> AttemptSummary {
+    let mut summary = AttemptSummary::default();
+    // The ids of `summary.faults`, at the same indices.
+    let mut ids = Vec::new();
+    for event in events {
+        match &event.what {
+            EventKind::FaultStarted { fault, target, label, .. } => {
+                ids.push(*fault);
+                summary.faults.push(FaultSummary {
+                    label: label.clone(),
+                    target: target.clone(),
+                    began_ns: event.at,
+                    ended_ns: None,
+                    hits: 0,
+                    connections: 0,
+                    first_success_ns: None,
+                    recovery_ns: None,
+                });
+            }
+            EventKind::FaultHit { fault, .. } => {
+                // The end says the same better; an attempt that was killed has no end.
+                with(&mut summary, &ids, *fault, |found| {
+                    found.hits += 1;
+                    found.connections += 1;
+                });
+            }
+            EventKind::FaultEnded { fault, hits, connections } => {
+                with(&mut summary, &ids, *fault, |found| {
+                    found.ended_ns = Some(event.at);
+                    found.hits = *hits;
+                    found.connections = *connections;
+                });
+            }
+            EventKind::Recovery { fault, first_success, steady } => {
+                with(&mut summary, &ids, *fault, |found| {
+                    found.first_success_ns = *first_success;
+                    found.recovery_ns = *steady;
+                });
+            }
+            EventKind::Operation { outcome, .. } => match outcome {
+                Outcome::Ok => summary.ok += 1,
+                Outcome::Failed => summary.failed += 1,
+                Outcome::Unknown => summary.unknown += 1,
+            },
+            EventKind::Check { name, passed, found, expected } => {
+                summary.checks.push(CheckSummary {
+                    name: name.clone(),
+                    passed: *passed,
+                    found: found.clone(),
+                    expected: expected.clone(),
+                });
+            }
+            EventKind::Note { message } => summary.notes.push(message.clone()),
+            _ => {}
+        }
+    }
+    summary
+}
+
+fn with(
+    summary: &mut AttemptSummary,
+    ids: &[FaultId],
+    fault: FaultId,
+    change: impl FnOnce(&mut FaultSummary),
+) {
+    // A torn line may have cost the beginning of the fault.
+    if let Some(index) = ids.iter().position(|id| *id == fault) {
+        change(&mut summary.faults[index]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chaos_core::fault::{Fault, cut};
+
+    use super::*;
+
+    fn journal(events: impl IntoIterator<Item = EventKind>) -> Vec<Event> {
+        let at = |index| Duration::from_millis(u64::try_from(index).unwrap());
+        events.into_iter().enumerate().map(|(index, what)| Event::new(at(index), what)).collect()
+    }
+
+    fn started(fault: u64) -> EventKind {
+        EventKind::FaultStarted {
+            fault: FaultId(fault),
+            target: "postgres".to_owned(),
+            label: "cut".to_owned(),
+            spec: Fault::from(cut()),
+        }
+    }
+
+    fn operation(outcome: Outcome) -> EventKind {
+        EventKind::Operation { client: 0, began: 0, outcome, error: None, sqlstate: None }
+    }
+
+    #[test]
+    fn figures_are_those_of_the_journal() {
+        let summary = of(&journal([
+            operation(Outcome::Ok),
+            started(1),
+            EventKind::FaultHit { fault: FaultId(1), connection: 1 },
+            operation(Outcome::Unknown),
+            operation(Outcome::Failed),
+            EventKind::FaultEnded { fault: FaultId(1), hits: 7, connections: 2 },
+            operation(Outcome::Ok),
+            EventKind::Recovery { fault: FaultId(1), first_success: Some(5), steady: Some(9) },
+            EventKind::Check {
+                name: "money".to_owned(),
+                passed: true,
+                found: None,
+                expected: None,
+            },
+        ]));
+        assert_eq!((summary.ok, summary.failed, summary.unknown), (2, 1, 1));
+        let fault = &summary.faults[0];
+        assert_eq!((fault.began_ns, fault.ended_ns), (1_000_000, Some(5_000_000)));
+        assert_eq!((fault.hits, fault.connections, fault.recovery_ns), (7, 2, Some(9)));
+        assert!(summary.checks[0].passed);
+    }
+
+    #[test]
+    fn a_fault_without_an_end_counts_what_is_known_of_it() {
+        let hit = |connection| EventKind::FaultHit { fault: FaultId(1), connection };
+        let orphan = EventKind::FaultEnded { fault: FaultId(9), hits: 1, connections: 1 };
+        let summary = of(&journal([started(1), hit(1), hit(4), orphan]));
+        assert_eq!(summary.faults.len(), 1);
+        assert_eq!((summary.faults[0].hits, summary.faults[0].ended_ns), (2, None));
+    }
+}

@@ -1,0 +1,53 @@
+//! What the harness promises to whoever runs a suite of chaos tests.
+//!
+//! This binary runs itself: with the variable below it is a suite of chaos tests that misbehave in
+//! every way ([`suite`]), and without it a list of ordinary tests that run that suite and judge
+//! what the harness made of it.
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+mod attempts;
+mod binary;
+mod command_line;
+mod environment;
+mod interruption;
+mod nextest;
+mod retries;
+mod suite;
+
+/// Makes this binary the suite.
+const SUITE: &str = "CHAOS_CONTRACT_SUITE";
+
+fn main() -> ExitCode {
+    if std::env::var_os(SUITE).is_some() {
+        return chaos_harness::__private::main();
+    }
+    let arguments = Arguments::from_args();
+    let tests = [
+        attempts::TESTS,
+        command_line::TESTS,
+        environment::TESTS,
+        interruption::TESTS,
+        nextest::TESTS,
+        retries::TESTS,
+    ];
+    let tests = tests.concat().into_iter().map(|(name, test)| {
+        let name = name.trim_start_matches("contract::");
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&arguments, tests.collect()).exit_code()
+}
+
+/// The names of functions, and the functions.
+#[macro_export]
+macro_rules! tests {
+    ($($test:ident),* $(,)?) => {
+        pub(crate) const TESTS: &[(&str, fn())] =
+            &[$((concat!(module_path!(), "::", stringify!($test)), $test)),*];
+    };
+}

@@ -1,0 +1,93 @@
+//! What nextest expects, spoken as nextest speaks it.
+
+use chaos_harness::core::verdict::FailureKind;
+use chaos_harness::exit_code;
+use chaos_harness::run_event::RunEvent;
+
+use crate::binary::{Suite, events_in};
+
+crate::tests![
+    listing_twice_prints_names_and_nothing_else,
+    one_test_runs_by_its_name_and_answers_with_its_exit_code,
+    processes_of_one_run_share_its_directory,
+    retries_are_left_to_nextest_and_counted_on,
+    repetitions_of_a_stress_run_do_not_collide,
+];
+
+const RUN_ID: &str = "6f3d1f7e-run";
+
+fn nextest() -> Suite {
+    Suite::new()
+        .with("NEXTEST", "1")
+        .with("NEXTEST_EXECUTION_MODE", "process-per-test")
+        .with("NEXTEST_RUN_ID", RUN_ID)
+}
+
+fn listing_twice_prints_names_and_nothing_else() {
+    let suite = nextest();
+    let all = suite.run("--list --format terse");
+    let ignored = suite.run("--list --format terse --ignored");
+    for run in [&all, &ignored] {
+        run.assert_code(exit_code::PASSED);
+        assert!(run.stdout.lines().all(|line| line.ends_with(": test")), "{}", run.stdout);
+        assert_eq!(run.stderr, "");
+    }
+    assert_eq!(ignored.stdout.lines().count(), 1);
+}
+
+fn one_test_runs_by_its_name_and_answers_with_its_exit_code() {
+    let suite = nextest();
+    let run = suite.run("--exact suite::passes --nocapture");
+    run.assert_code(exit_code::PASSED);
+    assert!(run.stdout.contains("printed by passes"), "{}", run.stdout);
+    suite.run("--exact suite::is_ignored --nocapture --ignored").assert_code(exit_code::PASSED);
+    suite.run("--exact suite::exits --nocapture").assert_code(exit_code::FAILED);
+    suite.run("--exact suite::aborts --nocapture").assert_code(exit_code::FAILED);
+}
+
+fn processes_of_one_run_share_its_directory() {
+    let suite = nextest();
+    suite.run("--exact suite::passes --nocapture");
+    suite.run("--exact suite::passes_without_async --nocapture");
+    let run = suite.scratch(&format!("chaos/runs/{RUN_ID}/chaos-harness.contract"));
+    let events = events_in(&run);
+    let starts = events.iter().filter(|event| matches!(event, RunEvent::RunStarted(_))).count();
+    assert_eq!((starts, events.len()), (2, 10), "{events:#?}");
+}
+
+fn retries_are_left_to_nextest_and_counted_on() {
+    let suite = nextest().with("NEXTEST_TOTAL_ATTEMPTS", "3");
+    let attempt = |number: &str| {
+        let mut command = suite.command("--exact suite::passes_at_the_third_attempt --nocapture");
+        command.env("NEXTEST_ATTEMPT", number);
+        command.output().unwrap()
+    };
+    let outputs = ["1", "2", "3"].map(attempt);
+    let passed = outputs.each_ref().map(|output| output.status.success());
+    assert_eq!(passed, [false, false, true]);
+    let told = String::from_utf8_lossy(&outputs[0].stderr).into_owned();
+    assert!(told.contains("nextest"), "{told}");
+    let run = suite.scratch(&format!("chaos/runs/{RUN_ID}/chaos-harness.contract"));
+    let started: Vec<_> = events_in(&run)
+        .into_iter()
+        .filter_map(|event| match event {
+            RunEvent::AttemptStarted(started) => Some(started),
+            _ => None,
+        })
+        .collect();
+    let numbers: Vec<_> = started.iter().map(|started| (started.attempt, started.of)).collect();
+    assert_eq!(numbers, [(1, 3), (2, 3), (3, 3)]);
+    assert_eq!(started[0].seed, started[1].seed);
+    assert_ne!(started[0].seed, started[2].seed);
+}
+
+fn repetitions_of_a_stress_run_do_not_collide() {
+    let suite = nextest();
+    for repetition in ["0", "1", "2"] {
+        let mut command = suite.command("--exact suite::passes --nocapture");
+        let output = command.env("NEXTEST_STRESS_CURRENT", repetition).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    let run = suite.run("--exact suite::hangs_politely --nocapture");
+    assert_eq!(run.failure_kinds(), [FailureKind::Timeout]);
+}
