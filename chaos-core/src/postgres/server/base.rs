@@ -73,6 +73,9 @@ pub(super) fn create(base: &Path, account: Option<&Account>) -> Result<(), Postg
 }
 
 fn try_to_create(base: &Path, account: Option<&Account>) -> Result<(), PostgresError> {
+    if let Some(account) = account {
+        check_entrance(base, account)?;
+    }
     // Whoever root steps down to has to pass through.
     let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
     match DirBuilder::new().mode(mode).create(base) {
@@ -97,15 +100,20 @@ fn try_to_create(base: &Path, account: Option<&Account>) -> Result<(), PostgresE
         fs::set_permissions(base, fs::Permissions::from_mode(mode))
             .map_err(PostgresError::file("set the mode of", base))?;
     }
-    let Some(account) = account else { return Ok(()) };
-    let closed = base.ancestors().find(|directory| !account.may_enter(directory));
+    Ok(())
+}
+
+/// Makes sure that whoever runs the server can reach the base directory.
+fn check_entrance(base: &Path, account: &Account) -> Result<(), PostgresError> {
+    let closed = base.ancestors().skip(1).find(|directory| !account.may_enter(directory));
     closed.map_or(Ok(()), |directory| {
-        Err(wrong(format!(
+        let problem = format!(
             "user `{}`, which runs the server, cannot enter {}; set CHAOS_PG_DIR to a directory \
              that it can enter",
             account.name,
             directory.display()
-        )))
+        );
+        Err(PostgresError::Directory { directory: base.to_owned(), problem })
     })
 }
 
