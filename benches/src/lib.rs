@@ -1,1 +1,3 @@
 //! Measurements of the library.
+
+pub mod link;

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`latency`] | delivers bytes later |
 //! | [`bandwidth`] | delivers no more than so many bytes a second |
-//! | [`slice`] | delivers bytes in small pieces, with a gap between them |
+//! | [`slice`](slice()) | delivers bytes in small pieces, with a gap between them |
 //! | [`stall`] | delivers nothing, and loses nothing |
 //! | [`slow_close`] | delivers the end of the stream later |
 //! | [`limit`] | ends (FIN) after so many bytes |
@@ -72,7 +72,7 @@ pub enum FaultKind {
         /// The most that is delivered.
         rate: Rate,
     },
-    /// See [`slice`].
+    /// See [`slice`](slice()).
     Slice {
         /// The size of a piece in bytes, at least 1.
         size: u64,
@@ -221,7 +221,8 @@ pub fn slow_close(delay: impl IntoDelay) -> SlowClose {
 
 /// Ends a connection (FIN) when `bytes` bytes have passed in a direction, tearing a message if need be.
 ///
-/// 0 ends it before the first byte is delivered.
+/// 0 ends it instead of delivering the first byte: with [`downstream`](Limit::downstream) a request
+/// is served, and its reply is lost.
 pub fn limit(bytes: u64) -> Limit {
     Fault::new(FaultKind::Limit { bytes }).into()
 }

@@ -5,15 +5,20 @@
 #[path = "support/arena.rs"]
 mod arena;
 
-use arena::{Arena, Player, Stage, await_that, enter};
+use arena::{Arena, Player, Stage, await_that, enter, kill_supervisor};
 use chaos_core::TestResult;
-use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
 fn entry() {
     enter(async |role, stage| match role.as_str() {
         "lend" => lend(&stage).await,
         "borrow" => borrow(&stage).await,
+        "own" => {
+            let pg = stage.cx.postgres_server().await?;
+            stage.say(pg.direct_url());
+            stage.hear();
+            Ok(())
+        }
         other => panic!("unknown role {other}"),
     });
 }
@@ -121,8 +126,7 @@ fn databases_of_killed_processes_are_dropped_from_the_given_server() {
 
     let mut one = borrower(&arena, &lender.url);
     one.line();
-    let supervisor = Pid::from_raw(arena.supervisor()).unwrap();
-    kill_process(supervisor, Signal::KILL).unwrap();
+    kill_supervisor(arena.supervisor());
     one.kill();
     assert_ne!(lender.databases(), lender.at_first, "nobody is there to drop them");
     let mut two = borrower(&arena, &lender.url);
@@ -130,6 +134,21 @@ fn databases_of_killed_processes_are_dropped_from_the_given_server() {
     two.finish();
     arena.assert_nothing_remains();
     lender.finish();
+}
+
+#[test]
+fn a_user_that_may_not_create_databases_is_told_so() {
+    let arena = Arena::new();
+    // The owner of one of our databases is no administrator.
+    let mut owner = arena.start("own");
+    let elsewhere = Arena::new();
+    let mut one = borrower(&elsewhere, &owner.line());
+    let said = one.line();
+    assert!(said.contains("CHAOS_POSTGRES_URL leads to a server"), "{said}");
+    assert!(said.contains("permission denied to create database"), "{said}");
+    elsewhere.assert_nothing_remains();
+    owner.finish();
+    arena.assert_nothing_remains();
 }
 
 #[test]

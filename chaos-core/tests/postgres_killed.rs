@@ -8,7 +8,7 @@ mod arena;
 use std::fs;
 use std::time::Duration;
 
-use arena::{Arena, Stage, await_that, enter};
+use arena::{Arena, Stage, await_that, enter, kill_supervisor};
 use chaos_core::TestResult;
 use chaos_core::seed::Seed;
 use rustix::process::{Pid, Signal, kill_process};
@@ -47,10 +47,6 @@ async fn prepare(stage: &Stage) -> TestResult {
     stage.say(pg.database());
     stage.hear();
     Ok(())
-}
-
-fn kill(pid: i32) {
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
 }
 
 #[test]
@@ -130,7 +126,7 @@ fn the_next_user_clears_up_after_a_supervisor_that_was_killed() {
     assert_eq!(homes.len(), 2);
     for home in &homes {
         let seat = home.with_extension("lock");
-        kill(fs::read_to_string(seat).unwrap().trim().parse().unwrap());
+        kill_supervisor(fs::read_to_string(seat).unwrap().trim().parse().unwrap());
     }
     // The orphans run on.
     assert!(arena.remains().len() > 2, "{:?}", arena.remains());

@@ -94,3 +94,21 @@ fn root_steps_down_and_keeps_the_secrets() {
     player.finish();
     arena.assert_nothing_remains();
 }
+
+#[test]
+fn root_is_told_where_the_servers_user_cannot_go() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can step down");
+        return;
+    }
+    let arena = Arena::new();
+    let closed = arena.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut command = arena.command("use");
+    command.env("CHAOS_PG_DIR", &closed);
+    let said = Player::of(command).line();
+    assert!(said.contains("which runs the server, cannot enter"), "{said}");
+    assert!(said.contains("set CHAOS_PG_DIR"), "{said}");
+    assert_eq!(fs::read_dir(&closed).unwrap().count(), 0, "nothing is left");
+}

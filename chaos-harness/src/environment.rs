@@ -1,22 +1,7 @@
-//! What the environment says about a run.
+//! What the environment says about a run. The variables are listed in the documentation of the
+//! crate.
 //!
-//! | variable | meaning | default |
-//! |---|---|---|
-//! | `CHAOS_SEED` | the seed of the first attempt at every test, over the one in the attribute | random |
-//! | `CHAOS_TIMEOUT` | how long an attempt may take where the attribute says nothing: `30s`, `2m` | `60s` |
-//! | `CHAOS_RETRIES` | how many more attempts a failed test gets, over the number in the attribute | the attribute's |
-//! | `CHAOS_DIR` | where journals, history and reports go; relative to the root of the workspace | `target/chaos` |
-//! | `CHAOS_IN_PROCESS` | `1` runs each attempt in the process of the harness, for debuggers | `0` |
-//! | `CHAOS_KEEP` | `1` keeps the databases of attempts that failed | `0` |
-//! | `RUST_TEST_THREADS` | how many tests run at once; `--test-threads` goes before it | one for each processor |
-//! | `RUST_TEST_SHUFFLE` | anything but `0` runs tests in random order | sorted by name |
-//! | `RUST_TEST_SHUFFLE_SEED` | the same, with this seed | |
-//! | `RUST_TEST_NOCAPTURE` | anything but `0` lets tests write to the terminal | captured |
-//!
-//! `CHAOS_IN_PROCESS` gives up what a process of its own buys: one test runs at a time, nothing is
-//! captured, there is no deadline, and a test that hangs, aborts or exits takes the run with it.
-//!
-//! An empty variable is an absent one. nextest's own variables are read where they are needed.
+//! An empty variable is an absent one. nextest's own variables are read in `nextest`.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;

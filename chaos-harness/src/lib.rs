@@ -1,4 +1,42 @@
 //! Run chaos tests against a real PostgreSQL and learn how far to trust the verdict.
+//!
+//! A test file with `harness = false` in the manifest holds functions marked [`chaos_test`] and one
+//! [`main!`]. It takes the arguments of ordinary Rust tests (`cargo test --test chaos -- --help`
+//! lists them) and answers with the codes in [`exit_code`].
+//!
+//! Every attempt at a test runs in a process of its own. A test that exits, aborts, overflows its
+//! stack, hangs, or leaves a process behind fails with a sentence that says so, and takes no other
+//! test with it.
+//!
+//! # Environment
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `CHAOS_SEED` | the seed of the first attempt at every test, over the one in the attribute | random |
+//! | `CHAOS_TIMEOUT` | how long an attempt may take where the attribute says nothing: `30s`, `2m` | `60s` |
+//! | `CHAOS_RETRIES` | how many more attempts a failed test gets, over the number in the attribute | the attribute's |
+//! | `CHAOS_DIR` | where journals, history and reports go; relative to the root of the workspace | `target/chaos` |
+//! | `CHAOS_IN_PROCESS` | `1` runs each attempt in the process of the harness, for debuggers | `0` |
+//! | `CHAOS_KEEP` | `1` keeps the databases of attempts that failed | `0` |
+//! | `RUST_TEST_THREADS` | how many tests run at once; `--test-threads` goes before it | one for each processor |
+//! | `RUST_TEST_SHUFFLE` | anything but `0` runs tests in random order | sorted by name |
+//! | `RUST_TEST_SHUFFLE_SEED` | the same, in the order that this number stands for | |
+//! | `RUST_TEST_NOCAPTURE` | anything but `0` lets tests write to the terminal | captured |
+//!
+//! `CHAOS_IN_PROCESS` gives up what a process of its own buys: one test runs at a time, nothing is
+//! captured, there is no deadline, and a test that hangs, aborts or exits takes the run with it.
+//! [`postgres`] lists the variables that choose a server.
+//!
+//! # Map of the code
+//!
+//! * `entry`: how a process begins, as a helper, as an attempt, or as the harness.
+//! * `arguments`, `environment`, `nextest`, `identity`: what it is told. [`registry`], `selection`,
+//!   `list`: its tests.
+//! * `runner`: the tests of a run, their attempts and retries. `capability`, `exclusive`,
+//!   `interrupt`: when they run, and when they do not.
+//! * `attempt`: one attempt, from both sides. `failure`, `activity`, `summary`: what it came to.
+//! * [`run_event`]: what happens in a run. `run_directory`, `run_journal`, `history`: where it is
+//!   kept. `report`: how it is shown.
 
 mod activity;
 mod arguments;

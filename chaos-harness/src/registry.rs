@@ -133,7 +133,7 @@ inventory::collect!(&'static TestCase);
 #[must_use]
 pub fn all() -> Vec<&'static TestCase> {
     let mut cases: Vec<_> = inventory::iter::<&'static TestCase>.into_iter().copied().collect();
-    cases.sort_by_key(|case| case.name());
+    cases.sort_by_cached_key(|case| case.name());
     cases
 }
 

@@ -6,6 +6,7 @@ mod let_chains;
 mod licences;
 mod machine_paths;
 mod rust_version;
+mod variables;
 
 use crate::error::Error;
 
@@ -38,4 +39,9 @@ fn no_file_names_a_path_of_somebodys_machine() {
 #[test]
 fn no_source_is_too_long() {
     assert_nothing_found(file_length::findings());
+}
+
+#[test]
+fn the_readme_tells_of_every_environment_variable() {
+    assert_nothing_found(variables::findings());
 }

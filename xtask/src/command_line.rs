@@ -1,6 +1,7 @@
 //! Which task is asked for.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use crate::postgres::Way;
 
@@ -24,6 +25,8 @@ Tasks:
   dependency-budget        Count the crates that chaos-harness adds to a project that already has
                            tokio and deadpool-postgres, and compare with the README.
   features                 Compile each published crate with each of its features alone.
+  readme [--check <file>]  Show in the README what the suite of the quick start prints; with
+                           --check, compare the README with a run that was kept in a file.
   help                     Print this.
 ";
 
@@ -44,6 +47,10 @@ pub(crate) enum Task {
     Check,
     DependencyBudget,
     Features,
+    Readme {
+        /// The file with the output of a run, when the README is to be compared with one.
+        compare_with: Option<PathBuf>,
+    },
 }
 
 /// A command line that is not understood.
@@ -57,6 +64,8 @@ pub(crate) enum Misuse {
     Unexpected { task: &'static str, argument: String },
     #[error("`--from` needs a way to install PostgreSQL: system, npm or pip")]
     NoWay,
+    #[error("`--check` needs the file that holds the output of a run")]
+    NoFile,
     #[error("PostgreSQL cannot be installed from `{0}`; the ways are system, npm and pip")]
     UnknownWay(String),
 }
@@ -80,6 +89,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Tas
         "check" => nothing_else("check", arguments, Task::Check),
         "dependency-budget" => nothing_else("dependency-budget", arguments, Task::DependencyBudget),
         "features" => nothing_else("features", arguments, Task::Features),
+        "readme" => readme(arguments),
         unknown => Err(Misuse::UnknownTask(unknown.to_owned())),
     }
 }
@@ -132,6 +142,15 @@ fn postgres(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, Misus
         _ => return Err(Misuse::UnknownWay(way)),
     };
     nothing_else("postgres", arguments, Task::Postgres(Some(way)))
+}
+
+fn readme(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, Misuse> {
+    let compare_with = match arguments.next() {
+        None => None,
+        Some(option) if option == "--check" => Some(arguments.next().ok_or(Misuse::NoFile)?.into()),
+        Some(other) => return Err(unexpected("readme", &other)),
+    };
+    nothing_else("readme", arguments, Task::Readme { compare_with })
 }
 
 #[cfg(test)]
@@ -201,6 +220,15 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_is_written_or_compared_with_a_file() {
+        assert_eq!(parse_words("readme"), Ok(Task::Readme { compare_with: None }));
+        let compared = Task::Readme { compare_with: Some(PathBuf::from("demo.log")) };
+        assert_eq!(parse_words("readme --check demo.log"), Ok(compared));
+        assert_eq!(parse_words("readme --check"), Err(Misuse::NoFile));
+        assert!(matches!(parse_words("readme now"), Err(Misuse::Unexpected { .. })));
+    }
+
+    #[test]
     fn unknown_tasks_and_surplus_arguments_are_refused() {
         assert_eq!(parse_words(""), Err(Misuse::NoTask));
         assert_eq!(parse_words("tset"), Err(Misuse::UnknownTask("tset".to_owned())));
@@ -209,7 +237,9 @@ mod tests {
 
     #[test]
     fn the_help_names_every_task() {
-        for task in ["demo", "test", "postgres", "check", "dependency-budget", "features", "help"] {
+        for task in
+            ["demo", "test", "postgres", "check", "dependency-budget", "features", "readme", "help"]
+        {
             assert!(HELP.contains(&format!("\n  {task}")), "{task}");
         }
     }

@@ -11,6 +11,7 @@
 //!   never leave one running.
 //! * `check`: what no compiler checks. It consists of tests.
 //! * [`dependency_budget`], [`features`]: what is verified beside the tests.
+//! * [`readme`]: the output that the README shows.
 //! * [`program`], [`console`], [`workspace`], [`error`]: what all of them stand on.
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod package_manager;
 mod postgres;
 mod privilege;
 mod program;
+mod readme;
 mod redis;
 mod suite;
 mod workspace;
@@ -70,5 +72,7 @@ fn run(task: Task) -> Result<(), Error> {
         Task::Check => suite::check(),
         Task::DependencyBudget => dependency_budget::run(),
         Task::Features => features::run(),
+        Task::Readme { compare_with: None } => readme::paste(),
+        Task::Readme { compare_with: Some(file) } => readme::check(&file),
     }
 }

@@ -73,6 +73,17 @@ fn jitter_never_changes_the_order() {
 }
 
 #[test]
+fn a_chunk_that_is_written_in_parts_has_one_delay() {
+    let mut link = VirtualLink { write_limit: 2, ..link() };
+    link.begin(1, latency(1.ms()..=1.secs()));
+    link.push(Upstream, &[0; 100]);
+    link.run_until(2.secs());
+    let first = link.delivered[0].at;
+    assert!(first >= 1.ms() && link.delivered.len() == 50);
+    assert!(link.delivered.iter().all(|delivery| delivery.at == first), "{:?}", link.delivered);
+}
+
+#[test]
 fn a_delay_in_one_direction_leaves_the_other_alone() {
     let mut link = link();
     link.begin(1, latency(50.ms()).downstream());

@@ -89,7 +89,7 @@ impl Pace {
         match self {
             Self::Latency { delay, last } => at.saturating_add(delay.current()).max(*last),
             Self::Bandwidth { rate, free } => at.max(*free).saturating_add(time_of(*rate, length)),
-            Self::Slice { size, left, free, .. } if left == size => at.max(*free),
+            Self::Slice { free, .. } => at.max(*free),
             Self::Stall => NEVER,
             _ => at,
         }

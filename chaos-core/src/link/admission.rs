@@ -23,11 +23,18 @@ const REST: Duration = Duration::from_millis(20);
 /// Accepts connections until the link is closed.
 pub(super) async fn accept_all(link: Arc<TcpLink>) {
     let mut alarm = Alarm::new(link.runtime().timer());
+    let mut failing = false;
     while let Some(accepted) = poll_fn(|cx| link.door().poll_accept(cx)).await {
         match accepted {
-            Ok(stream) => admit(&link, stream),
+            Ok(stream) => {
+                failing = false;
+                admit(&link, stream);
+            }
             Err(error) => {
-                link.note(format!("link `{}` failed to accept a connection: {error}", link.name()));
+                // Said once, and not 50 times a second.
+                if !std::mem::replace(&mut failing, true) {
+                    note_failure(&link, &error);
+                }
                 alarm.wait_until(Instant::now() + REST).await;
             }
         }
@@ -38,10 +45,12 @@ pub(super) async fn accept_all(link: Arc<TcpLink>) {
 pub(super) fn admit_std(link: &Arc<TcpLink>, stream: std::net::TcpStream) {
     match stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
         Ok(stream) => admit(link, stream),
-        Err(error) => {
-            link.note(format!("link `{}` failed to accept a connection: {error}", link.name()));
-        }
+        Err(error) => note_failure(link, &error),
     }
+}
+
+fn note_failure(link: &TcpLink, error: &io::Error) {
+    link.note(format!("link `{}` failed to accept a connection: {error}", link.name()));
 }
 
 fn admit(link: &Arc<TcpLink>, stream: TcpStream) {

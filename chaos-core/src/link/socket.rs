@@ -74,9 +74,13 @@ impl Socket {
 
     /// Closes the socket with a reset (RST). A unix socket knows no resets; it is just closed.
     pub(super) fn reset(self) {
-        if let Self::Tcp(stream) = self {
-            // A socket that is no longer connected cannot be reset, and need not be.
-            let _not_connected = stream.set_zero_linger();
+        match self {
+            Self::Tcp(stream) => {
+                // A socket that is no longer connected cannot be reset, and need not be.
+                let _not_connected = stream.set_zero_linger();
+            }
+            #[cfg(unix)]
+            Self::Unix(stream) => drop(stream),
         }
     }
 }

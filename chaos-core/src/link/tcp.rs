@@ -153,24 +153,25 @@ impl TcpLink {
 
     /// Closes the door and all connections.
     pub(super) fn close(self: &Arc<Self>) {
-        self.heal();
-        let open = {
+        {
             let mut state = self.state.lock();
             state.closed = true;
-            state.open.values().cloned().collect::<Vec<_>>()
-        };
-        let _entered = self.runtime.handle().enter();
-        self.door.close();
-        for connection in open {
-            connection.close();
+            // Before the faults end: what a fault holds is not to be delivered at the last moment.
+            for connection in state.open.values() {
+                connection.close();
+            }
         }
+        {
+            let _entered = self.runtime.handle().enter();
+            self.door.close();
+        }
+        self.heal();
     }
 
     /// Makes the door refuse or accept, as the faults want it now.
     fn turn_door(self: &Arc<Self>) {
         let _keeper = self.door_keeper.lock();
-        let refuses = |injected: &Injected| injected.record.fault().kind == FaultKind::Refuse;
-        let refuse = self.state.lock().faults.iter().any(refuses);
+        let refuse = self.state.lock().faults.iter().any(Injected::refuses);
         let _entered = self.runtime.handle().enter();
         let turned = if refuse {
             self.door.refuse().map(|waiting| {
@@ -226,7 +227,15 @@ impl TcpLink {
 }
 
 impl Injected {
+    fn refuses(&self) -> bool {
+        self.record.fault().kind == FaultKind::Refuse
+    }
+
     fn meet(&mut self, connection: &OpenConnection, link: Seed) {
+        if self.refuses() {
+            // That is the door's business.
+            return;
+        }
         self.meetings += 1;
         let Some(meeting) = NonZeroU64::new(self.meetings) else { return };
         let seed = link.numbered(connection.ordinal()).numbered(self.record.id().0);

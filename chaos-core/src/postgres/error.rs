@@ -61,8 +61,8 @@ pub enum PostgresError {
         /// How it failed, with what it printed.
         problem: String,
     },
-    /// The server could not be started.
-    #[error("the server could not be started: {reason}")]
+    /// The server could not be started, or the one that was given not be used.
+    #[error("no server is available: {reason}")]
     Start {
         /// Why, as its supervisor tells it; with the end of the server's log where there is one.
         reason: String,
@@ -97,6 +97,7 @@ pub enum PostgresError {
 pub(super) const OLDEST: u16 = 13;
 pub(super) const NEWEST: u16 = 18;
 
+#[cfg_attr(not(unix), allow(dead_code, reason = "only servers need all of it"))]
 impl PostgresError {
     /// For `map_err`: what was tried when the operating system said no.
     pub(super) fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> Self {

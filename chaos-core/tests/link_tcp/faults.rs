@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chaos_core::event::ConnectionEnd;
 use chaos_core::prelude::*;
@@ -41,15 +41,15 @@ fn latency_delays_each_way() {
 fn latency_downstream_delays_the_reply_and_not_the_request() {
     let (server, sees) = witness();
     let bench = Bench::new(server);
-    let fault = bench.link.inject(latency(300.ms()).downstream());
+    // Long enough that a request which arrives within it was not delayed by it.
+    let fault = bench.link.inject(latency(1_500.ms()).downstream());
     let mut client = bench.connect();
     let sent = Instant::now();
     let took = round_trip(&mut client, b"ping");
-    assert!(took >= 300.ms(), "{took:?}");
+    assert!(took >= 1_500.ms(), "{took:?}");
     let (arrived, request) = sees.recv().unwrap();
     assert_eq!(request, b"ping");
-    // The request was there well before the reply, whatever else the machine was doing.
-    assert!(arrived + 300.ms() <= sent + took, "{:?} of {took:?}", arrived - sent);
+    assert!(arrived - sent < 1_500.ms(), "{:?} of {took:?}", arrived - sent);
     assert_eq!(fault.hits(), 1);
 }
 
@@ -67,9 +67,9 @@ fn latency_upstream_delays_the_request() {
 #[test]
 fn latency_does_not_add_up_over_a_bulk_transfer() {
     let bench = Bench::new(echo());
-    let _fault = bench.link.inject(latency(50.ms()));
+    let _fault = bench.link.inject(latency(100.ms()));
     let mut client = bench.connect();
-    let message = pattern(8 << 20);
+    let message = pattern(16 << 20);
     let mut writer = client.try_clone().unwrap();
     let sending = message.clone();
     let begun = Instant::now();
@@ -81,8 +81,8 @@ fn latency_does_not_add_up_over_a_bulk_transfer() {
     writing.join().unwrap();
     let took = begun.elapsed();
     assert!(bytes == message && end == End::Finished);
-    // One after the other, the 64 or more chunks would take 6.4 s.
-    assert!(took >= 100.ms() && took < 5.secs(), "{took:?}");
+    // One after the other, the 128 or more chunks would take 12.8 s.
+    assert!(took >= 200.ms() && took < 10.secs(), "{took:?}");
 }
 
 #[test]
@@ -101,18 +101,16 @@ fn bandwidth_is_kept_in_its_direction() {
 }
 
 #[test]
-fn slices_arrive_one_by_one() {
+fn slices_are_sent_with_a_gap_between_them() {
     let (server, sees) = witness();
     let bench = Bench::new(server);
     let fault = bench.link.inject(slice(3, 20.ms()).upstream());
     let mut client = bench.connect();
-    round_trip(&mut client, b"abcdefgh");
-    let reads: Vec<_> = sees.try_iter().collect();
-    let pieces: Vec<_> = reads.iter().map(|(_, piece)| piece.as_slice()).collect();
-    // A reader that is kept from reading for 20 ms sees two pieces at once.
-    assert!(pieces.len() > 1, "{pieces:?}");
+    // Three pieces with two gaps. A reader that sleeps through a gap reads two pieces at once.
+    let took = round_trip(&mut client, b"abcdefgh");
+    assert!(took >= 40.ms(), "{took:?}");
+    let pieces: Vec<_> = sees.try_iter().map(|(_, piece)| piece).collect();
     assert_eq!(pieces.concat(), b"abcdefgh");
-    assert!(reads.last().unwrap().0 - reads[0].0 <= Duration::from_secs(10));
     assert_eq!((fault.hits(), fault.connections()), (1, 1));
 }
 
@@ -265,6 +263,18 @@ fn a_cut_after_some_bytes_counts_both_directions_from_when_it_was_injected() {
     assert_eq!(fault.hits(), 1);
     let closed = bench.end_of(1);
     assert_eq!((closed.upstream_bytes, closed.downstream_bytes), (10, 8));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_reset_after_some_bytes_lets_exactly_these_arrive() {
+    let bench = Bench::new(echo());
+    let mut client = bench.connect();
+    let _fault = bench.link.inject(reset().after_bytes(6));
+    client.write_all(b"ping").unwrap();
+    // Other systems may throw away what was received when a reset comes.
+    assert_eq!(read_all(&mut client), (b"pi".to_vec(), End::Reset));
+    assert_eq!(bench.end_of(1).how, ConnectionEnd::Reset);
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn faults_come_and_go_while_a_peer_does_not_read() {
 #[test]
 fn a_connection_whose_peer_does_not_read_can_be_cut_and_reset() {
     for (fault, how, end) in [
-        (chaos_core::fault::Fault::from(cut()), ConnectionEnd::Cut, End::Finished),
+        (Fault::from(cut()), ConnectionEnd::Cut, End::Finished),
         (reset().into(), ConnectionEnd::Reset, End::Reset),
     ] {
         let (server, tell, _hears) = deaf_until_told();

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use chaos_core::journal::Journal;
 use chaos_core::seed::Seed;
 use chaos_core::{Chaos, TestError, TestResult};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Says which role a process plays.
 const ROLE: &str = "ARENA_ROLE";
@@ -135,6 +136,17 @@ pub(crate) fn await_that<T>(what: &str, mut condition: impl FnMut() -> Result<T,
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Kills a supervisor and waits until it is gone: it holds its locks until then.
+pub(crate) fn kill_supervisor(pid: i32) {
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    await_that("a killed supervisor is gone", || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // A process that nobody has waited for yet holds nothing any more.
+        let gone = stat.is_empty() || stat.contains(") Z ");
+        if gone { Ok(()) } else { Err(stat) }
+    });
 }
 
 /// A process that plays a role. It is killed when this is dropped.

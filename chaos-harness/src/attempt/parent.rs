@@ -23,7 +23,7 @@ use crate::run_event::AttemptSummary;
 use crate::summary;
 
 /// How long after its deadline an attempt may take to stop by itself.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// How often a running attempt is looked at, for those who watch.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long processes that are about to end are given, before they count as left behind.
-const LEAK_GRACE: Duration = Duration::from_millis(300);
+const LEAK_GRACE: Duration = Duration::from_secs(1);
 
 /// A running process that leads a process group of its own.
 #[derive(Debug)]

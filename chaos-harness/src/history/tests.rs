@@ -142,6 +142,22 @@ fn torn_foreign_and_newer_lines_cost_only_themselves_and_are_told_once() {
 }
 
 #[test]
+fn a_line_that_is_only_half_written_counts_when_it_is_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let history = History::open(directory.path(), suite("one")).unwrap();
+    attempt(&history, TEST, 1, Verdict::Passed);
+    let path = file(directory.path(), 1);
+    let both = std::fs::read(&path).unwrap();
+    let mut raw = OpenOptions::new().append(true).open(&path).unwrap();
+    let (half, rest) = both.split_at(both.len() - 20);
+    raw.write_all(half).unwrap();
+    assert_eq!(counts(&history, TEST), (1, 0, 0));
+    raw.write_all(rest).unwrap();
+    assert_eq!(counts(&history, TEST), (2, 0, 0));
+    assert_eq!(history.take_problems(), Vec::<String>::new());
+}
+
+#[test]
 fn the_history_stays_bounded_and_forgets_the_oldest_first() {
     let directory = tempfile::tempdir().unwrap();
     let history = History::open(directory.path(), suite("one")).unwrap();

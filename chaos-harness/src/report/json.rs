@@ -77,9 +77,19 @@ impl Reporter for JsonReport {
 ///
 /// When there is no journal, or a file cannot be read or written.
 pub(crate) fn rebuild(run_directory: &Path, root: &Path) -> Result<PathBuf, ReportError> {
+    rebuild_while(run_directory, root, || {})
+}
+
+/// The same, and lets `something_else` happen between the reading and the writing.
+fn rebuild_while(
+    run_directory: &Path,
+    root: &Path,
+    mut something_else: impl FnMut(),
+) -> Result<PathBuf, ReportError> {
     let path = run_directory.join(FILE);
     for _ in 0..REPETITIONS {
         let (text, length) = render(run_directory, root)?;
+        something_else();
         for path in [&path, &root.join(FILE)] {
             replace(path, &text).map_err(ReportError::new("write", path))?;
         }

@@ -18,6 +18,7 @@ crate::tests![
     a_panic_is_recorded_with_its_place,
     a_panic_in_the_background_fails_the_test,
     a_process_that_is_left_behind_is_named_and_killed,
+    a_fault_that_touched_nothing_fails_the_test,
     errors_keep_their_kind_their_place_and_their_sources,
     what_is_missing_skips_the_test,
     a_test_that_should_panic_must_do_so_with_its_message,
@@ -65,6 +66,8 @@ fn an_abort_is_told_from_a_stack_overflow() {
 fn a_hang_ends_at_its_deadline_and_takes_its_children_with_it() {
     let run = Suite::new().run("--exact suite::hangs_politely");
     run.assert_failure(FailureKind::Timeout, &["300ms", "waiting for ever"]);
+    let run = Suite::new().run("--exact suite::hangs_under_a_fault");
+    run.assert_failure(FailureKind::Timeout, &["300ms", "active fault `service: stall"]);
     let suite = Suite::new();
     let run = suite.run("--exact suite::hangs_and_blocks");
     run.assert_failure(FailureKind::Hang, &["300ms", "blocking for ever", "killed"]);
@@ -99,6 +102,14 @@ fn a_process_that_is_left_behind_is_named_and_killed() {
     wait_until_gone(&pid);
 }
 
+fn a_fault_that_touched_nothing_fails_the_test() {
+    let run = Suite::new().run("--exact suite::injects_what_touches_nothing");
+    run.assert_failure(FailureKind::Vacuous, &["`stall", "`service`", "met no traffic"]);
+    let run = Suite::new().run("--exact suite::injects_what_may_touch_nothing");
+    run.assert_code(exit_code::PASSED);
+    assert_eq!(run.attempts()[0].summary.faults.len(), 1);
+}
+
 fn errors_keep_their_kind_their_place_and_their_sources() {
     let run = Suite::new().run("--exact suite::fails_a_check");
     run.assert_failure(FailureKind::Check, &["money is conserved", "10000", "9990"]);
@@ -113,6 +124,11 @@ fn what_is_missing_skips_the_test() {
     assert_eq!(run.outcome("suite::needs_what_is_not_there"), Some(TestOutcome::Skipped));
     assert!(run.stdout.contains("no PostgreSQL in this galaxy"), "{}", run.stdout);
     assert!(run.stdout.contains("0 passed; 0 failed; 1 ignored"), "{}", run.stdout);
+    let nothing = Suite::new().with("PATH", "/no/such/directory");
+    let run = nothing.run("--exact suite::requires_what_is_not_there");
+    run.assert_code(exit_code::PASSED);
+    assert!(run.attempts().is_empty());
+    assert!(run.stdout.contains("not available here: redis"), "{}", run.stdout);
 }
 
 fn a_test_that_should_panic_must_do_so_with_its_message() {

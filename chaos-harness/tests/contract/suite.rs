@@ -93,6 +93,34 @@ async fn leaves_a_process() {
     std::fs::write(scratch("left_child"), child.id().to_string()).unwrap();
 }
 
+/// A link to a service that accepts and says nothing.
+async fn link_to_silence(cx: &Chaos) -> TestResult<(tokio::net::TcpListener, Link)> {
+    let service = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let link = cx.link("service", service.local_addr()?).await?;
+    Ok((service, link))
+}
+
+#[chaos_test]
+async fn injects_what_touches_nothing(cx: Chaos) -> TestResult {
+    let (_service, link) = link_to_silence(&cx).await?;
+    link.inject(stall()).clear();
+    Ok(())
+}
+
+#[chaos_test]
+async fn injects_what_may_touch_nothing(cx: Chaos) -> TestResult {
+    let (_service, link) = link_to_silence(&cx).await?;
+    link.inject(stall().may_be_idle()).clear();
+    Ok(())
+}
+
+#[chaos_test(timeout = "300ms")]
+async fn hangs_under_a_fault(cx: Chaos) -> TestResult {
+    let (_service, link) = link_to_silence(&cx).await?;
+    let _stalled = link.inject(stall());
+    std::future::pending().await
+}
+
 #[chaos_test]
 async fn fails_a_check(cx: Chaos) -> TestResult {
     eprintln!("printed by fails_a_check");
@@ -124,6 +152,11 @@ impl std::error::Error for Outer {
 async fn needs_what_is_not_there() -> TestResult {
     let reason = "no PostgreSQL in this galaxy".to_owned();
     Err(chaos_harness::Error::Unavailable { reason }.into())
+}
+
+#[chaos_test(requires(redis))]
+async fn requires_what_is_not_there() {
+    panic!("it cannot run here");
 }
 
 #[chaos_test(retries = 3, seed = 42)]

@@ -5,6 +5,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::privilege::Account;
 use crate::postgres::directory::absolute_path;
@@ -60,6 +61,21 @@ pub(super) fn check_length(socket: &Path) -> Result<(), PostgresError> {
 /// Creates the base directory if need be, and makes sure that it is ours alone and that the server
 /// can enter it.
 pub(super) fn create(base: &Path, account: Option<&Account>) -> Result<(), PostgresError> {
+    let mut tries = 1;
+    loop {
+        match try_to_create(base, account) {
+            // The supervisor of the last server removes the directory, perhaps at this moment.
+            Err(_) if tries < 20 => std::thread::sleep(Duration::from_millis(1)),
+            result => return result,
+        }
+        tries += 1;
+    }
+}
+
+fn try_to_create(base: &Path, account: Option<&Account>) -> Result<(), PostgresError> {
+    if let Some(account) = account {
+        check_entrance(base, account)?;
+    }
     // Whoever root steps down to has to pass through.
     let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
     match DirBuilder::new().mode(mode).create(base) {
@@ -84,15 +100,20 @@ pub(super) fn create(base: &Path, account: Option<&Account>) -> Result<(), Postg
         fs::set_permissions(base, fs::Permissions::from_mode(mode))
             .map_err(PostgresError::file("set the mode of", base))?;
     }
-    let Some(account) = account else { return Ok(()) };
-    let closed = base.ancestors().find(|directory| !account.may_enter(directory));
+    Ok(())
+}
+
+/// Makes sure that whoever runs the server can reach the base directory.
+fn check_entrance(base: &Path, account: &Account) -> Result<(), PostgresError> {
+    let closed = base.ancestors().skip(1).find(|directory| !account.may_enter(directory));
     closed.map_or(Ok(()), |directory| {
-        Err(wrong(format!(
+        let problem = format!(
             "user `{}`, which runs the server, cannot enter {}; set CHAOS_PG_DIR to a directory \
              that it can enter",
             account.name,
             directory.display()
-        )))
+        );
+        Err(PostgresError::Directory { directory: base.to_owned(), problem })
     })
 }
 

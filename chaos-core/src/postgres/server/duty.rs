@@ -61,7 +61,9 @@ pub(super) fn serve(
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let mut server = match &job.source {
-            Source::Given(endpoint) => examine(endpoint.clone(), layout).await?,
+            Source::Given(endpoint) => {
+                examine(endpoint.clone(), layout).await.map_err(|error| blamed(job, error))?
+            }
             Source::Start { .. } => start(job, layout, account).await?,
         };
         let mut cleaner = Cleaner::new(&server.endpoint, layout);
@@ -90,7 +92,7 @@ async fn look_after(
         cleaner.drop_all().await?;
     }
     let mut maker = Maker::new(&server.endpoint, layout, server.by_files);
-    maker.fill(1).await?;
+    maker.fill(1).await.map_err(|error| blamed(job, error))?;
     publish(layout, server)?;
     lease.release().map_err(PostgresError::io("unlock the lease"))?;
     detach()?;
@@ -103,6 +105,17 @@ async fn look_after(
     // A chore that failed costs time the next time.
     chores.map(JoinHandle::join).map_err(PostgresError::io("start a thread"))?.ok();
     ended
+}
+
+/// Names the variable that leads to a server that cannot be used.
+fn blamed(job: &Job, error: PostgresError) -> PostgresError {
+    match (&job.source, &error) {
+        (Source::Start { .. }, _) | (_, PostgresError::Variable { .. }) => error,
+        (Source::Given(_), _) => PostgresError::Variable {
+            variable: "CHAOS_POSTGRES_URL",
+            problem: format!("leads to a server that cannot be used: {}", error.with_sources()),
+        },
+    }
 }
 
 /// Checks a server that the user runs.

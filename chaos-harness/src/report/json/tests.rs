@@ -179,6 +179,25 @@ fn processes_that_end_together_leave_a_report_of_all_of_them() {
 }
 
 #[test]
+fn a_report_is_made_again_when_another_process_ended_while_it_was_made() {
+    let root = tempfile::tempdir().unwrap();
+    let run = root.path().join("runs/together");
+    let events = sample::events();
+    write_events(&run, 1, &events);
+    let mut others = vec![2];
+    let path = rebuild_while(&run, root.path(), || {
+        if let Some(process) = others.pop() {
+            write_events(&run, process, &events);
+            // The other process is quicker: its report must not be replaced by an older one.
+            rebuild(&run, root.path()).unwrap();
+        }
+    })
+    .unwrap();
+    let report: Report = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    assert_eq!(report.processes.len(), 2);
+}
+
+#[test]
 fn without_a_journal_the_error_says_where_one_was_looked_for() {
     let root = tempfile::tempdir().unwrap();
     let error = rebuild(root.path(), root.path()).unwrap_err();

@@ -17,6 +17,9 @@ use crate::run_event::{AttemptProgress, AttemptStarted};
 /// How often a line is drawn again: often enough for a clock, and next to nothing in work.
 const REDRAW: Duration = Duration::from_millis(200);
 
+/// Longer names are cut off, because a line is as wide as the terminal.
+const WIDEST_NAME: usize = 44;
+
 /// The lines of the running tests.
 #[derive(Debug)]
 pub(super) struct Live {
@@ -111,14 +114,11 @@ fn clock(elapsed: Duration, timeout: Duration) -> String {
 
 fn line(test: &str, running: &Running, columns: Columns, style: Style) -> String {
     let AttemptProgress { phase, faults, ok, not_ok, .. } = &running.progress;
-    let mut parts = vec![format!("{test:<width$}", width = columns.name())];
+    let width = columns.name().min(WIDEST_NAME);
+    let mut parts = vec![format!("{:<width$}", words::shortened(test, width))];
     if running.attempt > 1 {
         let attempt = format!("attempt {} of {}", running.attempt, running.of);
         parts.push(style.paint(Paint::Doubtful, &attempt));
-    }
-    parts.extend(phase.clone());
-    if !faults.is_empty() {
-        parts.push(style.paint(Paint::Bad, &format!("[{}]", faults.join(", "))));
     }
     if ok + not_ok > 0 {
         parts.push(format!("{ok} ok"));
@@ -126,6 +126,21 @@ fn line(test: &str, running: &Running, columns: Columns, style: Style) -> String
     if *not_ok > 0 {
         parts.push(style.paint(Paint::Doubtful, &format!("{not_ok} not ok")));
     }
+    // The step of a schedule is named after its faults; they need not be named twice.
+    let phase = phase.as_deref().unwrap_or_default();
+    let label = |fault: &String| {
+        let label = fault.split_once(": ").map_or(fault.as_str(), |(_, label)| label);
+        phase.contains(label)
+    };
+    if faults.is_empty() {
+        parts.push(phase.to_owned());
+    } else if faults.iter().all(label) {
+        parts.push(style.paint(Paint::Bad, phase));
+    } else {
+        parts.push(phase.to_owned());
+        parts.push(style.paint(Paint::Bad, &format!("[{}]", faults.join(", "))));
+    }
+    parts.retain(|part| !part.is_empty());
     // A message of several lines would break the drawing.
     words::one_line(&parts.join("  "))
 }
@@ -155,7 +170,14 @@ mod tests {
         };
         assert_eq!(
             line("money", &running, columns, plain),
-            "money          attempt 2 of 4  hold 3s  [postgres: latency 80ms ↓, postgres: cut]  1203 ok  4 not ok"
+            "money          attempt 2 of 4  1203 ok  4 not ok  hold 3s  [postgres: latency 80ms ↓, postgres: cut]"
+        );
+        running.attempt = 1;
+        running.progress.phase =
+            Some("latency 80ms ↓ on postgres and cut on postgres 3s".to_owned());
+        assert_eq!(
+            line("money", &running, columns, plain),
+            "money          1203 ok  4 not ok  latency 80ms ↓ on postgres and cut on postgres 3s"
         );
         let times = (Duration::from_millis(3_240), Duration::from_secs(30));
         assert_eq!(clock(times.0, times.1), "   3.2/30 s");

@@ -106,7 +106,7 @@ fn slowest_recoveries(run: &RunRecord) -> Vec<String> {
     let mut slowest: Vec<_> = slowest.into_values().collect();
     slowest.sort_by(|a, b| b.cmp(a));
     let text = |(recovery, label, test): (u64, &str, &str)| {
-        format!("{} after {label} ({test})", words::time(Duration::from_nanos(recovery)))
+        format!("{:<8}{label} ({test})", words::time(Duration::from_nanos(recovery)))
     };
     slowest.into_iter().map(text).collect()
 }

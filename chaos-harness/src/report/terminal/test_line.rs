@@ -74,7 +74,7 @@ fn line(
     let [duration, recovery, category] = figures(test);
     let padding = " ".repeat(6_usize.saturating_sub(verdict.chars().count()));
     let line = format!(
-        "test {:<width$} ... {}{padding} {duration:>8}  {recovery:<16}  {category:<32}  {}",
+        "test {:<width$} ... {}{padding} {duration:>8}  {recovery:<16}  {category}  {}",
         test.name,
         style.paint(paint, verdict),
         style.paint(Paint::Doubtful, &remark.unwrap_or_default()),

@@ -1,0 +1,27 @@
+//! What a link costs while no fault is active, and how well a delay is kept.
+//!
+//! ```text
+//! cargo run --release -p chaos-benches --bin link                  # all of it
+//! cargo run --release -p chaos-benches --bin link -- bulk          # or only round_trip, bulk, delay
+//! ```
+//!
+//! Everything that is compared is measured in turns within one run, because figures of two runs on
+//! a busy machine cannot be compared. Judge by the ratios.
+
+use chaos_benches::link::{bulk, delay, round_trip};
+
+fn main() {
+    let wanted: Vec<_> = std::env::args().skip(1).collect();
+    let parts: [(&str, fn()); 3] =
+        [("round_trip", round_trip::run), ("bulk", bulk::run), ("delay", delay::run)];
+    if let Some(unknown) = wanted.iter().find(|name| parts.iter().all(|(part, _)| part != name)) {
+        eprintln!("there is no part {unknown:?}; the parts are round_trip, bulk and delay");
+        std::process::exit(2);
+    }
+    println!("Link, on loopback; medians of several rounds taken in turns\n");
+    for (name, run) in parts {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            run();
+        }
+    }
+}

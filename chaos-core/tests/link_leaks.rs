@@ -1,0 +1,69 @@
+//! Links that are gone leave nothing behind. Alone in its process, so that it can count.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chaos_core::journal::Journal;
+use chaos_core::link::Upstream;
+use chaos_core::prelude::*;
+use chaos_core::scope::Scope;
+use chaos_core::seed::Seed;
+
+/// How many threads and descriptors this process has.
+fn held() -> (usize, usize) {
+    let count = |directory| fs::read_dir(directory).unwrap().count();
+    (count("/proc/self/task"), count("/proc/self/fd"))
+}
+
+#[test]
+fn links_that_are_gone_leave_no_threads_and_no_descriptors_behind() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in server.incoming() {
+            let mut stream = stream.unwrap();
+            let mut message = [0; 4];
+            // Some clients are cut before they say anything.
+            if stream.read_exact(&mut message).is_ok() {
+                stream.write_all(&message).unwrap();
+            }
+        }
+    });
+    let use_one = |cutting: bool| {
+        let scope = Scope::new(Seed(1), Journal::in_memory());
+        let link = Link::tcp(&scope, "short-lived", Upstream::Tcp(address)).unwrap();
+        link.inject(refuse()).clear();
+        let mut client = TcpStream::connect(link.address()).unwrap();
+        client.write_all(b"ping").unwrap();
+        client.read_exact(&mut [0; 4]).unwrap();
+        let faults =
+            [link.inject(latency(1.secs()).may_be_idle()), link.inject(stall().may_be_idle())];
+        if cutting {
+            link.inject(cut()).clear();
+        }
+        drop(faults);
+        drop(link);
+        // The link ends the connection, not the client.
+        assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    };
+    use_one(false);
+    let (threads, descriptors) = held();
+    for round in 0..200 {
+        use_one(round % 2 == 0);
+    }
+    // The last connections may still be closing.
+    let begun = Instant::now();
+    while held().0 > threads || held().1 > descriptors {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{threads} threads and {descriptors} descriptors became {:?}",
+            held()
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+}
