@@ -73,9 +73,7 @@ impl Arena {
 
     /// The directories of servers, of whichever user.
     pub(crate) fn servers(&self) -> Vec<PathBuf> {
-        let bases = entries(self.path());
-        let homes = bases.iter().flat_map(|base| entries(base));
-        homes.filter(|home| home.is_dir()).collect()
+        homes(self.path())
     }
 
     /// The supervisor of the only server.
@@ -113,6 +111,13 @@ impl Arena {
             if remains.is_empty() { Ok(()) } else { Err(remains.join("\n")) }
         });
     }
+}
+
+/// The directories of servers, of whichever user, below what `CHAOS_PG_DIR` says.
+pub(crate) fn homes(directory: &Path) -> Vec<PathBuf> {
+    let bases = entries(directory);
+    let homes = bases.iter().flat_map(|base| entries(base));
+    homes.filter(|home| home.is_dir()).collect()
 }
 
 /// Where initialised clusters are kept between tests.
