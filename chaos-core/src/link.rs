@@ -10,6 +10,9 @@
 //!              refuses   · through the engine otherwise
 //! ```
 //!
+//! A client that can be given a stream opens its connections with [`Link::connect`] instead, and
+//! talks to the upstream itself until a fault meets the connection: see [`LinkStream`].
+//!
 //! Injecting a fault, and clearing it, changes the list of faults of the link and of each of its
 //! connections, and wakes their tasks; it never waits for bytes to move.
 
@@ -29,6 +32,7 @@ mod forward;
 mod injection;
 mod runtime;
 mod socket;
+mod stream;
 mod target;
 mod tcp;
 mod timer;
@@ -36,6 +40,8 @@ mod upstream;
 
 use self::injection::ActiveFault;
 pub use self::injection::Injection;
+pub(crate) use self::stream::Dialler;
+pub use self::stream::LinkStream;
 pub use self::target::Target;
 use self::tcp::TcpLink;
 pub use self::upstream::Upstream;
@@ -128,6 +134,41 @@ impl Link {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.open.tcp.address()
+    }
+
+    /// Opens a connection to the upstream through the link without passing its port, for clients
+    /// that can be given a stream.
+    ///
+    /// Nothing stands between the client and the server until a fault meets the connection. It is a
+    /// connection like any other of this link: it has the next ordinal, and the same faults.
+    ///
+    /// ```
+    /// use chaos_core::link::Link;
+    /// use tokio_postgres::{Client, Config, NoTls};
+    ///
+    /// async fn open(link: &Link, config: &Config) -> Result<Client, Box<dyn std::error::Error>> {
+    ///     let stream = link.connect().await?;
+    ///     let (client, connection) = config.connect_raw(stream, NoTls).await?;
+    ///     tokio::spawn(connection);
+    ///     Ok(client)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) while the link refuses connections;
+    /// otherwise the error of the operating system if the upstream cannot be reached.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime with input and output enabled, as its sockets do.
+    pub async fn connect(&self) -> io::Result<LinkStream> {
+        self.dialler().connect().await
+    }
+
+    /// What opens connections as [`connect`](Link::connect) does, without keeping the link open.
+    pub(crate) fn dialler(&self) -> Dialler {
+        Dialler::new(&self.open.tcp)
     }
 
     /// How many connections are open, and how many ever were.

@@ -34,6 +34,7 @@
 //! # supervisor();
 //! ```
 
+mod connector;
 mod directory;
 mod endpoint;
 mod error;
@@ -50,6 +51,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio_postgres::NoTls;
+
+pub use self::connector::PostgresConnector;
 pub use self::directory::cache_directory;
 pub use self::error::{Looked, PostgresError};
 use self::server::Database;
@@ -98,6 +102,10 @@ impl Postgres {
 
     /// A pool of connections through the link.
     ///
+    /// Its connections talk to the server itself until a fault meets them, so the link costs them
+    /// nothing. They are opened by a [`PostgresConnector`], which says how their queries are
+    /// cancelled.
+    ///
     /// It waits at most 5 s for a free connection and at most 5 s to open one, because a pool
     /// without timeouts waits for ever under faults. Connections are recycled by
     /// [`RecyclingMethod::Fast`](deadpool_postgres::RecyclingMethod::Fast), the default of the pool.
@@ -106,10 +114,17 @@ impl Postgres {
     ///
     /// When the pool cannot be built.
     pub fn pool(&self, max_size: usize) -> Result<deadpool_postgres::Pool, Error> {
-        Ok(pool::build(self.config(), max_size)?)
+        Ok(pool::build(self.config(), self.connector(), max_size)?)
     }
 
-    /// The settings of a connection through the link.
+    /// What opens the connections of [`pool`](Postgres::pool), for a pool that is built otherwise.
+    #[must_use]
+    pub fn connector(&self) -> PostgresConnector {
+        PostgresConnector::new(&self.link)
+    }
+
+    /// The settings of a connection through the port of the link, for clients that open their
+    /// connections themselves.
     #[must_use]
     pub fn config(&self) -> tokio_postgres::Config {
         self.database.endpoint().through(self.link.address(), self.database())
@@ -134,13 +149,14 @@ impl Postgres {
         self.database.endpoint().url_direct(self.database())
     }
 
-    /// Opens one connection through the link.
+    /// Opens one connection through the link, as those of [`pool`](Postgres::pool) are opened.
     ///
     /// # Errors
     ///
     /// When it cannot be opened within 10 s.
     pub async fn connect(&self) -> Result<tokio_postgres::Client, Error> {
-        Ok(endpoint::open(&self.config(), "through the link").await?)
+        let (connector, config) = (self.connector(), self.config());
+        Ok(endpoint::open(connector.open(&config), "through the link").await?)
     }
 
     /// Opens one connection as superuser that passes by the link, so that no fault reaches it.
@@ -152,7 +168,7 @@ impl Postgres {
     /// When it cannot be opened within 10 s.
     pub async fn admin(&self) -> Result<tokio_postgres::Client, Error> {
         let config = self.database.endpoint().administrator(self.database());
-        Ok(endpoint::open(&config, "as superuser").await?)
+        Ok(endpoint::open(config.connect(NoTls), "as superuser").await?)
     }
 
     /// The name of the database.

@@ -1,4 +1,4 @@
-//! From the door to a connection: accepting, and dialling the upstream.
+//! From the door to a connection: accepting, dialling the upstream, and forwarding to the end.
 
 use std::future::poll_fn;
 use std::io;
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::connection::{Ending, OpenConnection};
 use super::finale::Finale;
-use super::forward::Forward;
+use super::forward::{Delivered, Forward};
 use super::socket::Socket;
 use super::tcp::TcpLink;
 use super::timer::Alarm;
@@ -61,36 +61,84 @@ fn admit(link: &Arc<TcpLink>, stream: TcpStream) {
     }
 }
 
-/// Carries one connection from its beginning to its end.
+/// Serves a connection that came through the door, from its beginning to its end.
 async fn serve(link: Arc<TcpLink>, connection: Arc<OpenConnection>, client: Socket) {
-    let server = match dial(&link, &connection).await {
-        Ok(Ok(server)) => server,
+    match dial(&link, &connection).await {
+        Ok(Ok(server)) => carry(link, connection, client, server, Delivered::default()).await,
         Ok(Err(error)) => {
-            link.note(format!(
-                "link `{}` failed to reach {} for connection {}: {error}",
-                link.name(),
-                link.upstream(),
-                connection.ordinal()
-            ));
+            note_unreachable(&link, &connection, &error);
             let finale = Finale::without_traffic(ConnectionEnd::Unreachable);
-            link.deregister(&connection, &finale);
-            return finale.close(client, None, link.runtime()).await;
+            end_undialled(link, connection, client, finale).await;
         }
         Err(ending) => {
-            let finale = Finale::from_ending(ending);
-            link.deregister(&connection, &finale);
-            return finale.close(client, None, link.runtime()).await;
+            end_undialled(link, connection, client, Finale::from_ending(ending)).await;
         }
-    };
-    let mut forward = Forward::new(link.runtime(), &connection, client, server);
+    }
+}
+
+/// Forwards a connection until it ends.
+async fn carry(
+    link: Arc<TcpLink>,
+    connection: Arc<OpenConnection>,
+    client: Socket,
+    server: Socket,
+    delivered: Delivered,
+) {
+    let mut forward = Forward::new(link.runtime(), &connection, client, server, delivered);
     let finale = poll_fn(|cx| forward.poll(cx)).await;
     link.deregister(&connection, &finale);
     let (client, server) = forward.into_sockets();
     finale.close(client, Some(server), link.runtime()).await;
 }
 
+/// Ends a connection before its server was reached.
+pub(super) async fn end_undialled(
+    link: Arc<TcpLink>,
+    connection: Arc<OpenConnection>,
+    client: Socket,
+    finale: Finale,
+) {
+    link.deregister(&connection, &finale);
+    finale.close(client, None, link.runtime()).await;
+}
+
+/// Goes on with a connection that its client used without the link's thread until now.
+pub(super) fn take_over(
+    link: &Arc<TcpLink>,
+    connection: &Arc<OpenConnection>,
+    client: Socket,
+    server: Socket,
+    delivered: Delivered,
+) {
+    let runtime = link.runtime().handle();
+    let server = server.move_to(runtime);
+    let (link, connection) = (Arc::clone(link), Arc::clone(connection));
+    runtime.spawn(async move {
+        match server {
+            Ok(server) => carry(link, connection, client, server, delivered).await,
+            Err(error) => {
+                note_unreachable(&link, &connection, &error);
+                let finale = Finale::without_traffic(ConnectionEnd::Unreachable);
+                end_undialled(link, connection, client, finale).await;
+            }
+        }
+    });
+}
+
+pub(super) fn note_unreachable(link: &TcpLink, connection: &OpenConnection, error: &io::Error) {
+    link.note(format!(
+        "link `{}` failed to reach {} for connection {}: {error}",
+        link.name(),
+        link.upstream(),
+        connection.ordinal()
+    ));
+}
+
 /// Dials the upstream, unless the connection is to end before that is done.
-async fn dial(link: &TcpLink, connection: &OpenConnection) -> Result<io::Result<Socket>, Ending> {
+pub(super) async fn dial(
+    link: &TcpLink,
+    connection: &OpenConnection,
+) -> Result<io::Result<Socket>, Ending> {
     let mut dialled = pin!(Socket::dial(link.upstream()));
     poll_fn(|cx| {
         connection.watch(cx.waker());

@@ -59,6 +59,13 @@ struct Way {
     delivered: u64,
 }
 
+/// How many bytes a connection delivered before it was forwarded.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Delivered {
+    pub(super) upstream: u64,
+    pub(super) downstream: u64,
+}
+
 /// What moving bytes came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -82,6 +89,7 @@ impl Forward {
         connection: &Arc<OpenConnection>,
         client: Socket,
         server: Socket,
+        delivered: Delivered,
     ) -> Self {
         Self {
             connection: Arc::clone(connection),
@@ -89,8 +97,8 @@ impl Forward {
             runtime: runtime.clone(),
             client: Peer { socket: client, gone: false },
             server: Peer { socket: server, gone: false },
-            upstream: Way::default(),
-            downstream: Way::default(),
+            upstream: Way { delivered: delivered.upstream, ..Way::default() },
+            downstream: Way { delivered: delivered.downstream, ..Way::default() },
             faulted: None,
             // No epoch is 0, so the orders are read first of all.
             epoch: 0,

@@ -1,4 +1,4 @@
-//! One side of a connection: a TCP socket or a unix socket.
+//! One side of a connection: a TCP socket, a unix socket, or a pipe to a client of this process.
 
 use std::io;
 use std::pin::Pin;
@@ -8,7 +8,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
+use tokio::runtime::Handle;
 
+use super::stream::pipe::End;
 use super::upstream::Upstream;
 
 /// One side of a connection.
@@ -17,6 +19,7 @@ pub(super) enum Socket {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
+    Pipe(End),
 }
 
 impl Socket {
@@ -40,12 +43,22 @@ impl Socket {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
-        let read = match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+        self.poll_fill(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+    }
+
+    /// Reads into what is left of `buffer`; nothing read where there was room is the end of the
+    /// stream.
+    pub(super) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             #[cfg(unix)]
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-        };
-        read.map_ok(|()| buffer.filled().len())
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Pipe(end) => end.poll_read(cx, buffer),
+        }
     }
 
     pub(super) fn poll_write(
@@ -57,6 +70,7 @@ impl Socket {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             #[cfg(unix)]
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Pipe(end) => end.poll_write(cx, bytes),
         }
     }
 
@@ -69,7 +83,22 @@ impl Socket {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(&mut cx),
             #[cfg(unix)]
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(&mut cx),
+            Self::Pipe(end) => {
+                end.finish();
+                Poll::Ready(Ok(()))
+            }
         };
+    }
+
+    /// Moves it from the runtime that it was opened in to another one.
+    pub(super) fn move_to(self, runtime: &Handle) -> io::Result<Self> {
+        let _entered = runtime.enter();
+        Ok(match self {
+            Self::Tcp(stream) => Self::Tcp(TcpStream::from_std(stream.into_std()?)?),
+            #[cfg(unix)]
+            Self::Unix(stream) => Self::Unix(UnixStream::from_std(stream.into_std()?)?),
+            Self::Pipe(end) => Self::Pipe(end),
+        })
     }
 
     /// Closes the socket with a reset (RST). A unix socket knows no resets; it is just closed.
@@ -81,6 +110,7 @@ impl Socket {
             }
             #[cfg(unix)]
             Self::Unix(stream) => drop(stream),
+            Self::Pipe(end) => end.reset(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The state of a link: its faults and its open connections.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -191,9 +192,20 @@ impl TcpLink {
     /// Registers a connection that was accepted; `None` when the link was closed meanwhile.
     pub(super) fn register(&self) -> Option<Arc<OpenConnection>> {
         let mut state = self.state.lock();
-        if state.closed {
-            return None;
+        if state.closed { None } else { Some(self.register_in(&mut state)) }
+    }
+
+    /// Registers a connection that its client opens without the door, and is refused where the door
+    /// would refuse it.
+    pub(super) fn register_stream(&self) -> io::Result<Arc<OpenConnection>> {
+        let mut state = self.state.lock();
+        if state.closed || state.faults.iter().any(Injected::refuses) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
         }
+        Ok(self.register_in(&mut state))
+    }
+
+    fn register_in(&self, state: &mut State) -> Arc<OpenConnection> {
         state.total += 1;
         let ordinal = state.total;
         let connection = Arc::new(OpenConnection::new(ordinal));
@@ -204,7 +216,7 @@ impl TcpLink {
             injected.meet(&connection, self.seed);
         }
         state.open.insert(ordinal, Arc::clone(&connection));
-        Some(connection)
+        connection
     }
 
     /// Notes that a connection ended.

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, Connection};
 
 use super::error::PostgresError;
 use crate::link::Upstream;
@@ -155,10 +156,17 @@ impl Endpoint {
 }
 
 /// Opens a connection and drives it on a task of its own.
-pub(super) async fn open(config: &Config, what: &str) -> Result<Client, PostgresError> {
+pub(super) async fn open<Socket, Tls>(
+    connecting: impl Future<Output = Result<(Client, Connection<Socket, Tls>), tokio_postgres::Error>>,
+    what: &str,
+) -> Result<Client, PostgresError>
+where
+    Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    Tls: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let action = || format!("open a connection {what}");
     // The driver's own limit does not cover the handshake, which a stopped server never answers.
-    let connected = tokio::time::timeout(CONNECT_LIMIT, config.connect(NoTls)).await;
+    let connected = tokio::time::timeout(CONNECT_LIMIT, connecting).await;
     let (client, connection) = connected
         .map_err(|_| PostgresError::TimedOut { action: action(), limit: CONNECT_LIMIT })?
         .map_err(PostgresError::sql(action()))?;

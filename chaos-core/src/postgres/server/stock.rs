@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use super::claim::Note;
 use super::fingerprint::random_digits;
@@ -59,7 +59,7 @@ impl Session {
 async fn connect(endpoint: &Endpoint, database: &str, name: &str) -> Result<Client, PostgresError> {
     let mut config = endpoint.administrator(database);
     config.application_name(name);
-    endpoint::open(&config, "of the supervisor").await
+    endpoint::open(config.connect(NoTls), "of the supervisor").await
 }
 
 async fn run_on(client: &Client, sql: &str) -> Result<Vec<String>, PostgresError> {

@@ -1,4 +1,5 @@
-//! Servers and clients of plain blocking sockets, which cannot share a runtime with the links.
+//! Servers of plain blocking sockets, which cannot share a runtime with the links, and links with a
+//! way to open connections.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -12,6 +13,8 @@ use chaos_core::link::Upstream;
 use chaos_core::prelude::*;
 use chaos_core::scope::Scope;
 use chaos_core::seed::Seed;
+
+use crate::client::{Client, Driver};
 
 /// Longer than anything here takes; it only turns a hang into a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,25 +54,30 @@ pub(crate) fn patient(stream: TcpStream) -> TcpStream {
     stream
 }
 
-/// A link with a scope of its own.
+/// A link with a scope of its own, and the way in which clients come to it.
 pub(crate) struct Bench {
     pub(crate) scope: Scope,
     pub(crate) link: Link,
+    pub(crate) driver: Driver,
 }
 
 impl Bench {
-    pub(crate) fn new(upstream: SocketAddr) -> Self {
-        Self::seeded(7, Upstream::Tcp(upstream))
+    pub(crate) fn new(driver: Driver, upstream: SocketAddr) -> Self {
+        Self::seeded(driver, 7, Upstream::Tcp(upstream))
     }
 
-    pub(crate) fn seeded(seed: u64, upstream: Upstream) -> Self {
+    pub(crate) fn seeded(driver: Driver, seed: u64, upstream: Upstream) -> Self {
         let scope = Scope::new(Seed(seed), Journal::in_memory());
         let link = Link::tcp(&scope, "service", upstream).unwrap();
-        Self { scope, link }
+        Self { scope, link, driver }
     }
 
-    pub(crate) fn connect(&self) -> TcpStream {
-        patient(TcpStream::connect(self.link.address()).unwrap())
+    pub(crate) fn connect(&self) -> Client {
+        self.try_connect().unwrap()
+    }
+
+    pub(crate) fn try_connect(&self) -> io::Result<Client> {
+        self.driver.connect(&self.link)
     }
 
     pub(crate) fn events(&self) -> Vec<EventKind> {
@@ -121,7 +129,7 @@ pub(crate) struct Closed {
 }
 
 /// Writes a message and reads as much back; says how long that took.
-pub(crate) fn round_trip(stream: &mut TcpStream, message: &[u8]) -> Duration {
+pub(crate) fn round_trip(stream: &mut Client, message: &[u8]) -> Duration {
     let begun = Instant::now();
     stream.write_all(message).unwrap();
     let mut reply = vec![0; message.len()];
@@ -140,7 +148,7 @@ pub(crate) enum End {
 }
 
 /// Reads until the stream ends.
-pub(crate) fn read_all(stream: &mut TcpStream) -> (Vec<u8>, End) {
+pub(crate) fn read_all(stream: &mut impl Read) -> (Vec<u8>, End) {
     let mut bytes = Vec::new();
     let end = match stream.read_to_end(&mut bytes) {
         Ok(_) => End::Finished,

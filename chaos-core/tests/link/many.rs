@@ -1,7 +1,6 @@
 //! Many connections at once: decisions depend on the seed and the ordinal, and on nothing else.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
@@ -10,22 +9,29 @@ use chaos_core::event::{ConnectionEnd, EventKind};
 use chaos_core::link::Upstream;
 use chaos_core::prelude::*;
 
-use crate::support::{Bench, echo, patient, round_trip};
+use crate::client::{Driver, on_both_drivers};
+use crate::support::{Bench, echo, round_trip};
+
+on_both_drivers![
+    the_same_seed_cuts_the_same_connections_of_a_thousand,
+    ordinal_triggers_choose_by_the_order_of_meeting,
+    open_connections_are_met_first_in_the_order_in_which_they_were_opened,
+    a_busy_link_does_not_hold_up_another,
+];
 
 /// Opens connections from many threads at once, and says which ordinals a fault touched.
-fn touched(seed: u64, connections: usize, fault: impl Into<Fault>) -> Vec<u64> {
-    let bench = Bench::seeded(seed, Upstream::Tcp(echo()));
+fn touched(driver: Driver, seed: u64, connections: usize, fault: impl Into<Fault>) -> Vec<u64> {
+    let bench = Bench::seeded(driver, seed, Upstream::Tcp(echo()));
     let _fault = bench.link.inject(fault);
     let threads = 20;
     let start = Arc::new(Barrier::new(threads));
     let opening: Vec<_> = (0..threads)
         .map(|_| {
-            let (start, address) = (Arc::clone(&start), bench.link.address());
+            let (start, link) = (Arc::clone(&start), bench.link.clone());
             thread::spawn(move || {
                 start.wait();
                 for _ in 0..connections / threads {
-                    let Ok(stream) = TcpStream::connect(address) else { continue };
-                    let mut stream = patient(stream);
+                    let Ok(mut stream) = driver.connect(&link) else { continue };
                     // A connection that is cut is no failure here.
                     let _cut = stream.write_all(b"ping");
                     let _cut = stream.read(&mut [0; 4]);
@@ -46,26 +52,23 @@ fn touched(seed: u64, connections: usize, fault: impl Into<Fault>) -> Vec<u64> {
     hits
 }
 
-#[test]
-fn the_same_seed_cuts_the_same_connections_of_a_thousand() {
-    let first = touched(3, 1_000, cut().on(20.percent()));
+fn the_same_seed_cuts_the_same_connections_of_a_thousand(driver: Driver) {
+    let first = touched(driver, 3, 1_000, cut().on(20.percent()));
     // 200 with a standard deviation of 13: five of them are never exceeded by chance.
     assert!((135..=265).contains(&first.len()), "{} of 1000 at 20 %", first.len());
-    assert_eq!(first, touched(3, 1_000, cut().on(20.percent())));
-    assert_ne!(first, touched(4, 1_000, cut().on(20.percent())));
+    assert_eq!(first, touched(driver, 3, 1_000, cut().on(20.percent())));
+    assert_ne!(first, touched(driver, 4, 1_000, cut().on(20.percent())));
 }
 
-#[test]
-fn ordinal_triggers_choose_by_the_order_of_meeting() {
-    assert_eq!(touched(1, 100, cut().on(nth(7))), [7]);
-    assert_eq!(touched(1, 100, cut().on(every_nth(40))), [40, 80]);
-    assert_eq!(touched(1, 100, reset().on(first(3))), [1, 2, 3]);
-    assert_eq!(touched(1, 100, latency(1.ms()).on(nth(100))), [100]);
+fn ordinal_triggers_choose_by_the_order_of_meeting(driver: Driver) {
+    assert_eq!(touched(driver, 1, 100, cut().on(nth(7))), [7]);
+    assert_eq!(touched(driver, 1, 100, cut().on(every_nth(40))), [40, 80]);
+    assert_eq!(touched(driver, 1, 100, reset().on(first(3))), [1, 2, 3]);
+    assert_eq!(touched(driver, 1, 100, latency(1.ms()).on(nth(100))), [100]);
 }
 
-#[test]
-fn open_connections_are_met_first_in_the_order_in_which_they_were_opened() {
-    let bench = Bench::new(echo());
+fn open_connections_are_met_first_in_the_order_in_which_they_were_opened(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let mut clients: Vec<_> = (0..4)
         .map(|_| {
             let mut client = bench.connect();
@@ -85,10 +88,9 @@ fn open_connections_are_met_first_in_the_order_in_which_they_were_opened() {
     assert_eq!(fourth.hits(), 1);
 }
 
-#[test]
-fn a_busy_link_does_not_hold_up_another() {
-    let busy = Bench::new(echo());
-    let quiet = Bench::new(echo());
+fn a_busy_link_does_not_hold_up_another(driver: Driver) {
+    let busy = Bench::new(driver, echo());
+    let quiet = Bench::new(driver, echo());
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let mut stream = busy.connect();
     let (mut writer, stopped) = (stream.try_clone().unwrap(), Arc::clone(&stop));
@@ -97,7 +99,7 @@ fn a_busy_link_does_not_hold_up_another() {
         while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
             writer.write_all(&chunk).unwrap();
         }
-        crate::support::finish(&writer);
+        writer.finish();
     });
     let reading = thread::spawn(move || {
         let mut chunk = vec![0; 1 << 16];

@@ -8,7 +8,29 @@ use std::time::Instant;
 use chaos_core::event::ConnectionEnd;
 use chaos_core::prelude::*;
 
-use crate::support::{Bench, Closed, End, echo, finish, pattern, read_all, round_trip, serve};
+use crate::client::{Driver, on_both_drivers};
+use crate::support::{Bench, Closed, End, echo, pattern, read_all, round_trip, serve};
+
+on_both_drivers![
+    latency_delays_each_way,
+    latency_downstream_delays_the_reply_and_not_the_request,
+    latency_upstream_delays_the_request,
+    latency_does_not_add_up_over_a_bulk_transfer,
+    bandwidth_is_kept_in_its_direction,
+    slices_are_sent_with_a_gap_between_them,
+    a_stall_holds_and_then_delivers_several_mebibytes_unchanged,
+    a_slow_close_delays_the_end_and_nothing_else,
+    a_limit_lets_exactly_so_many_bytes_pass,
+    a_limit_of_nothing_loses_the_reply_to_a_request_that_was_served,
+    a_cut_ends_open_connections_with_fin_on_both_sides,
+    a_reset_ends_open_connections_with_rst_on_both_sides,
+    a_client_that_is_sending_when_it_is_cut_sees_an_end_and_no_reset,
+    a_cut_after_some_bytes_counts_both_directions_from_when_it_was_injected,
+    #[cfg(target_os = "linux")]
+    a_reset_after_some_bytes_lets_exactly_these_arrive,
+    a_fault_that_met_no_traffic_says_so,
+    a_fault_lasts_for_the_future_that_it_is_wrapped_around,
+];
 
 /// A server that says when each of its reads came, and what it read.
 fn witness() -> (std::net::SocketAddr, mpsc::Receiver<(Instant, Vec<u8>)>) {
@@ -27,9 +49,8 @@ fn witness() -> (std::net::SocketAddr, mpsc::Receiver<(Instant, Vec<u8>)>) {
     (address, sees)
 }
 
-#[test]
-fn latency_delays_each_way() {
-    let bench = Bench::new(echo());
+fn latency_delays_each_way(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let fault = bench.link.inject(latency(30.ms()));
     let mut client = bench.connect();
     let took = round_trip(&mut client, b"ping");
@@ -37,10 +58,9 @@ fn latency_delays_each_way() {
     assert_eq!((fault.hits(), fault.connections()), (2, 1));
 }
 
-#[test]
-fn latency_downstream_delays_the_reply_and_not_the_request() {
+fn latency_downstream_delays_the_reply_and_not_the_request(driver: Driver) {
     let (server, sees) = witness();
-    let bench = Bench::new(server);
+    let bench = Bench::new(driver, server);
     // Long enough that a request which arrives within it was not delayed by it.
     let fault = bench.link.inject(latency(1_500.ms()).downstream());
     let mut client = bench.connect();
@@ -53,10 +73,9 @@ fn latency_downstream_delays_the_reply_and_not_the_request() {
     assert_eq!(fault.hits(), 1);
 }
 
-#[test]
-fn latency_upstream_delays_the_request() {
+fn latency_upstream_delays_the_request(driver: Driver) {
     let (server, sees) = witness();
-    let bench = Bench::new(server);
+    let bench = Bench::new(driver, server);
     let _fault = bench.link.inject(latency(50.ms()).upstream());
     let mut client = bench.connect();
     let sent = Instant::now();
@@ -64,9 +83,8 @@ fn latency_upstream_delays_the_request() {
     assert!(sees.recv().unwrap().0 - sent >= 50.ms());
 }
 
-#[test]
-fn latency_does_not_add_up_over_a_bulk_transfer() {
-    let bench = Bench::new(echo());
+fn latency_does_not_add_up_over_a_bulk_transfer(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let _fault = bench.link.inject(latency(100.ms()));
     let mut client = bench.connect();
     let message = pattern(16 << 20);
@@ -75,7 +93,7 @@ fn latency_does_not_add_up_over_a_bulk_transfer() {
     let begun = Instant::now();
     let writing = thread::spawn(move || {
         writer.write_all(&sending).unwrap();
-        finish(&writer);
+        writer.finish();
     });
     let (bytes, end) = read_all(&mut client);
     writing.join().unwrap();
@@ -85,9 +103,8 @@ fn latency_does_not_add_up_over_a_bulk_transfer() {
     assert!(took >= 200.ms() && took < 10.secs(), "{took:?}");
 }
 
-#[test]
-fn bandwidth_is_kept_in_its_direction() {
-    let bench = Bench::new(echo());
+fn bandwidth_is_kept_in_its_direction(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let fault = bench.link.inject(bandwidth(200.kib_per_sec()).downstream());
     let mut client = bench.connect();
     // 100 KiB take half a second, and no less.
@@ -100,10 +117,9 @@ fn bandwidth_is_kept_in_its_direction() {
     assert!(took < 10.secs(), "{took:?}");
 }
 
-#[test]
-fn slices_are_sent_with_a_gap_between_them() {
+fn slices_are_sent_with_a_gap_between_them(driver: Driver) {
     let (server, sees) = witness();
-    let bench = Bench::new(server);
+    let bench = Bench::new(driver, server);
     let fault = bench.link.inject(slice(3, 20.ms()).upstream());
     let mut client = bench.connect();
     // Three pieces with two gaps. A reader that sleeps through a gap reads two pieces at once.
@@ -114,21 +130,23 @@ fn slices_are_sent_with_a_gap_between_them() {
     assert_eq!((fault.hits(), fault.connections()), (1, 1));
 }
 
-#[test]
-fn a_stall_holds_and_then_delivers_several_mebibytes_unchanged() {
+fn a_stall_holds_and_then_delivers_several_mebibytes_unchanged(driver: Driver) {
     let (server_got, got) = mpsc::channel();
-    let bench = Bench::new(serve(move |mut stream| {
-        let mut all = Vec::new();
-        stream.read_to_end(&mut all).unwrap();
-        server_got.send(all).unwrap();
-    }));
+    let bench = Bench::new(
+        driver,
+        serve(move |mut stream| {
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).unwrap();
+            server_got.send(all).unwrap();
+        }),
+    );
     let fault = bench.link.inject(stall());
     let mut client = bench.connect();
     let message = pattern(24 << 20);
     let sending = message.clone();
     let writing = thread::spawn(move || {
         client.write_all(&sending).unwrap();
-        finish(&client);
+        client.finish();
         client
     });
     assert!(got.recv_timeout(200.ms()).is_err(), "something passed");
@@ -140,11 +158,13 @@ fn a_stall_holds_and_then_delivers_several_mebibytes_unchanged() {
     drop(writing.join().unwrap());
 }
 
-#[test]
-fn a_slow_close_delays_the_end_and_nothing_else() {
-    let bench = Bench::new(serve(|mut stream| {
-        stream.write_all(b"all there is").unwrap();
-    }));
+fn a_slow_close_delays_the_end_and_nothing_else(driver: Driver) {
+    let bench = Bench::new(
+        driver,
+        serve(|mut stream| {
+            stream.write_all(b"all there is").unwrap();
+        }),
+    );
     let fault = bench.link.inject(slow_close(200.ms()).downstream());
     let begun = Instant::now();
     let mut client = bench.connect();
@@ -156,9 +176,8 @@ fn a_slow_close_delays_the_end_and_nothing_else() {
     assert!(begun.elapsed() >= 200.ms(), "{:?}", begun.elapsed());
 }
 
-#[test]
-fn a_limit_lets_exactly_so_many_bytes_pass() {
-    let bench = Bench::new(echo());
+fn a_limit_lets_exactly_so_many_bytes_pass(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let fault = bench.link.inject(limit(100_000).downstream());
     let mut client = bench.connect();
     client.write_all(&pattern(250_000)).unwrap();
@@ -171,10 +190,9 @@ fn a_limit_lets_exactly_so_many_bytes_pass() {
     assert_eq!((fault.hits(), fault.connections()), (1, 1));
 }
 
-#[test]
-fn a_limit_of_nothing_loses_the_reply_to_a_request_that_was_served() {
+fn a_limit_of_nothing_loses_the_reply_to_a_request_that_was_served(driver: Driver) {
     let (server, sees) = witness();
-    let bench = Bench::new(server);
+    let bench = Bench::new(driver, server);
     let _fault = bench.link.inject(limit(0).downstream());
     let mut client = bench.connect();
     client.write_all(b"commit").unwrap();
@@ -186,13 +204,15 @@ fn a_limit_of_nothing_loses_the_reply_to_a_request_that_was_served() {
     );
 }
 
-#[test]
-fn a_cut_ends_open_connections_with_fin_on_both_sides() {
+fn a_cut_ends_open_connections_with_fin_on_both_sides(driver: Driver) {
     let (ended, ends) = mpsc::channel();
-    let bench = Bench::new(serve(move |mut stream| {
-        stream.write_all(b"hello").unwrap();
-        ended.send(read_all(&mut stream)).unwrap();
-    }));
+    let bench = Bench::new(
+        driver,
+        serve(move |mut stream| {
+            stream.write_all(b"hello").unwrap();
+            ended.send(read_all(&mut stream)).unwrap();
+        }),
+    );
     let mut client = bench.connect();
     client.read_exact(&mut [0; 5]).unwrap();
     let fault = bench.link.inject(cut());
@@ -205,13 +225,15 @@ fn a_cut_ends_open_connections_with_fin_on_both_sides() {
     assert_eq!((closed.how, closed.fault), (ConnectionEnd::Cut, Some(1)));
 }
 
-#[test]
-fn a_reset_ends_open_connections_with_rst_on_both_sides() {
+fn a_reset_ends_open_connections_with_rst_on_both_sides(driver: Driver) {
     let (ended, ends) = mpsc::channel();
-    let bench = Bench::new(serve(move |mut stream| {
-        stream.write_all(b"hello").unwrap();
-        ended.send(read_all(&mut stream)).unwrap();
-    }));
+    let bench = Bench::new(
+        driver,
+        serve(move |mut stream| {
+            stream.write_all(b"hello").unwrap();
+            ended.send(read_all(&mut stream)).unwrap();
+        }),
+    );
     let mut client = bench.connect();
     client.read_exact(&mut [0; 5]).unwrap();
     let fault = bench.link.inject(reset());
@@ -221,7 +243,7 @@ fn a_reset_ends_open_connections_with_rst_on_both_sides() {
     assert_eq!((closed.how, closed.fault), (ConnectionEnd::Reset, Some(1)));
 
     // A connection that is opened meanwhile is accepted, and then reset.
-    match std::net::TcpStream::connect(bench.link.address()) {
+    match bench.try_connect() {
         Ok(mut client) => assert_eq!(read_all(&mut client), (Vec::new(), End::Reset)),
         Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
     }
@@ -229,10 +251,9 @@ fn a_reset_ends_open_connections_with_rst_on_both_sides() {
     bench.connect().read_exact(&mut [0; 5]).unwrap();
 }
 
-#[test]
-fn a_client_that_is_sending_when_it_is_cut_sees_an_end_and_no_reset() {
+fn a_client_that_is_sending_when_it_is_cut_sees_an_end_and_no_reset(driver: Driver) {
     for _ in 0..20 {
-        let bench = Bench::new(echo());
+        let bench = Bench::new(driver, echo());
         let mut client = bench.connect();
         round_trip(&mut client, b"ping");
         let mut writer = client.try_clone().unwrap();
@@ -252,9 +273,8 @@ fn a_client_that_is_sending_when_it_is_cut_sees_an_end_and_no_reset() {
     }
 }
 
-#[test]
-fn a_cut_after_some_bytes_counts_both_directions_from_when_it_was_injected() {
-    let bench = Bench::new(echo());
+fn a_cut_after_some_bytes_counts_both_directions_from_when_it_was_injected(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let mut client = bench.connect();
     round_trip(&mut client, b"before");
     let fault = bench.link.inject(cut().after_bytes(6));
@@ -265,10 +285,9 @@ fn a_cut_after_some_bytes_counts_both_directions_from_when_it_was_injected() {
     assert_eq!((closed.upstream_bytes, closed.downstream_bytes), (10, 8));
 }
 
-#[test]
 #[cfg(target_os = "linux")]
-fn a_reset_after_some_bytes_lets_exactly_these_arrive() {
-    let bench = Bench::new(echo());
+fn a_reset_after_some_bytes_lets_exactly_these_arrive(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let mut client = bench.connect();
     let _fault = bench.link.inject(reset().after_bytes(6));
     client.write_all(b"ping").unwrap();
@@ -277,9 +296,8 @@ fn a_reset_after_some_bytes_lets_exactly_these_arrive() {
     assert_eq!(bench.end_of(1).how, ConnectionEnd::Reset);
 }
 
-#[test]
-fn a_fault_that_met_no_traffic_says_so() {
-    let bench = Bench::new(echo());
+fn a_fault_that_met_no_traffic_says_so(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     bench.link.inject(cut()).clear();
     bench.link.inject(stall().may_be_idle()).clear();
     bench.link.inject(refuse()).clear();
@@ -295,9 +313,8 @@ fn a_fault_that_met_no_traffic_says_so() {
     assert_eq!(bench.scope.faults()[3].vacuity(), None);
 }
 
-#[test]
-fn a_fault_lasts_for_the_future_that_it_is_wrapped_around() {
-    let bench = Bench::new(echo());
+fn a_fault_lasts_for_the_future_that_it_is_wrapped_around(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let active = || bench.scope.faults().iter().filter(|record| record.is_active()).count();
     let took = runtime.block_on(bench.link.during(latency(20.ms()), async {

@@ -1,6 +1,6 @@
 //! A link on which no fault is active is not there, as far as either side can tell.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::sync::mpsc;
 use std::thread;
 
@@ -11,13 +11,27 @@ use chaos_core::prelude::*;
 use chaos_core::scope::Scope;
 use chaos_core::seed::Seed;
 
+use crate::client::{Driver, on_both_drivers};
 use crate::support::{
-    Bench, Closed, End, echo, finish, patient, pattern, read_all, reset, round_trip, serve,
+    Bench, Closed, End, echo, finish, pattern, read_all, reset, round_trip, serve,
 };
 
-#[test]
-fn bytes_pass_unchanged_both_ways_and_are_counted() {
-    let bench = Bench::new(echo());
+on_both_drivers![
+    bytes_pass_unchanged_both_ways_and_are_counted,
+    a_reply_to_a_client_that_sends_no_more_arrives,
+    a_client_goes_on_sending_to_a_server_that_sends_no_more,
+    a_reset_by_the_server_reaches_the_client_after_what_was_sent,
+    a_reset_by_the_client_reaches_the_server,
+    an_upstream_that_cannot_be_reached_resets_the_client_and_says_why,
+    #[cfg(unix)]
+    a_unix_socket_can_be_the_upstream,
+    dropping_the_last_clone_closes_the_door_and_the_connections,
+    a_link_writes_down_what_happened_in_order,
+    both_sides_send_at_once,
+];
+
+fn bytes_pass_unchanged_both_ways_and_are_counted(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let mut client = bench.connect();
     round_trip(&mut client, b"ping");
     let message = pattern(5 << 20);
@@ -25,7 +39,7 @@ fn bytes_pass_unchanged_both_ways_and_are_counted() {
     let mut writer = client.try_clone().unwrap();
     let writing = thread::spawn(move || {
         writer.write_all(&message).unwrap();
-        finish(&writer);
+        writer.finish();
     });
     let (reply, end) = read_all(&mut client);
     writing.join().unwrap();
@@ -45,8 +59,7 @@ fn bytes_pass_unchanged_both_ways_and_are_counted() {
     assert_eq!(bench.link.connections().total, 1);
 }
 
-#[test]
-fn a_reply_to_a_client_that_sends_no_more_arrives() {
+fn a_reply_to_a_client_that_sends_no_more_arrives(driver: Driver) {
     let server = serve(|mut stream| {
         let mut request = Vec::new();
         stream.read_to_end(&mut request).unwrap();
@@ -54,25 +67,27 @@ fn a_reply_to_a_client_that_sends_no_more_arrives() {
         stream.write_all(b" was all").unwrap();
     });
     for slow in [false, true] {
-        let bench = Bench::new(server);
+        let bench = Bench::new(driver, server);
         let _fault = slow.then(|| bench.link.inject(latency(2.ms())));
         let mut client = bench.connect();
         client.write_all(b"that").unwrap();
-        finish(&client);
+        client.finish();
         assert_eq!(read_all(&mut client), (b"that was all".to_vec(), End::Finished));
     }
 }
 
-#[test]
-fn a_client_goes_on_sending_to_a_server_that_sends_no_more() {
+fn a_client_goes_on_sending_to_a_server_that_sends_no_more(driver: Driver) {
     let (heard, hears) = mpsc::channel();
-    let bench = Bench::new(serve(move |mut stream| {
-        stream.write_all(b"enough said").unwrap();
-        finish(&stream);
-        let mut rest = Vec::new();
-        stream.read_to_end(&mut rest).unwrap();
-        heard.send(rest).unwrap();
-    }));
+    let bench = Bench::new(
+        driver,
+        serve(move |mut stream| {
+            stream.write_all(b"enough said").unwrap();
+            finish(&stream);
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).unwrap();
+            heard.send(rest).unwrap();
+        }),
+    );
     let mut client = bench.connect();
     assert_eq!(read_all(&mut client), (b"enough said".to_vec(), End::Finished));
     client.write_all(b"no it is not").unwrap();
@@ -80,15 +95,14 @@ fn a_client_goes_on_sending_to_a_server_that_sends_no_more() {
     assert_eq!(hears.recv().unwrap(), b"no it is not");
 }
 
-#[test]
-fn a_reset_by_the_server_reaches_the_client_after_what_was_sent() {
+fn a_reset_by_the_server_reaches_the_client_after_what_was_sent(driver: Driver) {
     let server = serve(|mut stream| {
         stream.read_exact(&mut [0; 4]).unwrap();
         stream.write_all(b"last words").unwrap();
         reset(stream);
     });
     for slow in [false, true] {
-        let bench = Bench::new(server);
+        let bench = Bench::new(driver, server);
         let _fault = slow.then(|| bench.link.inject(latency(2.ms())));
         let mut client = bench.connect();
         client.write_all(b"ping").unwrap();
@@ -100,28 +114,41 @@ fn a_reset_by_the_server_reaches_the_client_after_what_was_sent() {
     }
 }
 
-#[test]
-fn a_reset_by_the_client_reaches_the_server() {
+fn a_reset_by_the_client_reaches_the_server(driver: Driver) {
     for slow in [false, true] {
         let (ended, ends) = mpsc::channel();
-        let bench = Bench::new(serve(move |mut stream| {
+        let server = serve(move |mut stream| {
+            stream.write_all(b"hi").unwrap();
             ended.send(read_all(&mut stream).1).unwrap();
-        }));
+        });
+        let bench = Bench::new(driver, server);
         let _fault = slow.then(|| bench.link.inject(latency(2.ms())));
         let mut client = bench.connect();
         client.write_all(b"ping").unwrap();
-        reset(client);
+        // The second byte stays unread.
+        client.read_exact(&mut [0; 1]).unwrap();
+        client.reset();
         assert_eq!(ends.recv().unwrap(), End::Reset);
-        assert_eq!(bench.end_of(1).how, ConnectionEnd::ResetByClient);
+        let how = match driver {
+            // It is the kernel that resets here, and the link has no part in it and cannot know.
+            Driver::Stream if !slow => ConnectionEnd::Closed,
+            _ => ConnectionEnd::ResetByClient,
+        };
+        assert_eq!(bench.end_of(1).how, how);
     }
 }
 
-#[test]
-fn an_upstream_that_cannot_be_reached_resets_the_client_and_says_why() {
+fn an_upstream_that_cannot_be_reached_resets_the_client_and_says_why(driver: Driver) {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let bench = Bench::new(gone);
-    let mut client = bench.connect();
-    assert_eq!(read_all(&mut client).1, End::Reset);
+    let bench = Bench::new(driver, gone);
+    match driver {
+        Driver::Tcp => assert_eq!(read_all(&mut bench.connect()).1, End::Reset),
+        // Behind a port the client is connected before the upstream is tried; a stream is not, and
+        // its client is told what really happened.
+        Driver::Stream => {
+            assert_eq!(bench.try_connect().unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        }
+    }
     assert_eq!(bench.end_of(1).how, ConnectionEnd::Unreachable);
     let says_why = |event: &EventKind| match event {
         EventKind::Note { message } => {
@@ -132,9 +159,8 @@ fn an_upstream_that_cannot_be_reached_resets_the_client_and_says_why() {
     assert!(bench.events().iter().any(says_why), "{:#?}", bench.events());
 }
 
-#[test]
 #[cfg(unix)]
-fn a_unix_socket_can_be_the_upstream() {
+fn a_unix_socket_can_be_the_upstream(driver: Driver) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("service");
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
@@ -144,26 +170,30 @@ fn a_unix_socket_can_be_the_upstream() {
         stream.read_to_end(&mut request).unwrap();
         stream.write_all(&request).unwrap();
     });
-    let bench = Bench::seeded(1, Upstream::Unix(path.clone()));
+    let bench = Bench::seeded(driver, 1, Upstream::Unix(path.clone()));
     let mut client = bench.connect();
     client.write_all(b"over two kinds of socket").unwrap();
-    finish(&client);
+    client.finish();
     assert_eq!(read_all(&mut client).0, b"over two kinds of socket");
     server.join().unwrap();
 
     std::fs::remove_file(path).unwrap();
-    assert_eq!(read_all(&mut bench.connect()).1, End::Reset);
+    match driver {
+        Driver::Tcp => assert_eq!(read_all(&mut bench.connect()).1, End::Reset),
+        Driver::Stream => {
+            assert_eq!(bench.try_connect().unwrap_err().kind(), ErrorKind::NotFound);
+        }
+    }
     assert_eq!(bench.end_of(2).how, ConnectionEnd::Unreachable);
 }
 
-#[test]
-fn dropping_the_last_clone_closes_the_door_and_the_connections() {
-    let bench = Bench::new(echo());
+fn dropping_the_last_clone_closes_the_door_and_the_connections(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let mut client = bench.connect();
     round_trip(&mut client, b"ping");
     let address = bench.link.address();
     let clone = bench.link.clone();
-    let Bench { scope, link } = bench;
+    let Bench { scope, link, .. } = bench;
     drop(link);
     round_trip(&mut client, b"a clone keeps it open");
     drop(clone);
@@ -179,12 +209,11 @@ fn dropping_the_last_clone_closes_the_door_and_the_connections() {
     assert!(closed);
 }
 
-#[test]
-fn a_link_writes_down_what_happened_in_order() {
+fn a_link_writes_down_what_happened_in_order(driver: Driver) {
     let scope = Scope::new(Seed(1), Journal::in_memory());
     let upstream = echo();
     let link = Link::tcp(&scope, "db", Upstream::Tcp(upstream)).unwrap();
-    let bench = Bench { scope, link };
+    let bench = Bench { scope, link, driver };
     let mut client = bench.connect();
     round_trip(&mut client, b"ping");
     let fault = bench.link.inject(latency(1.ms()));
@@ -218,24 +247,26 @@ fn a_link_writes_down_what_happened_in_order() {
     );
 }
 
-#[test]
-fn both_sides_send_at_once() {
-    let bench = Bench::new(serve(|mut stream| {
-        let mut reader = stream.try_clone().unwrap();
-        let reading = thread::spawn(move || {
-            let mut bytes = Vec::new();
-            reader.read_to_end(&mut bytes).unwrap();
-            bytes
-        });
-        stream.write_all(&pattern(3 << 20)).unwrap();
-        assert!(reading.join().unwrap() == pattern(2 << 20));
-        finish(&stream);
-    }));
-    let mut client = patient(bench.connect());
+fn both_sides_send_at_once(driver: Driver) {
+    let bench = Bench::new(
+        driver,
+        serve(|mut stream| {
+            let mut reader = stream.try_clone().unwrap();
+            let reading = thread::spawn(move || {
+                let mut bytes = Vec::new();
+                reader.read_to_end(&mut bytes).unwrap();
+                bytes
+            });
+            stream.write_all(&pattern(3 << 20)).unwrap();
+            assert!(reading.join().unwrap() == pattern(2 << 20));
+            finish(&stream);
+        }),
+    );
+    let mut client = bench.connect();
     let mut writer = client.try_clone().unwrap();
     let writing = thread::spawn(move || {
         writer.write_all(&pattern(2 << 20)).unwrap();
-        finish(&writer);
+        writer.finish();
     });
     let (bytes, end) = read_all(&mut client);
     writing.join().unwrap();

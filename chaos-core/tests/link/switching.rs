@@ -8,7 +8,19 @@ use std::time::Instant;
 use chaos_core::event::ConnectionEnd;
 use chaos_core::prelude::*;
 
-use crate::support::{Bench, End, PATIENCE, echo, finish, pattern, read_all, round_trip, serve};
+use crate::client::{Client, Driver, on_both_drivers};
+use crate::support::{Bench, End, PATIENCE, echo, pattern, read_all, round_trip, serve};
+
+on_both_drivers![
+    faults_come_and_go_while_a_peer_does_not_read,
+    a_connection_whose_peer_does_not_read_can_be_cut_and_reset,
+    an_open_connection_feels_a_fault_and_its_end,
+    clearing_a_long_delay_delivers_at_once_what_it_held,
+    nothing_is_lost_while_faults_come_and_go_under_a_bulk_transfer,
+    what_is_sent_after_a_fault_was_injected_never_slips_through,
+    a_server_that_dies_behind_a_stall_is_not_noticed_until_it_is_cleared,
+    healing_a_link_ends_all_of_its_faults,
+];
 
 /// A server that never reads, until it is told to.
 fn deaf_until_told() -> (std::net::SocketAddr, mpsc::SyncSender<()>, mpsc::Receiver<Vec<u8>>) {
@@ -28,29 +40,26 @@ fn deaf_until_told() -> (std::net::SocketAddr, mpsc::SyncSender<()>, mpsc::Recei
 }
 
 /// Sends until the other side takes no more.
-fn fill(bench: &Bench) -> (std::net::TcpStream, usize) {
-    let client = bench.connect();
-    client.set_nonblocking(true).unwrap();
+fn fill(bench: &Bench) -> (Client, usize) {
+    let mut client = bench.connect();
     let chunk = [1; 1 << 16];
     let mut sent = 0;
     let mut last = Instant::now();
     while last.elapsed() < 300.ms() {
-        match (&client).write(&chunk) {
-            Ok(count) => {
+        match client.write_at_once(&chunk) {
+            0 => thread::sleep(1.ms()),
+            count => {
                 sent += count;
                 last = Instant::now();
             }
-            Err(_) => thread::sleep(1.ms()),
         }
     }
-    client.set_nonblocking(false).unwrap();
     (client, sent)
 }
 
-#[test]
-fn faults_come_and_go_while_a_peer_does_not_read() {
+fn faults_come_and_go_while_a_peer_does_not_read(driver: Driver) {
     let (server, tell, hears) = deaf_until_told();
-    let bench = Bench::new(server);
+    let bench = Bench::new(driver, server);
     let (client, sent) = fill(&bench);
     let begun = Instant::now();
     for _ in 0..100 {
@@ -60,19 +69,18 @@ fn faults_come_and_go_while_a_peer_does_not_read() {
         held.clear();
     }
     assert!(begun.elapsed() < 5.secs(), "{:?}", begun.elapsed());
-    finish(&client);
+    client.finish();
     tell.send(()).unwrap();
     assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), vec![1; sent]);
 }
 
-#[test]
-fn a_connection_whose_peer_does_not_read_can_be_cut_and_reset() {
+fn a_connection_whose_peer_does_not_read_can_be_cut_and_reset(driver: Driver) {
     for (fault, how, end) in [
         (Fault::from(cut()), ConnectionEnd::Cut, End::Finished),
         (reset().into(), ConnectionEnd::Reset, End::Reset),
     ] {
         let (server, tell, _hears) = deaf_until_told();
-        let bench = Bench::new(server);
+        let bench = Bench::new(driver, server);
         let (mut client, _) = fill(&bench);
         let begun = Instant::now();
         let _fault = bench.link.inject(fault);
@@ -83,9 +91,8 @@ fn a_connection_whose_peer_does_not_read_can_be_cut_and_reset() {
     }
 }
 
-#[test]
-fn an_open_connection_feels_a_fault_and_its_end() {
-    let bench = Bench::new(echo());
+fn an_open_connection_feels_a_fault_and_its_end(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let mut client = bench.connect();
     round_trip(&mut client, b"ping");
     let fault = bench.link.inject(latency(40.ms()));
@@ -96,9 +103,8 @@ fn an_open_connection_feels_a_fault_and_its_end() {
     assert!(quickest < 40.ms(), "{quickest:?}");
 }
 
-#[test]
-fn clearing_a_long_delay_delivers_at_once_what_it_held() {
-    let bench = Bench::new(echo());
+fn clearing_a_long_delay_delivers_at_once_what_it_held(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let mut client = bench.connect();
     let fault = bench.link.inject(latency(3_000.secs()));
     client.write_all(b"ping").unwrap();
@@ -111,16 +117,15 @@ fn clearing_a_long_delay_delivers_at_once_what_it_held() {
     assert_eq!(&reply, b"ping");
 }
 
-#[test]
-fn nothing_is_lost_while_faults_come_and_go_under_a_bulk_transfer() {
-    let bench = Bench::new(echo());
+fn nothing_is_lost_while_faults_come_and_go_under_a_bulk_transfer(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let mut client = bench.connect();
     let message = pattern(64 << 20);
     let sending = message.clone();
     let mut writer = client.try_clone().unwrap();
     let writing = thread::spawn(move || {
         writer.write_all(&sending).unwrap();
-        finish(&writer);
+        writer.finish();
     });
     let link = bench.link.clone();
     let (stop, stopped) = mpsc::channel::<()>();
@@ -152,9 +157,8 @@ fn nothing_is_lost_while_faults_come_and_go_under_a_bulk_transfer() {
     assert_eq!((closed.upstream_bytes, closed.downstream_bytes), (64 << 20, 64 << 20));
 }
 
-#[test]
-fn what_is_sent_after_a_fault_was_injected_never_slips_through() {
-    let bench = Bench::new(echo());
+fn what_is_sent_after_a_fault_was_injected_never_slips_through(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let mut client = bench.connect();
     for _ in 0..300 {
         round_trip(&mut client, b"warm");
@@ -165,29 +169,30 @@ fn what_is_sent_after_a_fault_was_injected_never_slips_through() {
     }
 }
 
-#[test]
-fn a_server_that_dies_behind_a_stall_is_not_noticed_until_it_is_cleared() {
+fn a_server_that_dies_behind_a_stall_is_not_noticed_until_it_is_cleared(driver: Driver) {
     let (died, dies) = mpsc::channel();
-    let bench = Bench::new(serve(move |mut stream| {
-        stream.read_exact(&mut [0; 4]).unwrap();
-        crate::support::reset(stream);
-        died.send(()).unwrap();
-    }));
+    let bench = Bench::new(
+        driver,
+        serve(move |mut stream| {
+            stream.read_exact(&mut [0; 4]).unwrap();
+            crate::support::reset(stream);
+            died.send(()).unwrap();
+        }),
+    );
     let fault = bench.link.inject(stall().downstream());
     let mut client = bench.connect();
     client.write_all(b"ping").unwrap();
     dies.recv().unwrap();
-    client.set_read_timeout(Some(100.ms())).unwrap();
+    client.set_read_timeout(100.ms());
     let silence = client.read(&mut [0; 1]).unwrap_err().kind();
     assert!(matches!(silence, std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut));
-    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.set_read_timeout(PATIENCE);
     fault.clear();
     assert_eq!(read_all(&mut client), (Vec::new(), End::Reset));
 }
 
-#[test]
-fn healing_a_link_ends_all_of_its_faults() {
-    let bench = Bench::new(echo());
+fn healing_a_link_ends_all_of_its_faults(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let held = bench.link.inject(stall());
     let slow = bench.link.inject(latency(1_000.secs()));
     let mut client = bench.connect();

@@ -1,14 +1,22 @@
 //! Refusing connections, and accepting them again on the same port.
 
 use std::io::ErrorKind;
-use std::net::TcpStream;
 
 use chaos_core::prelude::*;
 
+use crate::client::{Driver, on_both_drivers};
 use crate::support::{Bench, echo, round_trip};
 
+on_both_drivers![
+    new_connections_are_refused_while_open_ones_go_on,
+    a_connection_that_was_completed_just_before_is_not_lost,
+    the_last_of_several_refusals_opens_the_door,
+    an_outage_cuts_what_is_open_and_refuses_what_is_new,
+    a_link_that_refused_gives_its_port_back_when_it_is_dropped,
+];
+
 fn refused(bench: &Bench) -> bool {
-    match TcpStream::connect(bench.link.address()) {
+    match bench.try_connect() {
         Ok(_) => false,
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
@@ -17,9 +25,8 @@ fn refused(bench: &Bench) -> bool {
     }
 }
 
-#[test]
-fn new_connections_are_refused_while_open_ones_go_on() {
-    let bench = Bench::new(echo());
+fn new_connections_are_refused_while_open_ones_go_on(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let mut open = bench.connect();
     for _ in 0..3 {
         let fault = bench.link.inject(refuse());
@@ -30,9 +37,8 @@ fn new_connections_are_refused_while_open_ones_go_on() {
     }
 }
 
-#[test]
-fn a_connection_that_was_completed_just_before_is_not_lost() {
-    let bench = Bench::new(echo());
+fn a_connection_that_was_completed_just_before_is_not_lost(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     for _ in 0..50 {
         // The link may not have accepted these yet, but to their clients they are open.
         let mut clients: Vec<_> = (0..5).map(|_| bench.connect()).collect();
@@ -45,9 +51,8 @@ fn a_connection_that_was_completed_just_before_is_not_lost() {
     assert_eq!(bench.link.connections().total, 250);
 }
 
-#[test]
-fn the_last_of_several_refusals_opens_the_door() {
-    let bench = Bench::new(echo());
+fn the_last_of_several_refusals_opens_the_door(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let first = bench.link.inject(refuse());
     let second = bench.link.inject(refuse());
     first.clear();
@@ -60,9 +65,8 @@ fn the_last_of_several_refusals_opens_the_door() {
     round_trip(&mut bench.connect(), b"ping");
 }
 
-#[test]
-fn an_outage_cuts_what_is_open_and_refuses_what_is_new() {
-    let bench = Bench::new(echo());
+fn an_outage_cuts_what_is_open_and_refuses_what_is_new(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let mut client = bench.connect();
     round_trip(&mut client, b"ping");
     let refusing = bench.link.inject(refuse());
@@ -73,9 +77,8 @@ fn an_outage_cuts_what_is_open_and_refuses_what_is_new() {
     round_trip(&mut bench.connect(), b"ping");
 }
 
-#[test]
-fn a_link_that_refused_gives_its_port_back_when_it_is_dropped() {
-    let bench = Bench::new(echo());
+fn a_link_that_refused_gives_its_port_back_when_it_is_dropped(driver: Driver) {
+    let bench = Bench::new(driver, echo());
     let address = bench.link.address();
     let fault = bench.link.inject(refuse());
     fault.clear();

@@ -1,0 +1,139 @@
+//! Connections to PostgreSQL through a link that have no socket to the link.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use deadpool_postgres::Connect;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::JoinHandle;
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{Client, Config, Connection, Error, NoTls};
+
+use crate::link::{Dialler, Link, LinkStream};
+
+/// Opens connections to PostgreSQL with [`Link::connect`], for a `deadpool_postgres::Manager`.
+///
+/// The settings say who connects to which database; where, says the link. TLS is not spoken.
+/// The connector does not keep the link open: without the link, connections are refused.
+///
+/// ```
+/// use chaos_core::link::Link;
+/// use chaos_core::postgres::PostgresConnector;
+/// use deadpool_postgres::{Manager, ManagerConfig, Pool};
+///
+/// fn pool(link: &Link, config: tokio_postgres::Config) -> Result<Pool, Box<dyn std::error::Error>> {
+///     let connector = PostgresConnector::new(link);
+///     let manager = Manager::from_connect(config, connector, ManagerConfig::default());
+///     Ok(Pool::builder(manager).max_size(8).build()?)
+/// }
+/// ```
+///
+/// # Cancelling queries
+///
+/// The driver does not know where such a connection leads, so `CancelToken::cancel_query` fails with
+/// "unknown host". Give the token a stream, as any other connection:
+///
+/// ```
+/// # use chaos_core::link::Link;
+/// # use tokio_postgres::{CancelToken, NoTls};
+/// # async fn cancel(link: &Link, token: CancelToken) -> Result<(), Box<dyn std::error::Error>> {
+/// token.cancel_query_raw(link.connect().await?, NoTls).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Code that must keep its own `cancel_query` is given a pool over
+/// [`Postgres::config`](super::Postgres::config), whose connections pass the port of the link.
+#[derive(Debug, Clone)]
+pub struct PostgresConnector {
+    dialler: Dialler,
+}
+
+impl PostgresConnector {
+    /// Opens connections through this link.
+    #[must_use]
+    pub fn new(link: &Link) -> Self {
+        Self { dialler: link.dialler() }
+    }
+
+    /// Opens one connection; the caller drives it.
+    pub(super) async fn open(
+        &self,
+        config: &Config,
+    ) -> Result<(Client, Connection<LinkStream, NoTlsStream>), Error> {
+        match self.dial(config).await {
+            Ok(stream) => config.connect_raw(stream, NoTls).await,
+            // The driver lets nobody else make its errors, but passes those of its streams on.
+            Err(error) => match config.connect_raw(Unopened(Some(error)), NoTls).await {
+                Err(error) => Err(error),
+                Ok(_) => unreachable!("a server answered on a stream that was never opened"),
+            },
+        }
+    }
+
+    async fn dial(&self, config: &Config) -> io::Result<LinkStream> {
+        let dialling = self.dialler.connect();
+        match config.get_connect_timeout() {
+            None => dialling.await,
+            Some(limit) => tokio::time::timeout(*limit, dialling)
+                .await
+                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
+        }
+    }
+}
+
+impl Connect for PostgresConnector {
+    fn connect(
+        &self,
+        config: &Config,
+    ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
+        let config = config.clone();
+        Box::pin(async move {
+            let (client, connection) = self.open(&config).await?;
+            let driving = tokio::spawn(async move {
+                // Whoever uses the client sees the same error there.
+                connection.await.ok();
+            });
+            Ok((client, driving))
+        })
+    }
+}
+
+/// A stream that could not be opened, and says why.
+struct Unopened(Option<io::Error>);
+
+impl Unopened {
+    fn fail<T>(&mut self) -> Poll<io::Result<T>> {
+        Poll::Ready(Err(self.0.take().unwrap_or_else(|| io::ErrorKind::NotConnected.into())))
+    }
+}
+
+impl AsyncRead for Unopened {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        _buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.fail()
+    }
+}
+
+impl AsyncWrite for Unopened {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        _bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.fail()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.fail()
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.fail()
+    }
+}
