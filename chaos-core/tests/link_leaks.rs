@@ -13,6 +13,7 @@ use chaos_core::link::Upstream;
 use chaos_core::prelude::*;
 use chaos_core::scope::Scope;
 use chaos_core::seed::Seed;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// How many threads and descriptors this process has.
 fn held() -> (usize, usize) {
@@ -51,10 +52,33 @@ fn links_that_are_gone_leave_no_threads_and_no_descriptors_behind() {
         // The link ends the connection, not the client.
         assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
     };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let use_streams = |cutting: bool| {
+        let scope = Scope::new(Seed(1), Journal::in_memory());
+        let link = Link::tcp(&scope, "short-lived", Upstream::Tcp(address)).unwrap();
+        runtime.block_on(async {
+            let mut client = link.connect().await.unwrap();
+            let mut dropped_in_a_fault = link.connect().await.unwrap();
+            let _dropped_before_it = link.connect().await.unwrap();
+            client.write_all(b"ping").await.unwrap();
+            client.read_exact(&mut [0; 4]).await.unwrap();
+            let held = link.inject(stall().may_be_idle());
+            dropped_in_a_fault.write_all(b"ping").await.unwrap();
+            drop(dropped_in_a_fault);
+            if cutting {
+                link.inject(cut()).clear();
+            }
+            drop(held);
+            drop(link);
+            assert_eq!(client.read(&mut [0; 1]).await.unwrap(), 0);
+        });
+    };
     use_one(false);
+    use_streams(false);
     let (threads, descriptors) = held();
     for round in 0..200 {
         use_one(round % 2 == 0);
+        use_streams(round % 2 == 0);
     }
     // The last connections may still be closing.
     let begun = Instant::now();
