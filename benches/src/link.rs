@@ -11,7 +11,9 @@ use chaos_core::seed::Seed;
 
 pub mod bulk;
 pub mod delay;
+pub mod postgres;
 pub mod round_trip;
+pub mod stream;
 
 /// The ways from a client to a server that are compared.
 struct Ways {
@@ -33,8 +35,12 @@ impl Ways {
 }
 
 fn link_to(server: SocketAddr) -> Link {
+    link_to_upstream(Upstream::Tcp(server))
+}
+
+fn link_to_upstream(upstream: Upstream) -> Link {
     let scope = Scope::new(Seed(1), Journal::in_memory());
-    Link::tcp(&scope, "bench", Upstream::Tcp(server)).expect("a free port on loopback")
+    Link::tcp(&scope, "bench", upstream).expect("a free port on loopback")
 }
 
 /// Serves every connection on a thread of its own.

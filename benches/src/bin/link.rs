@@ -2,20 +2,29 @@
 //!
 //! ```text
 //! cargo run --release -p chaos-benches --bin link                  # all of it
-//! cargo run --release -p chaos-benches --bin link -- bulk          # or only round_trip, bulk, delay
+//! cargo run --release -p chaos-benches --bin link -- bulk          # or only some of its parts
 //! ```
 //!
 //! Everything that is compared is measured in turns within one run, because figures of two runs on
 //! a busy machine cannot be compared. Judge by the ratios.
 
-use chaos_benches::link::{bulk, delay, round_trip};
+use chaos_benches::link::{bulk, delay, postgres, round_trip, stream};
 
 fn main() {
+    // PostgreSQL is supervised by this program, started again.
+    chaos_core::postgres::supervise_if_asked();
+    chaos_core::reexec::set_arguments([]);
     let wanted: Vec<_> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 3] =
-        [("round_trip", round_trip::run), ("bulk", bulk::run), ("delay", delay::run)];
+    let parts: [(&str, fn()); 5] = [
+        ("round_trip", round_trip::run),
+        ("stream", stream::run),
+        ("postgres", postgres::run),
+        ("bulk", bulk::run),
+        ("delay", delay::run),
+    ];
     if let Some(unknown) = wanted.iter().find(|name| parts.iter().all(|(part, _)| part != name)) {
-        eprintln!("there is no part {unknown:?}; the parts are round_trip, bulk and delay");
+        eprintln!("there is no part {unknown:?}; the parts are:");
+        parts.iter().for_each(|(part, _)| eprintln!("  {part}"));
         std::process::exit(2);
     }
     println!("Link, on loopback; medians of several rounds taken in turns\n");

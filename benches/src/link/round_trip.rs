@@ -35,7 +35,7 @@ pub fn run() {
     println!("  (the link is to stay below 2.3)\n");
 }
 
-pub(super) fn echo(mut stream: TcpStream) {
+pub(super) fn echo(mut stream: impl Read + Write) {
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
         if stream.write_all(&buffer[..count]).is_err() {

@@ -12,6 +12,9 @@
 //!   after    client ── LinkStream ══ pipe ══ Forward, engine ──> server
 //! ```
 //!
+//! While connections are refused, a client has to come through the door like any other, and is told
+//! by the kernel what any other is told.
+//!
 //! So both kinds of connections have the same faults, the same timer and the same end, and what a
 //! client has written reaches the server also after it has gone.
 
@@ -29,6 +32,7 @@ use super::connection::OpenConnection;
 use super::finale::Finale;
 use super::socket::Socket;
 use super::tcp::TcpLink;
+use super::upstream::Upstream;
 use crate::event::ConnectionEnd;
 
 pub(super) mod pipe;
@@ -47,12 +51,21 @@ mod switch;
 /// It does not keep the link open: when the last clone of the [`Link`](super::Link) is dropped, the
 /// stream ends.
 pub struct LinkStream {
-    switch: Arc<Switch>,
+    way: Way,
+}
+
+enum Way {
+    Switch(Arc<Switch>),
+    /// Through the port of the link: it was opened while a fault acted on those who come to it.
+    Port(Socket),
 }
 
 impl fmt::Debug for LinkStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let connection = self.switch.connection();
+        let connection = match &self.way {
+            Way::Switch(switch) => Some(switch.connection()),
+            Way::Port(_) => None,
+        };
         f.debug_struct("LinkStream").field("connection", &connection).finish_non_exhaustive()
     }
 }
@@ -70,14 +83,19 @@ impl Dialler {
 
     /// See [`Link::connect`](super::Link::connect).
     pub(crate) async fn connect(&self) -> io::Result<LinkStream> {
-        let connection = self.link.register_stream()?;
+        let Some(connection) = self.link.register_stream()? else {
+            // What the kernel does to this client is what it does to any other.
+            let port = Socket::dial(&Upstream::Tcp(self.link.address())).await?;
+            return Ok(LinkStream { way: Way::Port(port) });
+        };
         let mut opening = Opening { link: &self.link, connection: &connection, given_up: true };
         let dialled = admission::dial(&self.link, &connection).await;
         opening.given_up = false;
         drop(opening);
         match dialled {
             Ok(Ok(server)) => {
-                Ok(LinkStream { switch: Switch::straight(&self.link, connection, server) })
+                let switch = Switch::straight(&self.link, connection, server);
+                Ok(LinkStream { way: Way::Switch(switch) })
             }
             Ok(Err(error)) => {
                 admission::note_unreachable(&self.link, &connection, &error);
@@ -95,7 +113,7 @@ impl Dialler {
                     Finale::from_ending(ending),
                 );
                 self.link.runtime().handle().spawn(end);
-                Ok(LinkStream { switch })
+                Ok(LinkStream { way: Way::Switch(switch) })
             }
         }
     }
@@ -119,27 +137,35 @@ impl Drop for Opening<'_> {
 
 impl Drop for LinkStream {
     fn drop(&mut self) {
-        self.switch.close();
+        if let Way::Switch(switch) = &self.way {
+            switch.close();
+        }
     }
 }
 
 impl AsyncRead for LinkStream {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.switch.poll_read(cx, buffer)
+        match &mut self.way {
+            Way::Switch(switch) => switch.poll_read(cx, buffer),
+            Way::Port(socket) => socket.poll_fill(cx, buffer),
+        }
     }
 }
 
 impl AsyncWrite for LinkStream {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.switch.poll_write(cx, bytes)
+        match &mut self.way {
+            Way::Switch(switch) => switch.poll_write(cx, bytes),
+            Way::Port(socket) => socket.poll_write(cx, bytes),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -147,8 +173,11 @@ impl AsyncWrite for LinkStream {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.switch.finish();
+    fn poll_shutdown(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.way {
+            Way::Switch(switch) => switch.finish(),
+            Way::Port(socket) => socket.finish(),
+        }
         Poll::Ready(Ok(()))
     }
 }

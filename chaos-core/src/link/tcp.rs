@@ -195,14 +195,16 @@ impl TcpLink {
         if state.closed { None } else { Some(self.register_in(&mut state)) }
     }
 
-    /// Registers a connection that its client opens without the door, and is refused where the door
-    /// would refuse it.
-    pub(super) fn register_stream(&self) -> io::Result<Arc<OpenConnection>> {
+    /// Registers a connection that its client opens without the door; `None` while a fault acts at
+    /// the door, through which the client has to come then.
+    pub(super) fn register_stream(&self) -> io::Result<Option<Arc<OpenConnection>>> {
         let mut state = self.state.lock();
-        if state.closed || state.faults.iter().any(Injected::refuses) {
+        if state.closed {
+            // Not at the door: somebody else may have its port by now.
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        Ok(self.register_in(&mut state))
+        let is_barred = state.faults.iter().any(Injected::refuses);
+        Ok((!is_barred).then(|| self.register_in(&mut state)))
     }
 
     fn register_in(&self, state: &mut State) -> Arc<OpenConnection> {

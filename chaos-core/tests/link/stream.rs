@@ -270,3 +270,27 @@ fn a_stream_can_be_sent_to_another_task() {
     fn is_fit<T: tokio::io::AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static>() {}
     is_fit::<chaos_core::link::LinkStream>();
 }
+
+#[test]
+fn a_stream_that_was_moved_after_its_client_had_finished_ends_all_the_same() {
+    let (asked, is_asked) = mpsc::channel();
+    let is_asked = std::sync::Mutex::new(is_asked);
+    let bench = Bench::new(
+        Driver::Stream,
+        serve(move |mut stream| {
+            let mut request = Vec::new();
+            stream.read_to_end(&mut request).unwrap();
+            is_asked.lock().unwrap().recv().unwrap();
+            stream.write_all(&request).unwrap();
+        }),
+    );
+    let mut client = bench.connect();
+    client.write_all(b"that is all").unwrap();
+    client.finish();
+    let _slow = bench.link.inject(latency(2.ms()));
+    asked.send(()).unwrap();
+    assert_eq!(read_all(&mut client), (b"that is all".to_vec(), End::Finished));
+    let closed = bench.end_of(1);
+    assert_eq!(closed.how, ConnectionEnd::Closed);
+    assert_eq!((closed.upstream_bytes, closed.downstream_bytes), (11, 11));
+}

@@ -234,7 +234,7 @@ mod tests {
         let count = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&count));
         let mut cx = Context::from_waker(&waker);
-        let mut woken = |expected: usize| {
+        let woken = |expected: usize| {
             assert_eq!(count.0.swap(0, Ordering::Relaxed), expected);
         };
         let mut space = [0; CAPACITY];
