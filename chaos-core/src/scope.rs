@@ -165,15 +165,20 @@ impl FaultRecord {
         ))
     }
 
-    /// Counts that the fault acted on a connection that it had not touched before.
-    pub(crate) fn touch(&self, connection: u64) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        self.journal.record(EventKind::FaultHit { fault: self.id, connection });
-    }
-
-    /// Counts that the fault acted `times` times.
-    pub(crate) fn hit(&self, times: u64) {
+    /// Counts that the fault acted on a connection `times` times, for the first time if `is_first`.
+    ///
+    /// A connection may hear of the end of the fault a moment later than whoever ended it. What the
+    /// fault does in that moment does not count: its end has been told with the numbers of then.
+    pub(crate) fn hit(&self, connection: u64, times: u64, is_first: bool) {
+        let ended = self.ended.lock();
+        if ended.is_some() {
+            return;
+        }
         self.hits.fetch_add(times, Ordering::Relaxed);
+        if is_first {
+            self.connections.fetch_add(1, Ordering::Relaxed);
+            self.journal.record(EventKind::FaultHit { fault: self.id, connection });
+        }
     }
 
     /// Notes that the fault was cleared. Only the first call counts.
@@ -187,5 +192,28 @@ impl FaultRecord {
                 connections: self.connections(),
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::stall;
+
+    #[test]
+    fn what_a_fault_does_after_its_end_was_told_does_not_count() {
+        let journal = Journal::in_memory();
+        let scope = Scope::new(Seed(1), journal.clone());
+        let record = scope.start_fault("postgres", stall().into());
+        record.hit(7, 2, true);
+        record.hit(7, 3, false);
+        record.end();
+        record.hit(8, 1, true);
+        assert_eq!((record.hits(), record.connections()), (5, 1));
+        let events: Vec<_> = journal.events().into_iter().map(|event| event.what).collect();
+        let fault = record.id();
+        let hit = EventKind::FaultHit { fault, connection: 7 };
+        let ended = EventKind::FaultEnded { fault, hits: 5, connections: 1 };
+        assert_eq!(events[1..], [hit, ended]);
     }
 }
