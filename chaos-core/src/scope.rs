@@ -24,6 +24,7 @@ struct Inner {
     seed: Seed,
     journal: Journal,
     next_fault: AtomicU64,
+    next_run: AtomicU64,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
 }
 
@@ -31,8 +32,13 @@ impl Scope {
     /// A scope with this seed, whose events go to `journal`.
     #[must_use]
     pub fn new(seed: Seed, journal: Journal) -> Self {
-        let inner =
-            Inner { seed, journal, next_fault: AtomicU64::new(1), ledger: Mutex::default() };
+        let inner = Inner {
+            seed,
+            journal,
+            next_fault: AtomicU64::new(1),
+            next_run: AtomicU64::new(0),
+            ledger: Mutex::default(),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -46,6 +52,11 @@ impl Scope {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.inner.journal
+    }
+
+    /// The number of the run that begins now, counted from 0.
+    pub(crate) fn begin_run(&self) -> u64 {
+        self.inner.next_run.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Notes that a fault becomes active at the target, and returns the record in which the target
