@@ -25,6 +25,7 @@ struct Inner {
     journal: Journal,
     next_fault: AtomicU64,
     next_run: AtomicU64,
+    links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
 }
 
@@ -37,6 +38,7 @@ impl Scope {
             journal,
             next_fault: AtomicU64::new(1),
             next_run: AtomicU64::new(0),
+            links: Mutex::default(),
             ledger: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -52,6 +54,20 @@ impl Scope {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.inner.journal
+    }
+
+    /// The name by which the journal knows a link that is to be called `wanted`: the second one of
+    /// that name is `wanted-2`. The draws of its faults derive from it too.
+    pub(crate) fn name_link(&self, wanted: &str) -> String {
+        let mut taken = self.inner.links.lock();
+        let mut name = wanted.to_owned();
+        let mut number = 1_u32;
+        while taken.contains(&name) {
+            number += 1;
+            name = format!("{wanted}-{number}");
+        }
+        taken.push(name.clone());
+        name
     }
 
     /// The number of the run that begins now, counted from 0.
@@ -210,6 +226,13 @@ impl FaultRecord {
 mod tests {
     use super::*;
     use crate::fault::stall;
+
+    #[test]
+    fn no_two_links_have_the_same_name() {
+        let scope = Scope::new(Seed(1), Journal::in_memory());
+        let names = ["db", "db-2", "db", "db", "cache"].map(|wanted| scope.name_link(wanted));
+        assert_eq!(names, ["db", "db-2", "db-3", "db-4", "cache"]);
+    }
 
     #[test]
     fn what_a_fault_does_after_its_end_was_told_does_not_count() {

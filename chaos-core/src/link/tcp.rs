@@ -69,15 +69,16 @@ impl TcpLink {
             let _entered = runtime.handle().enter();
             Door::open().map_err(|source| LinkError::Listen { link: name.to_owned(), source })?
         };
+        let name = scope.name_link(name);
         scope.journal().record(EventKind::LinkOpened {
-            link: name.to_owned(),
+            link: name.clone(),
             listen: door.address().to_string(),
             upstream: upstream.to_string(),
         });
         let link = Arc::new(Self {
-            name: name.to_owned(),
+            seed: scope.seed().named(&name),
+            name,
             scope: scope.clone(),
-            seed: scope.seed().named(name),
             upstream,
             runtime,
             door,
