@@ -6,7 +6,6 @@
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
-use std::ffi::OsStr;
 use std::fs;
 use std::future::Future;
 use std::io::{BufRead, BufReader, Write};
@@ -276,10 +275,8 @@ pub(crate) fn install_program(directory: &Path, name: &str, script: &str) {
 
 /// The directory of the real programs.
 pub(crate) fn real_programs() -> PathBuf {
-    let found = |name: &OsStr| {
-        std::env::split_paths(name).find(|directory| directory.join("postgres").is_file())
-    };
-    let directory = found(&std::env::var_os("PATH").unwrap()).unwrap();
+    // Debian's are not on the path.
+    let directory = chaos_core::postgres::locate().unwrap().programs;
     let real = fs::canonicalize(directory.join("postgres")).unwrap();
     real.parent().unwrap().to_owned()
 }
