@@ -158,9 +158,9 @@ fn disturbances(scope: &Scope, began: Duration, ended: Duration) -> Vec<Disturba
         ended: record.ended(),
     });
     let changes_something = |disturbance: &Disturbance| {
-        let is_over_before = disturbance.ended.is_some_and(|end| end < began);
-        let lasts = disturbance.ended.is_none_or(|end| end > ended);
-        !is_over_before && !(disturbance.started < began && lasts)
+        let was_over = disturbance.ended.is_some_and(|end| end < began);
+        let surrounds = disturbance.started < began && disturbance.ended.is_none_or(|e| e > ended);
+        !was_over && !surrounds
     };
     records.filter(changes_something).collect()
 }
