@@ -6,7 +6,7 @@
 use std::error::Error as StdError;
 
 use serde::{Deserialize, Serialize};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 /// What an operation came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,35 +27,44 @@ impl Outcome {
     /// `deadpool-postgres`. The answer is [`Failed`](Outcome::Failed) only where that is certain:
     ///
     /// * the pool gave no connection, so nothing was sent;
-    /// * the connection could not be opened;
+    /// * the connection was refused;
     /// * the server answered with an error, other than one that says that the server or the session
     ///   is going down (SQLSTATE class 57P, class 08, class XX, class 58, and 40003), which it also
     ///   sends about a commit that did take place.
     ///
     /// Everything else is [`Unknown`](Outcome::Unknown).
+    ///
+    /// An error speaks for one statement or transaction. An operation that commits several times,
+    /// or tries again after an answer that it did not get, has to return an error of its own when
+    /// an earlier commit may have taken place; any error type that is not named here is taken for
+    /// unknown. So is an error of the pool inside one that is `#[error(transparent)]`, which hides
+    /// it: give such an error a message of its own, and the pool's as its `#[source]` or `#[from]`.
     #[must_use]
     pub fn of_error(error: &(dyn StdError + 'static)) -> Self {
-        let mut source = Some(error);
-        while let Some(error) = source {
+        for error in chain(error) {
             // A pool passes on a backend's error only from opening a connection.
-            if error.is::<deadpool_postgres::PoolError>() {
+            if error.is::<deadpool_postgres::PoolError>() || is_refused_connection(error) {
                 return Self::Failed;
             }
-            if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
-                return Self::of_postgres_error(error);
+            if let Some(answer) = error.downcast_ref::<DbError>() {
+                let is_certain = !says_nothing_about_a_commit(answer.code());
+                return if is_certain { Self::Failed } else { Self::Unknown };
             }
-            source = error.source();
         }
         Self::Unknown
     }
+}
 
-    fn of_postgres_error(error: &tokio_postgres::Error) -> Self {
-        match error.code() {
-            Some(state) if says_nothing_about_a_commit(state) => Self::Unknown,
-            Some(_) => Self::Failed,
-            None => Self::Unknown,
-        }
-    }
+/// The error and its sources.
+fn chain<'error>(
+    error: &'error (dyn StdError + 'static),
+) -> impl Iterator<Item = &'error (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+fn is_refused_connection(error: &(dyn StdError + 'static)) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
 fn says_nothing_about_a_commit(state: &SqlState) -> bool {
@@ -66,12 +75,7 @@ fn says_nothing_about_a_commit(state: &SqlState) -> bool {
 /// The SQLSTATE that an error or one of its sources carries, such as `40001`.
 #[must_use]
 pub fn sqlstate(error: &(dyn StdError + 'static)) -> Option<String> {
-    let mut source = Some(error);
-    while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
-            return error.code().map(|state| state.code().to_owned());
-        }
-        source = error.source();
-    }
-    None
+    // Not the driver's error around it: a transparent error of the user hides that one.
+    let answer = chain(error).find_map(|error| error.downcast_ref::<DbError>());
+    answer.map(|answer| answer.code().code().to_owned())
 }

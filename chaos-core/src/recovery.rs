@@ -1,7 +1,8 @@
 //! How long the system takes to come back to its steady state after a fault.
 //!
 //! For each fault that ended while a workload ran, the operations between its end and the next
-//! fault (or the end of the run) are looked at:
+//! fault (or the end of the run) are looked at. An operation that the next fault met says nothing
+//! about the one before, unless that one had hold of it all the time.
 //!
 //! * the *first success* is the end of the first successful operation that began after the fault
 //!   had ended;
@@ -66,10 +67,9 @@ pub(crate) fn recoveries(
                 .filter(|other| other.ended.is_none_or(|ended| ended > healed))
                 .map(|other| other.started.max(healed))
                 .min();
-            let until = next.unwrap_or(end).min(end);
-            // Consecutive steps of a schedule follow one another within microseconds.
-            (until - healed >= SHORTEST_WATCH)
-                .then(|| recovery(disturbance, healed, until, operations))
+            let window = Window { healed, until: next.unwrap_or(end).min(end), next };
+            // Guards may follow one another within microseconds.
+            (window.length() >= SHORTEST_WATCH).then(|| recovery(disturbance, window, operations))
         })
         .collect()
 }
@@ -77,33 +77,50 @@ pub(crate) fn recoveries(
 /// A pause between two faults that is shorter than this is no time to recover in.
 const SHORTEST_WATCH: Duration = Duration::from_millis(5);
 
-fn recovery(
-    disturbance: &Disturbance,
+/// The time in which a recovery is watched.
+#[derive(Debug, Clone, Copy)]
+struct Window {
     healed: Duration,
     until: Duration,
-    operations: &[Operation],
-) -> Recovery {
-    let seen = || operations.iter().filter(|operation| operation.began < until);
-    let first_success = seen()
-        .filter(|operation| operation.began >= healed && operation.outcome == Outcome::Ok)
-        .map(|operation| operation.ended - healed)
-        .min();
+    /// When the next fault began, if it is what ends the window.
+    next: Option<Duration>,
+}
+
+impl Window {
+    fn length(&self) -> Duration {
+        self.until - self.healed
+    }
+
+    /// Whether an operation shows anything of how the system comes back.
+    fn shows(&self, operation: &Operation) -> bool {
+        let ended_in_time = self.next.is_none_or(|next| operation.ended <= next);
+        // What the fault had hold of until the next one began has not come back, whichever of them
+        // it then fell victim to.
+        let was_held = operation.began < self.healed && operation.outcome != Outcome::Ok;
+        operation.began < self.until
+            && operation.ended >= self.healed
+            && (ended_in_time || was_held)
+    }
+}
+
+fn recovery(disturbance: &Disturbance, window: Window, operations: &[Operation]) -> Recovery {
+    let Window { healed, .. } = window;
+    let seen = || operations.iter().filter(|operation| window.shows(operation));
+    let succeeded =
+        || seen().filter(|operation| operation.began >= healed && operation.outcome == Outcome::Ok);
+    let first_success = succeeded().map(|operation| operation.ended - healed).min();
     // Operations that the fault had broken already may end after it did.
     let last_bad = seen()
-        .filter(|operation| operation.outcome != Outcome::Ok && operation.ended >= healed)
+        .filter(|operation| operation.outcome != Outcome::Ok)
         .max_by_key(|operation| operation.ended);
     let last_bad_after = last_bad.map_or(Duration::ZERO, |operation| operation.ended - healed);
     // Recovered means that something succeeded after the last thing that did not.
-    let succeeded_later = seen().any(|operation| {
-        operation.outcome == Outcome::Ok
-            && operation.began >= healed
-            && operation.ended >= healed + last_bad_after
-    });
+    let succeeded_later = succeeded().any(|operation| operation.ended >= healed + last_bad_after);
     Recovery {
         fault: disturbance.fault,
         label: disturbance.label.clone(),
         healed,
-        watched: until - healed,
+        watched: window.length(),
         first_success,
         time: first_success.filter(|_| succeeded_later).map(|first| first.max(last_bad_after)),
         last_error: last_bad.and_then(|operation| operation.error.clone()),
@@ -142,10 +159,11 @@ pub enum RecoveryError {
         /// The last error that was seen.
         last_error: Option<String>,
     },
-    /// No fault ended early enough in the run to watch a recovery.
+    /// No fault ended early enough in the run, and with no other one active, to watch a recovery.
     #[error(
-        "no recovery could be watched: no fault ended before the end of the run; \
-         end the schedule with `.calm(..)`"
+        "no recovery could be watched: no fault was followed by a time without faults before the \
+         run ended; end the schedule with `.calm(..)`, and faults that were injected beside it \
+         before that"
     )]
     NotWatched,
 }
@@ -248,6 +266,44 @@ mod tests {
             all.iter().map(|recovery| (recovery.fault.0, recovery.watched)).collect();
         assert_eq!(watched, [(1, 100.ms()), (3, 60.ms())]);
         assert_eq!(all[0].time, Some(10.ms()));
+    }
+
+    #[test]
+    fn what_the_next_fault_breaks_is_not_charged_to_the_one_before() {
+        let operations = [
+            operation(150, 210, Outcome::Failed),
+            operation(215, 225, Outcome::Ok),
+            operation(295, 305, Outcome::Failed),
+            operation(296, 350, Outcome::Unknown),
+            operation(410, 420, Outcome::Ok),
+        ];
+        let faults = [disturbance(1, 100, 200), disturbance(2, 300, 400)];
+        let all = recoveries(&faults, &operations, 500.ms());
+        assert_eq!(all[0].time, Some(25.ms()));
+        assert_eq!(all[0].last_error.as_deref(), Some("error at 210"));
+        assert_eq!(all[1].time, Some(20.ms()));
+    }
+
+    #[test]
+    fn what_a_fault_held_until_the_next_one_began_has_not_recovered() {
+        let operations = [
+            operation(150, 310, Outcome::Failed),
+            operation(205, 215, Outcome::Ok),
+            operation(410, 420, Outcome::Ok),
+        ];
+        let faults = [disturbance(1, 100, 200), disturbance(2, 300, 400)];
+        let all = recoveries(&faults, &operations, 500.ms());
+        assert_eq!(all[0].time, None);
+        assert_eq!(all[1].time, Some(20.ms()));
+    }
+
+    #[test]
+    fn a_success_that_came_after_the_next_fault_began_shows_no_recovery_from_the_one_before() {
+        let operations = [operation(290, 450, Outcome::Ok), operation(450, 460, Outcome::Ok)];
+        let faults = [disturbance(1, 100, 200), disturbance(2, 300, 400)];
+        let all = recoveries(&faults, &operations, 500.ms());
+        assert_eq!(all[0].time, None);
+        assert_eq!(all[0].first_success, None);
     }
 
     #[test]

@@ -122,18 +122,11 @@ pub(crate) async fn run<T, E: Into<TestError>>(
     let workload = Workload::new(scope, load, began);
     let clients = pin!(join_all((0..load.clients).map(|id| workload.client(id, &operation))));
     let director = pin!(workload.direct(schedule));
-    let clients = match select(director, clients).await {
-        Either::Left((directed, clients)) => {
-            directed?;
-            Some(clients)
-        }
+    let (ended, clients) = match select(director, clients).await {
+        Either::Left((directed, clients)) => (directed?, Some(clients)),
         // Clients only stop once the schedule is over, so this is not reached.
-        Either::Right((_, director)) => {
-            director.await?;
-            None
-        }
+        Either::Right((_, director)) => (director.await?, None),
     };
-    let ended = journal.elapsed();
     if let Some(clients) = clients {
         journal.record(EventKind::PhaseStarted { phase: "settle".to_owned() });
         if tokio::time::timeout(load.settle, clients).await.is_err() {
@@ -142,7 +135,7 @@ pub(crate) async fn run<T, E: Into<TestError>>(
     }
 
     let operations = workload.operations.take();
-    let recoveries = recoveries(&disturbances(scope, began), &operations, ended);
+    let recoveries = recoveries(&disturbances(scope, began, ended), &operations, ended);
     for recovery in &recoveries {
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         journal.record(EventKind::Recovery {
@@ -154,8 +147,9 @@ pub(crate) async fn run<T, E: Into<TestError>>(
     Ok(Run { operations, recoveries })
 }
 
-/// When each fault of the attempt was active, apart from those that had ended before the run.
-fn disturbances(scope: &Scope, began: Duration) -> Vec<Disturbance> {
+/// When each fault of the attempt was active, apart from those that had ended before the run, and
+/// from those that lasted from before it until after it: they belong to the steady state.
+fn disturbances(scope: &Scope, began: Duration, ended: Duration) -> Vec<Disturbance> {
     let faults = scope.faults();
     let records = faults.iter().map(|record| Disturbance {
         fault: record.id(),
@@ -163,7 +157,12 @@ fn disturbances(scope: &Scope, began: Duration) -> Vec<Disturbance> {
         started: record.started(),
         ended: record.ended(),
     });
-    records.filter(|disturbance| disturbance.ended.is_none_or(|ended| ended >= began)).collect()
+    let changes_something = |disturbance: &Disturbance| {
+        let is_over_before = disturbance.ended.is_some_and(|end| end < began);
+        let lasts = disturbance.ended.is_none_or(|end| end > ended);
+        !is_over_before && !(disturbance.started < began && lasts)
+    };
+    records.filter(changes_something).collect()
 }
 
 const FIRST_OPERATION_POLL: Duration = Duration::from_millis(5);
@@ -237,24 +236,26 @@ impl<'a> Workload<'a> {
         outcome
     }
 
-    /// Injects and clears the faults of the schedule, step after step.
-    async fn direct(&self, schedule: &Schedule) -> Result<(), RunError> {
+    /// Injects and clears the faults of the schedule, step after step, and says when it was over.
+    async fn direct(&self, schedule: &Schedule) -> Result<Duration, RunError> {
+        let mut active = Vec::new();
         for (index, step) in schedule.steps().iter().enumerate() {
             self.scope.journal().record(EventKind::PhaseStarted { phase: step.to_string() });
-            let faults: Vec<_> = step
-                .faults()
-                .iter()
-                .map(|planned| planned.link().activate(planned.fault().clone()))
-                .collect();
+            let planned = step.faults().iter();
+            // Those of the last step end only now, so that nothing slips through between two steps.
+            active =
+                planned.map(|planned| planned.link().activate(planned.fault().clone())).collect();
             tokio::time::sleep(step.duration()).await;
-            drop(faults);
             if index == 0 && step.is_calm() {
                 self.await_first_operation().await;
                 self.check_steady_state()?;
             }
         }
+        // Before its faults end: they ended with the schedule, and not before.
+        let over = self.scope.journal().elapsed();
+        drop(active);
         self.over.set(true);
-        Ok(())
+        Ok(over)
     }
 
     /// Waits until an operation has ended, because a slow machine may need longer than the calm to

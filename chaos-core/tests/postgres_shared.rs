@@ -5,9 +5,14 @@
 #[path = "support/arena.rs"]
 mod arena;
 
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
 use arena::{Arena, Stage, await_that, enter};
 use chaos_core::TestResult;
 use chaos_core::postgres::Postgres;
+use rustix::fs::{FlockOperation, flock};
 
 #[test]
 fn entry() {
@@ -16,6 +21,7 @@ fn entry() {
         "use own" => use_database(&stage, &stage.cx.postgres_server().await?).await,
         "let go" => let_go(&stage).await,
         "many" => many(&stage).await,
+        "return" => come_back_at_the_wrong_moment(&stage).await,
         "pool" => pool(&stage).await,
         other => panic!("unknown role {other}"),
     });
@@ -67,6 +73,25 @@ async fn many(stage: &Stage) -> TestResult {
     names.sort_unstable();
     names.dedup();
     stage.say(names.len());
+    Ok(())
+}
+
+/// Wants a database again and again at the moment at which the server has ended and its files are
+/// still there.
+async fn come_back_at_the_wrong_moment(stage: &Stage) -> TestResult {
+    let base = PathBuf::from(std::env::var_os("CHAOS_PG_DIR").unwrap());
+    for _ in 0..2 {
+        let pg = stage.cx.postgres().await?;
+        pg.connect().await?;
+        let data_of = |home: &PathBuf| home.join("data/postmaster.pid");
+        let runs = || arena::homes(&base).iter().map(data_of).any(|file| file.exists());
+        assert!(runs());
+        drop(pg);
+        while runs() {
+            std::thread::yield_now();
+        }
+    }
+    stage.say("came back");
     Ok(())
 }
 
@@ -139,6 +164,37 @@ fn the_next_process_finds_the_server_that_the_last_one_left_a_moment_ago() {
     let mut two = arena.start("use");
     assert_eq!(two.line(), started);
     two.finish();
+    arena.assert_nothing_remains();
+}
+
+#[test]
+fn nobody_is_given_a_database_of_a_server_that_has_ended() {
+    let arena = Arena::new();
+    let mut one = arena.start("return");
+    assert_eq!(one.line(), "came back");
+    one.finish();
+    arena.assert_nothing_remains();
+}
+
+#[test]
+fn the_lease_of_a_server_that_has_ended_cannot_be_taken_while_its_files_are_there() {
+    let arena = Arena::new();
+    let mut one = arena.start("use");
+    one.line();
+    let home = arena.servers().remove(0);
+    one.finish();
+    let lease = home.join("lease");
+    let inode = |path: &Path| fs::metadata(path).map(|found| found.ino()).ok();
+    await_that("the server ends", || {
+        let runs = home.join("data/postmaster.pid").exists();
+        if runs { Err("it runs".to_owned()) } else { Ok(()) }
+    });
+    while let Ok(file) = File::open(&lease) {
+        let taken = flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
+        // The lock on a file that is gone opens nothing.
+        let is_there = inode(&lease) == Some(file.metadata().unwrap().ino());
+        assert!(!(taken && is_there), "whoever takes it believes that the server runs");
+    }
     arena.assert_nothing_remains();
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use chaos_core::check::CheckFailed;
-use chaos_core::event::{Event, EventKind};
+use chaos_core::event::{ConnectionEnd, Event, EventKind};
 use chaos_core::journal::Journal;
 use chaos_core::prelude::*;
 use chaos_core::recovery::RecoveryError;
@@ -78,6 +78,75 @@ async fn a_workload_meets_every_step_of_the_schedule_and_recovers() {
     let operations = |event: &&Event| matches!(event.what, EventKind::Operation { .. });
     assert_eq!(events.iter().filter(operations).count(), run.operations().len());
     assert!(cx.scope().faults().iter().all(|fault| fault.vacuity().is_none()));
+}
+
+#[tokio::test]
+async fn operations_that_the_next_fault_breaks_do_not_spoil_the_recovery_from_the_one_before() {
+    let (cx, link, _) = echo().await;
+    let plan = Schedule::new()
+        .calm(100.ms())
+        .hold(100.ms(), &link, latency(5.ms()))
+        .calm(300.ms())
+        .hold(100.ms(), &link, reset())
+        .calm(300.ms());
+    // Slow, so that all clients are within an operation whenever a fault begins.
+    let slow_call = async |_: Client| {
+        let mut stream = TcpStream::connect(link.address()).await?;
+        tokio::time::sleep(30.ms()).await;
+        stream.write_all(b"ping").await?;
+        stream.read_exact(&mut [0; 4]).await.map(drop)
+    };
+    let run = cx.run(plan, 4, slow_call).await.unwrap();
+    assert!(run.count(Outcome::Unknown) >= 4, "the reset broke what was under way");
+    let labels: Vec<_> = run.recoveries().iter().map(|recovery| recovery.label.as_str()).collect();
+    assert_eq!(labels, ["latency 5ms ↕ on echo", "reset on echo"]);
+    assert_eq!(run.recoveries()[0].last_error, None);
+    run.recovers_within(10.secs()).unwrap();
+}
+
+#[tokio::test]
+async fn a_fault_that_lasts_from_before_the_run_until_after_it_belongs_to_the_steady_state() {
+    let (cx, link, _) = echo().await;
+    let slow_line = link.inject(latency(1.ms()));
+    let plan = Schedule::new().calm(100.ms()).hold(100.ms(), &link, reset()).calm(300.ms());
+    let run = cx.run(plan, 2, async |_| call(link.address()).await).await.unwrap();
+    slow_line.clear();
+    assert_eq!(run.recoveries().len(), 1);
+    run.recovers_within(10.secs()).unwrap();
+}
+
+#[tokio::test]
+async fn what_one_step_held_does_not_slip_through_before_the_next_one_cuts() {
+    let (cx, link, journal) = echo().await;
+    let mut stream = TcpStream::connect(link.address()).await.unwrap();
+    stream.write_all(b"ping").await.unwrap();
+    stream.read_exact(&mut [0; 4]).await.unwrap();
+    let plan = Schedule::new().hold(50.ms(), &link, stall()).hold(50.ms(), &link, cut());
+    let shared = tokio::sync::Mutex::new(stream);
+    let read = async |_: Client| {
+        let mut stream = shared.lock().await;
+        stream.write_all(b"held").await?;
+        let length = stream.read(&mut [0; 4]).await?;
+        if length == 0 { std::future::pending().await } else { Ok::<_, io::Error>(()) }
+    };
+    let load = Load::clients(1).settle(10.ms());
+    let run = cx.run(plan, load, read).await.unwrap();
+    assert_eq!((run.count(Outcome::Ok), run.count(Outcome::Unknown)), (0, 1));
+    let delivered = |event: &Event| match event.what {
+        EventKind::ConnectionClosed { upstream_bytes, how: ConnectionEnd::Cut, .. } => {
+            Some(upstream_bytes)
+        }
+        _ => None,
+    };
+    let closed = async {
+        loop {
+            match journal.events().iter().find_map(delivered) {
+                Some(bytes) => return bytes,
+                None => tokio::time::sleep(1.ms()).await,
+            }
+        }
+    };
+    assert_eq!(tokio::time::timeout(10.secs(), closed).await, Ok(4));
 }
 
 #[tokio::test]

@@ -4,8 +4,6 @@
 
 use std::path::Path;
 
-use chaos_core::postgres::{self, PostgresError};
-
 /// Why the first of these capabilities that is missing is missing.
 pub(crate) fn missing(required: &[&str]) -> Option<String> {
     required.iter().find_map(|capability| {
@@ -18,25 +16,8 @@ fn lack(capability: &str) -> Option<String> {
     match capability {
         "root" if is_root() => None,
         "root" => Some("the tests do not run as root".to_owned()),
-        "postgres" => missing_postgres(),
         "redis" => missing_program("redis-server"),
-        "packet_faults" => Some("this version has no faults on packets".to_owned()),
-        // The attribute refuses other names.
-        _ => Some("this version does not know it".to_owned()),
-    }
-}
-
-/// PostgreSQL is there if its programs are found or a server is named. What is wrong with either is
-/// told by the test that uses it.
-fn missing_postgres() -> Option<String> {
-    if std::env::var_os("CHAOS_POSTGRES_URL").is_some_and(|url| !url.is_empty()) {
-        return None;
-    }
-    match postgres::locate() {
-        Err(PostgresError::NotFound { .. }) => {
-            Some("neither CHAOS_PG_BIN nor the usual places have its programs".to_owned())
-        }
-        _ => None,
+        _ => Some("this version knows only `root` and `redis`".to_owned()),
     }
 }
 
@@ -76,7 +57,7 @@ mod tests {
     fn what_is_missing_is_named_with_its_reason() {
         assert_eq!(missing(&[]), None);
         let reason = missing(&["teleportation"]).unwrap();
-        assert!(reason.contains("teleportation") && reason.contains("does not know"), "{reason}");
+        assert!(reason.contains("teleportation") && reason.contains("`redis`"), "{reason}");
         #[cfg(unix)]
         assert_eq!(missing_program("sh"), None);
         let reason = missing_program("no-such-server").unwrap();

@@ -37,7 +37,10 @@ pub(crate) fn run() -> Result<(), Error> {
             console::note("The README does not publish the number.");
             Ok(())
         }
-        Some(published) if published == added.len() => Ok(()),
+        Some(published) if published == added.len() => {
+            console::note("The README publishes the same number.");
+            Ok(())
+        }
         Some(published) => Err(Error::other(format!(
             "the README publishes {published} crates and there are {}; write {MARKER}{} --> there, \
              and the number in the sentence beside it",

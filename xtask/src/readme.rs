@@ -17,10 +17,16 @@ pub(crate) fn paste() -> Result<(), Error> {
     postgres::prepare()?;
     let mut cargo = workspace::cargo();
     cargo.args(["test", "-p", "quickstart", "--test", "chaos"]);
+    // A reader who runs it for the first time has no history either.
+    let directory = workspace::root().join("target/chaos-readme");
+    if directory.exists() {
+        std::fs::remove_dir_all(&directory).map_err(Error::file("remove", &directory))?;
+    }
+    cargo.env("CHAOS_DIR", &directory);
     let printed = program::output(&mut cargo)?;
     let block = block(&printed).ok_or_else(|| Error::other("the suite printed no result"))?;
     let checkout = format!("{}/", workspace::root().display());
-    let block = block.replace(&checkout, "");
+    let block = block.replace(&checkout, "").replace("target/chaos-readme/", "target/chaos/");
 
     let readme = workspace::read("README.md")?;
     let (before, _, after) = parts(&readme)?;

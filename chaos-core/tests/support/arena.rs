@@ -6,7 +6,6 @@
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
-use std::ffi::OsStr;
 use std::fs;
 use std::future::Future;
 use std::io::{BufRead, BufReader, Write};
@@ -74,9 +73,7 @@ impl Arena {
 
     /// The directories of servers, of whichever user.
     pub(crate) fn servers(&self) -> Vec<PathBuf> {
-        let bases = entries(self.path());
-        let homes = bases.iter().flat_map(|base| entries(base));
-        homes.filter(|home| home.is_dir()).collect()
+        homes(self.path())
     }
 
     /// The supervisor of the only server.
@@ -114,6 +111,13 @@ impl Arena {
             if remains.is_empty() { Ok(()) } else { Err(remains.join("\n")) }
         });
     }
+}
+
+/// The directories of servers, of whichever user, below what `CHAOS_PG_DIR` says.
+pub(crate) fn homes(directory: &Path) -> Vec<PathBuf> {
+    let bases = entries(directory);
+    let homes = bases.iter().flat_map(|base| entries(base));
+    homes.filter(|home| home.is_dir()).collect()
 }
 
 /// Where initialised clusters are kept between tests.
@@ -271,10 +275,8 @@ pub(crate) fn install_program(directory: &Path, name: &str, script: &str) {
 
 /// The directory of the real programs.
 pub(crate) fn real_programs() -> PathBuf {
-    let found = |name: &OsStr| {
-        std::env::split_paths(name).find(|directory| directory.join("postgres").is_file())
-    };
-    let directory = found(&std::env::var_os("PATH").unwrap()).unwrap();
+    // Debian's are not on the path.
+    let directory = chaos_core::postgres::locate().unwrap().programs;
     let real = fs::canonicalize(directory.join("postgres")).unwrap();
     real.parent().unwrap().to_owned()
 }

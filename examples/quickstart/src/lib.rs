@@ -174,3 +174,8 @@ fn is_worth_a_retry(error: &TransferError) -> bool {
         },
     }
 }
+
+/// The README of the repository, so that its examples are compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;

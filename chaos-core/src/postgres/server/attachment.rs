@@ -101,8 +101,11 @@ impl Attachment {
     pub(super) fn to_running(layout: &Layout) -> Option<Self> {
         // The supervisor keeps everyone out while the server starts or stops.
         let lease = Lock::try_take(&layout.lease(), Mode::Shared).ok()??;
-        // The supervisor may not look while we hold it, and has to know that it was used.
-        lease.write("used").ok()?;
+        // The supervisor may not look while we hold it, and has to know that it was used. Said
+        // once only: there may be no room for it any more where the server keeps its files.
+        if !lease.is_written().ok()? {
+            lease.write("used").ok()?;
+        }
         let state = serde_json::from_slice(&fs::read(layout.state()).ok()?).ok()?;
         let attachment = Self { layout: layout.clone(), state, lease };
         attachment.is_supervised().then_some(attachment)
@@ -116,7 +119,7 @@ impl Attachment {
         &self.state
     }
 
-    /// Whether the supervisor lives, and with it the server.
+    /// Whether the supervisor lives and has not begun to end the server.
     pub(super) fn is_supervised(&self) -> bool {
         let seat = self.layout.seat();
         // Another supervisor may have found the files of one that was killed.
@@ -124,6 +127,7 @@ impl Attachment {
         lock::is_held(&seat)
             && holder.trim() == self.state.supervisor.to_string()
             && self.lease.is_still_at(&self.layout.lease())
+            && self.layout.state().exists()
     }
 
     /// What the supervisor cannot do at the moment, to be added to an error.

@@ -7,6 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::layout::names_in;
+use super::lock;
 use super::privilege::Account;
 use crate::postgres::directory::absolute_path;
 use crate::postgres::error::PostgresError;
@@ -19,8 +21,8 @@ const LONGEST_SOCKET: usize = 103;
 
 /// The directory in which every server of this user has one of its own.
 ///
-/// It lies in `CHAOS_PG_DIR`, else in memory (`/dev/shm`) if there is room, else among the
-/// temporary files.
+/// It lies in `CHAOS_PG_DIR`, else in memory (`/dev/shm`) if there is room or a server of ours is
+/// there already, else among the temporary files.
 pub(super) fn base() -> Result<PathBuf, PostgresError> {
     let name = format!("chaos-harness-{}", rustix::process::geteuid().as_raw());
     if let Some(chosen) = absolute_path("CHAOS_PG_DIR")? {
@@ -31,8 +33,10 @@ pub(super) fn base() -> Result<PathBuf, PostgresError> {
         return Ok(chosen.join(name));
     }
     let memory = Path::new("/dev/shm");
-    if room_in(memory).is_some_and(|room| room >= ROOM) {
-        return Ok(memory.join(name));
+    let in_memory = memory.join(&name);
+    // The room that a server takes must not make the next process look for it elsewhere.
+    if room_in(memory).is_some_and(|room| room >= ROOM) || is_inhabited(&in_memory) {
+        return Ok(in_memory);
     }
     let temporary = env::temp_dir();
     let absolute = std::path::absolute(&temporary)
@@ -43,6 +47,12 @@ pub(super) fn base() -> Result<PathBuf, PostgresError> {
 fn room_in(directory: &Path) -> Option<u64> {
     let statistics = rustix::fs::statvfs(directory).ok()?;
     Some(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+}
+
+/// Whether a supervisor has its server there.
+fn is_inhabited(base: &Path) -> bool {
+    let names = names_in(base).unwrap_or_default();
+    names.iter().any(|name| name.ends_with(".lock") && lock::is_held(&base.join(name)))
 }
 
 /// Refuses a directory whose path is too long for a socket in it.
@@ -144,6 +154,17 @@ mod tests {
         fs::remove_dir(&base).unwrap();
         std::os::unix::fs::symlink(parent.path(), &base).unwrap();
         assert!(create(&base, None).is_err(), "a symbolic link leads to somebody else's place");
+    }
+
+    #[test]
+    fn a_place_is_inhabited_as_long_as_a_supervisor_lives_there() {
+        let base = tempfile::tempdir().unwrap();
+        assert!(!is_inhabited(base.path()) && !is_inhabited(&base.path().join("none")));
+        let seat = base.path().join("15-0a.lock");
+        let held = lock::Lock::try_take_new(&seat, lock::Mode::Exclusive).unwrap().unwrap();
+        assert!(is_inhabited(base.path()));
+        drop(held);
+        assert!(!is_inhabited(base.path()), "its file may be left by one that was killed");
     }
 
     #[test]

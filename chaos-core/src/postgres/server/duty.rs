@@ -68,6 +68,8 @@ pub(super) fn serve(
         };
         let mut cleaner = Cleaner::new(&server.endpoint, layout);
         let ended = look_after(job, layout, lease, &mut server, &mut cleaner, &mut signals).await;
+        // Nobody is to find the server any more. It is not there where it was never ready.
+        fs::remove_file(layout.state()).ok();
         match &mut server.instance {
             Some(instance) => instance.stop(),
             None => {

@@ -8,7 +8,7 @@
 //!   lease               every process that uses the server holds a shared lock on it;
 //!                       the supervisor an exclusive one while it starts or stops the server;
 //!                       empty until its first use
-//!   state               where the server is, once it is ready
+//!   state               where the server is, from when it is ready until it is to end
 //!   trouble             why there is no spare database, if there should be one
 //!   data/  s/  log      the server's data, its unix socket and its log
 //!   making/<database>   is being created

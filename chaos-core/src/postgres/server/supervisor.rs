@@ -47,9 +47,11 @@ fn supervise(job: &Job) -> Result<(), PostgresError> {
         Source::Given(_) => None,
     };
     let Some(seat) = take_seat(job, &layout, account.as_ref())? else { return Ok(()) };
+    // Held until the files are gone: whoever gets the lease takes the server for one that runs.
+    let mut lease = None;
     let result = clear(job, &layout).and_then(|()| {
-        let lease = move_in(&layout)?;
-        duty::serve(job, &layout, account.as_ref(), &lease)
+        let lease = lease.insert(move_in(&layout)?);
+        duty::serve(job, &layout, account.as_ref(), lease)
     });
     let cleared = match &job.source {
         // The files tell the next supervisor what has to be dropped from the user's server.
@@ -57,7 +59,7 @@ fn supervise(job: &Job) -> Result<(), PostgresError> {
         _ => tree::remove(layout.home()),
     };
     fs::remove_file(layout.seat()).ok();
-    drop(seat);
+    drop((lease, seat));
     // Others may have servers there, and it stays then.
     fs::remove_dir(layout.base()).ok();
     result.and(cleared)
