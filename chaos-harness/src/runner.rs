@@ -99,7 +99,14 @@ impl Runner {
             (true, Format::Pretty | Format::Terse) => Capture::Inherited,
             (true, Format::Json) => Capture::InheritedOnStderr,
         };
-        let reporters = reporters::for_run(arguments, is_inherited, &directory, own_command_line);
+        let reporters = reporters::for_run(
+            arguments,
+            is_inherited,
+            &directory,
+            &identity,
+            nextest.as_ref(),
+            own_command_line,
+        );
         Ok(Self {
             in_process: arguments.in_process || environment.in_process,
             fail_fast: arguments.fail_fast,
