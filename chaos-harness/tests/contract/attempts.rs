@@ -59,8 +59,12 @@ fn an_exit_in_the_midst_is_no_pass() {
 fn an_abort_is_told_from_a_stack_overflow() {
     let run = Suite::new().run("--exact suite::aborts");
     run.assert_failure(FailureKind::Signal, &["aborted", "SIGABRT"]);
-    let run = Suite::new().run("--exact suite::overflows");
-    run.assert_failure(FailureKind::Signal, &["stack overflow", "SIGABRT"]);
+    // Also where nothing is captured: what it printed passes through the harness.
+    for capture in ["", " --nocapture"] {
+        let run = Suite::new().run(&format!("--exact suite::overflows{capture}"));
+        run.assert_failure(FailureKind::Signal, &["stack overflow", "SIGABRT"]);
+        assert_eq!(run.stderr.contains("has overflowed its stack"), !capture.is_empty());
+    }
 }
 
 fn a_hang_ends_at_its_deadline_and_takes_its_children_with_it() {
@@ -85,6 +89,10 @@ fn a_panic_is_recorded_with_its_place() {
     run.assert_failure(FailureKind::Panic, &["the pool is empty"]);
     let location = run.failure().location.clone().unwrap();
     assert!(location.contains("suite.rs:"), "{location}");
+    let run = Suite::new().with("RUST_BACKTRACE", "1").run("--exact suite::panics");
+    assert!(run.stdout.contains("stack backtrace:"), "{}", run.stdout);
+    // The frames of the harness and of its runtime are not what failed.
+    assert!(!run.stdout.contains("block_on"), "{}", run.stdout);
 }
 
 fn a_panic_in_the_background_fails_the_test() {
