@@ -160,7 +160,7 @@ fn disturbances(scope: &Scope, began: Duration, ended: Duration) -> Vec<Disturba
     let changes_something = |disturbance: &Disturbance| {
         let is_over_before = disturbance.ended.is_some_and(|end| end < began);
         let lasts = disturbance.ended.is_none_or(|end| end > ended);
-        !is_over_before && !(disturbance.started < began && lasts)
+        !is_over_before && (disturbance.started >= began || !lasts)
     };
     records.filter(changes_something).collect()
 }
