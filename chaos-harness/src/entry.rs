@@ -121,17 +121,24 @@ pub fn run_under_libtest(case: &'static TestCase) {
         // What an attempt starts inherits the variable, and is no attempt.
         Ok(Some(spec)) if orphan::is_child_of(spec.harness) => child::main(&spec),
         Ok(_) => {}
-        Err(error) => panic!("{error}"),
+        Err(error) => fail(error.to_string()),
     }
     let selected = Selected { case, name, ignored: false };
     match run_of_this_process(&selected) {
         Ok(runner) => match runner.test(&selected) {
             Answer::Passed => {}
             Answer::Ignored(reason) => eprintln!("skipped: {reason}"),
-            Answer::Failed(text) => panic!("{text}"),
+            Answer::Failed(text) => fail(text),
         },
-        Err(error) => panic!("{error}"),
+        Err(error) => fail(error),
     }
+}
+
+/// Fails a test of libtest. A panic with this text would put a place in this file before it, which
+/// is nobody's mistake.
+fn fail(text: String) -> ! {
+    eprintln!("{text}");
+    std::panic::resume_unwind(Box::new(text))
 }
 
 /// The one run that all tests of a libtest process belong to.

@@ -194,6 +194,12 @@ impl Runner {
             cores,
             ci: std::env::var_os("CI").is_some_and(|value| !value.is_empty()),
         }));
+        if self.in_process {
+            eprintln!(
+                "tests run in the process of the harness: nothing is captured, no deadline holds, \
+                 and a test that exits, aborts or hangs takes the run with it"
+            );
+        }
         let retries = tests.iter().any(|test| test.case.options.retries > 0);
         if retries && self.yields_retries() {
             eprintln!("nextest repeats failed tests, so the `retries` of chaos tests are not used");
