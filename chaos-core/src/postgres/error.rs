@@ -27,10 +27,10 @@ pub enum PostgresError {
     },
     /// No usable PostgreSQL is installed.
     #[error(
-        "found no PostgreSQL {OLDEST} to {NEWEST}; looked at:\n{}install it with `cargo xtask \
-         postgres` in this repository, `apt-get install postgresql`, `dnf install \
-         postgresql-server` or `brew install postgresql`, or name the directory that holds \
-         `initdb` and `postgres` in CHAOS_PG_BIN",
+        "found no PostgreSQL {OLDEST} to {NEWEST}; looked at:\n{}install it with `apt-get install postgresql`, \
+         `dnf install postgresql-server`, `brew install postgresql` or, without root, `cargo xtask \
+         postgres` in a clone of chaos-harness; or name the directory that holds `initdb` and \
+         `postgres` in CHAOS_PG_BIN",
         Lines(.looked)
     )]
     NotFound {

@@ -29,6 +29,7 @@ use crate::run_event::{RunEnded, RunEvent, RunStarted, TestOutcome};
 mod captured;
 mod failure;
 mod live;
+mod operation_errors;
 mod output;
 mod slow;
 mod strip;
