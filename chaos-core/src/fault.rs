@@ -253,7 +253,7 @@ pub fn refuse() -> Refuse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trigger::{every_nth, nth};
+    use crate::trigger::{every_nth, first, nth};
     use crate::units::{ByteUnits, DurationUnits, PercentUnits};
 
     #[test]
@@ -265,6 +265,7 @@ mod tests {
             (reset().on(5.percent()).into(), "reset on 5 % of the connections"),
             (reset().on(every_nth(3)).into(), "reset on 1 connection in 3"),
             (cut().on(nth(3)).after_bytes(64.kib()).into(), "cut after 64 KiB on connection 3"),
+            (reset().on(first(1)).into(), "reset on the first connection"),
             (limit(10).downstream().into(), "limit 10 B ↓"),
             (refuse().into(), "refuse"),
         ];
