@@ -26,6 +26,7 @@ use crate::event::FaultId;
 use crate::fault::{Fault, FaultKind};
 use crate::seed::Seed;
 
+mod action;
 mod active;
 mod alteration;
 mod drawn;
@@ -50,6 +51,7 @@ mod unreachable_tests;
 #[cfg(test)]
 mod virtual_link;
 
+pub(crate) use self::action::{Ended, Next, StreamEnd};
 use self::active::{Active, Left};
 use self::alteration::Spot;
 use self::pace::NEVER;
@@ -65,37 +67,6 @@ pub(crate) struct Engine {
     /// When something last came or left.
     moved: Duration,
     ended: Option<Ended>,
-}
-
-/// How one side ended its stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StreamEnd {
-    /// It sends no more (FIN).
-    Finish,
-    /// It reset the connection (RST).
-    Reset,
-}
-
-/// The end of a connection by a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ended {
-    /// The fault.
-    pub(crate) fault: FaultId,
-    /// How both peers are told.
-    pub(crate) how: StreamEnd,
-}
-
-/// What the driver is to do next in one direction.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Write these bytes, on their own, and say with [`Engine::advance`] how many were written.
-    Write(Bytes),
-    /// End the stream like this, and say so with [`Engine::advance_end`].
-    End(StreamEnd),
-    /// Ask again at this time, or when something else happens.
-    Wait(Option<Duration>),
-    /// End the connection.
-    Ended(Ended),
 }
 
 impl Engine {

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::alteration::{self, Spot};
 use super::pace::{NEVER, Pace};
 use super::watch::Watch;
 use super::{Ended, StreamEnd};
 use crate::direction::{Direction, Directions};
 use crate::event::FaultId;
-use crate::fault::{Fault, FaultKind, IdleEnd};
+use crate::fault::{Fault, FaultKind};
 use crate::seed::Seed;
+
+mod harm;
 
 /// One fault that is active on one connection, from when it met the connection.
 #[derive(Debug)]
@@ -202,73 +203,6 @@ impl Active {
     /// Whether something happens to the segment that is to begin now.
     pub(super) fn strikes(&self, direction: Direction) -> bool {
         self.acts(direction) && self.share(direction).pace.strikes()
-    }
-
-    /// Whether what is sent in this direction is lost.
-    pub(super) fn swallows(&self, direction: Direction) -> bool {
-        self.forgotten || (self.kind == FaultKind::BlackHole && self.acts(direction))
-    }
-
-    /// Counts what was lost: so many chunks, and perhaps the end of the stream.
-    pub(super) fn swallow(&mut self, chunks: u64) {
-        self.broken = true;
-        self.hits = self.hits.saturating_add(chunks.max(1));
-    }
-
-    /// Whether the connection cannot go on when the fault is cleared.
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken
-    }
-
-    /// When the connection has been quiet for too long if nothing moves on it, or has since `moved`.
-    pub(super) fn idle_at(&self, moved: Duration) -> Option<Duration> {
-        match self.kind {
-            FaultKind::IdleDrop { after, .. } if !self.forgotten => {
-                Some(self.met.max(moved).saturating_add(after))
-            }
-            _ => None,
-        }
-    }
-
-    /// Drops the connection, which was quiet for too long.
-    pub(super) fn drop_idle(&mut self) -> Option<Ended> {
-        match self.kind {
-            FaultKind::IdleDrop { end: IdleEnd::Fin, .. } => Some(self.fire(StreamEnd::Finish)),
-            FaultKind::IdleDrop { end: IdleEnd::Reset, .. } => Some(self.fire(StreamEnd::Reset)),
-            FaultKind::IdleDrop { end: IdleEnd::Silent, .. } => {
-                self.forgotten = true;
-                self.swallow(1);
-                None
-            }
-            _ => None,
-        }
-    }
-
-    /// What becomes of bytes that are about to leave.
-    pub(super) fn alter(&mut self, direction: Direction, spot: Spot, bytes: Bytes) -> Bytes {
-        let FaultKind::Corrupt { which } = self.kind else { return bytes };
-        if !self.acts(direction) {
-            return bytes;
-        }
-        let share = self.share(direction);
-        match alteration::corrupt(which, share.seed, share.passed, spot, &bytes) {
-            None => bytes,
-            Some(altered) => {
-                self.count(direction, spot.chunk, 1);
-                altered
-            }
-        }
-    }
-
-    /// Whether it delivers this chunk, of which the last byte is leaving, once more.
-    pub(super) fn doubles(&mut self, direction: Direction, chunk: u64) -> bool {
-        let FaultKind::Duplicate { probability } = self.kind else { return false };
-        let doubles = self.acts(direction)
-            && alteration::doubles(probability, self.share(direction).seed, chunk);
-        if doubles {
-            self.count(direction, chunk, 1);
-        }
-        doubles
     }
 
     /// Ends the connection.

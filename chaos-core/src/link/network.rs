@@ -68,7 +68,6 @@ impl<'targets> Injections<'targets> {
     }
 
     /// The fault on each link, in the order of the network.
-    #[must_use]
     pub fn each(&self) -> &[Injection<'targets>] {
         &self.each
     }
