@@ -57,14 +57,15 @@ use crate::error::Error;
 use crate::link::{Link, Target};
 use crate::scope::Scope;
 
-/// The name of the link to a database, as reports know it.
+/// The name of the link to a database, as reports know it; that of the second one ends in `-2`.
 const LINK: &str = "postgres";
 
 /// A database of one's own, behind a link of its own.
 ///
 /// Its owner is a role of the same name that is no superuser. Clones are the same database and the
-/// same link; the database is dropped with the last of them, or when the process ends however it
-/// ends.
+/// same link. Both exist as long as a clone does, or a pool or a connection that came from one; then
+/// the database is dropped, as it is when the process ends however it ends. Who connects by
+/// [`config`](Self::config) or [`url`](Self::url) has to keep a clone meanwhile.
 #[derive(Debug, Clone)]
 pub struct Postgres {
     link: Link,
@@ -106,7 +107,7 @@ impl Postgres {
     ///
     /// When the pool cannot be built.
     pub fn pool(&self, max_size: usize) -> Result<deadpool_postgres::Pool, Error> {
-        Ok(pool::build(self.config(), max_size)?)
+        Ok(pool::build(self, max_size)?)
     }
 
     /// The settings of a connection through the link.
@@ -140,7 +141,7 @@ impl Postgres {
     ///
     /// When it cannot be opened within 10 s.
     pub async fn connect(&self) -> Result<tokio_postgres::Client, Error> {
-        Ok(endpoint::open(&self.config(), "through the link").await?)
+        Ok(endpoint::open(&self.config(), "through the link", self.clone()).await?)
     }
 
     /// Opens one connection as superuser that passes by the link, so that no fault reaches it.
@@ -152,7 +153,7 @@ impl Postgres {
     /// When it cannot be opened within 10 s.
     pub async fn admin(&self) -> Result<tokio_postgres::Client, Error> {
         let config = self.database.endpoint().administrator(self.database());
-        Ok(endpoint::open(&config, "as superuser").await?)
+        Ok(endpoint::open(&config, "as superuser", self.clone()).await?)
     }
 
     /// The name of the database.

@@ -154,8 +154,13 @@ impl Endpoint {
     }
 }
 
-/// Opens a connection and drives it on a task of its own.
-pub(super) async fn open(config: &Config, what: &str) -> Result<Client, PostgresError> {
+/// Opens a connection and drives it on a task of its own, which drops what it `keeps` at the end
+/// of the connection.
+pub(super) async fn open<T: Send + 'static>(
+    config: &Config,
+    what: &str,
+    keeps: T,
+) -> Result<Client, PostgresError> {
     let action = || format!("open a connection {what}");
     // The driver's own limit does not cover the handshake, which a stopped server never answers.
     let connected = tokio::time::timeout(CONNECT_LIMIT, config.connect(NoTls)).await;
@@ -165,6 +170,7 @@ pub(super) async fn open(config: &Config, what: &str) -> Result<Client, Postgres
     tokio::spawn(async move {
         // Whoever uses the client sees the same error there.
         connection.await.ok();
+        drop(keeps);
     });
     Ok(client)
 }
