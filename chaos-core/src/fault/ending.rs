@@ -31,7 +31,7 @@ pub fn limit(bytes: u64) -> Limit {
 /// Ends connections (FIN), as a server does that closes its sockets properly.
 ///
 /// Open connections end when the fault is injected. Connections that are opened while it is active
-/// are accepted and then ended; add [`refuse`] to have them refused.
+/// are accepted and then ended; add [`refuse`](super::refuse()) to have them refused.
 pub fn cut() -> Cut {
     Fault::new(FaultKind::Cut).into()
 }
