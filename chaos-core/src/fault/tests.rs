@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::delay::Delay;
-use crate::trigger::{connection, every_nth, nth, seen};
+use crate::trigger::{connection, every_nth, first, nth, seen};
 use crate::units::{ByteUnits, DurationUnits, PercentUnits};
 
 #[test]
@@ -14,6 +14,7 @@ fn a_label_says_what_where_and_when() {
         (bandwidth(100.kib_per_sec()).into(), "bandwidth 100 KiB/s ↕"),
         (slice(1, 2.ms()).upstream().into(), "slice 1 B every 2ms ↑"),
         (reset().on(5.percent()).into(), "reset on 5 % of the connections"),
+        (reset().on(first(1)).into(), "reset on the first connection"),
         (reset().on(every_nth(3)).into(), "reset on 1 connection in 3"),
         (cut().on(nth(3)).after_bytes(64.kib()).into(), "cut after 64 KiB on connection 3"),
         (limit(10).downstream().into(), "limit 10 B ↓"),

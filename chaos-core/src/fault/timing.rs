@@ -12,6 +12,19 @@ use crate::rate::Rate;
 ///
 /// Delays overlap: a bulk transfer through 50 ms of latency is delayed by 50 ms in all, as on a
 /// long line. When the fault is cleared, what was held is delivered at once.
+///
+/// A line whose ways differ is two faults:
+///
+/// ```
+/// use chaos_core::prelude::*;
+///
+/// let to_the_server = latency(20.ms()).upstream();
+/// let from_the_server = latency(150.ms()..=250.ms()).downstream();
+/// ```
+///
+/// # Panics
+///
+/// When the delay is a range, and empty.
 #[track_caller]
 pub fn latency(delay: impl IntoDelay) -> Latency {
     Fault::new(FaultKind::Latency { delay: delay.into_delay() }).into()
