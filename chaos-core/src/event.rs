@@ -63,7 +63,8 @@ pub enum EventKind {
         /// The process that runs it.
         pid: u32,
     },
-    /// The test entered a phase: `setup`, a step of a schedule, `checks`.
+    /// The test entered a phase: a step of a schedule, `settle` while the last operations of a
+    /// workload end, or one that the test names.
     PhaseStarted {
         /// Its name.
         phase: String,
@@ -149,8 +150,9 @@ pub enum EventKind {
         /// How long after the end of the fault the first operation succeeded, in nanoseconds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         first_success: Option<u64>,
-        /// How long after the end of the fault the last operation went wrong, in nanoseconds;
-        /// absent when operations still went wrong at the end.
+        /// The recovery time, in nanoseconds after the end of the fault: when the last operation
+        /// that went wrong ended, or the first success if that is later. Absent when operations
+        /// still went wrong at the end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         steady: Option<u64>,
     },

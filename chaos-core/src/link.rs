@@ -30,6 +30,7 @@ mod door;
 mod finale;
 mod forward;
 mod injection;
+mod network;
 mod runtime;
 mod socket;
 mod stream;
@@ -40,7 +41,7 @@ mod upstream;
 
 use self::injection::ActiveFault;
 pub use self::injection::Injection;
-pub(crate) use self::stream::Dialler;
+pub use self::network::{Injections, Network};
 pub use self::stream::LinkStream;
 pub use self::target::Target;
 use self::tcp::TcpLink;
@@ -116,6 +117,9 @@ pub struct Connections {
 impl Link {
     /// Listens on a free port of 127.0.0.1 and forwards every connection to `upstream`.
     ///
+    /// Reports know it by this name. If the attempt has a link of the same name already, a number is
+    /// added: `name-2`.
+    ///
     /// # Errors
     ///
     /// When no port can be listened on, or the thread that serves links cannot be started.
@@ -157,18 +161,14 @@ impl Link {
     /// # Errors
     ///
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) while the link refuses connections;
-    /// otherwise the error of the operating system if the upstream cannot be reached.
+    /// otherwise the error of the operating system if the upstream cannot be reached. While the link
+    /// lets connections hang, so does this.
     ///
     /// # Panics
     ///
     /// Outside of a Tokio runtime with input and output enabled, as its sockets do.
     pub async fn connect(&self) -> io::Result<LinkStream> {
-        self.dialler().connect().await
-    }
-
-    /// What opens connections as [`connect`](Link::connect) does, without keeping the link open.
-    pub(crate) fn dialler(&self) -> Dialler {
-        Dialler::new(&self.open.tcp)
+        stream::connect(&self.open.tcp).await
     }
 
     /// How many connections are open, and how many ever were.

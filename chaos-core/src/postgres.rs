@@ -61,14 +61,15 @@ use crate::error::Error;
 use crate::link::{Link, Target};
 use crate::scope::Scope;
 
-/// The name of the link to a database, as reports know it.
+/// The name of the link to a database, as reports know it; that of the second one ends in `-2`.
 const LINK: &str = "postgres";
 
 /// A database of one's own, behind a link of its own.
 ///
 /// Its owner is a role of the same name that is no superuser. Clones are the same database and the
-/// same link; the database is dropped with the last of them, or when the process ends however it
-/// ends.
+/// same link. Both exist as long as a clone does, or a pool or a connection that came from one; then
+/// the database is dropped, as it is when the process ends however it ends. Who connects by
+/// [`config`](Self::config) or [`url`](Self::url) has to keep a clone meanwhile.
 #[derive(Debug, Clone)]
 pub struct Postgres {
     link: Link,
@@ -114,13 +115,13 @@ impl Postgres {
     ///
     /// When the pool cannot be built.
     pub fn pool(&self, max_size: usize) -> Result<deadpool_postgres::Pool, Error> {
-        Ok(pool::build(self.config(), self.connector(), max_size)?)
+        Ok(pool::build(self, max_size)?)
     }
 
     /// What opens the connections of [`pool`](Postgres::pool), for a pool that is built otherwise.
     #[must_use]
     pub fn connector(&self) -> PostgresConnector {
-        PostgresConnector::new(&self.link)
+        PostgresConnector::to(self)
     }
 
     /// The settings of a connection through the port of the link, for clients that open their
@@ -156,7 +157,8 @@ impl Postgres {
     /// When it cannot be opened within 10 s.
     pub async fn connect(&self) -> Result<tokio_postgres::Client, Error> {
         let (connector, config) = (self.connector(), self.config());
-        Ok(endpoint::open(connector.open(&config), "through the link").await?)
+        let connecting = connector.open(&config);
+        Ok(endpoint::open(connecting, "through the link", self.clone()).await?)
     }
 
     /// Opens one connection as superuser that passes by the link, so that no fault reaches it.
@@ -168,7 +170,7 @@ impl Postgres {
     /// When it cannot be opened within 10 s.
     pub async fn admin(&self) -> Result<tokio_postgres::Client, Error> {
         let config = self.database.endpoint().administrator(self.database());
-        Ok(endpoint::open(config.connect(NoTls), "as superuser").await?)
+        Ok(endpoint::open(config.connect(NoTls), "as superuser", self.clone()).await?)
     }
 
     /// The name of the database.

@@ -29,7 +29,7 @@ fn entry() {
             "running" => running(&pg).await?,
             "dropped" => dropped(&pg).await?,
             "cancelled" => cancelled(&pg).await?,
-            "without link" => without_link(pg).await?,
+            "handed on" => handed_on(&stage, pg).await?,
             other => panic!("unknown role {other}"),
         }
         stage.say("done");
@@ -264,20 +264,27 @@ async fn until_it_sleeps(pg: &Postgres) -> TestResult {
 }
 
 #[test]
-fn a_pool_without_its_link_is_refused() {
-    play("without link");
+fn a_pool_keeps_its_link_and_its_database() {
+    play("handed on");
 }
 
-async fn without_link(pg: Postgres) -> TestResult {
+async fn handed_on(stage: &Stage, pg: Postgres) -> TestResult {
     let pool = pg.pool(1)?;
     let client = pool.get().await?;
-    assert_eq!(one(&client).await?, 1);
     drop(pg);
-    assert!(timeout(LIMIT, one(&client)).await?.is_err());
-    drop(client);
-    let refused = pool.get().await.unwrap_err();
-    let words = chaos_core::error::with_sources(&refused);
-    assert!(words.contains("refused"), "{words}");
-    assert_eq!(Outcome::of_error(&refused), Outcome::Failed);
+    assert_eq!(one(&client).await?, 1);
+    drop(deadpool_postgres::Object::take(client));
+    assert_eq!(one(&*pool.get().await?).await?, 1);
+    drop(pool);
+    // The link goes with the pool, and its connections with the link.
+    let ends = || {
+        let events = stage.cx.scope().journal().events();
+        events.iter().filter(|it| matches!(it.what, EventKind::ConnectionClosed { .. })).count()
+    };
+    let begun = Instant::now();
+    while ends() < 2 {
+        assert!(begun.elapsed() < LIMIT, "{} of 2 connections ended", ends());
+        tokio::time::sleep(1.ms()).await;
+    }
     Ok(())
 }

@@ -23,6 +23,7 @@ fn entry() {
         "many" => many(&stage).await,
         "return" => come_back_at_the_wrong_moment(&stage).await,
         "pool" => pool(&stage).await,
+        "hand on" => hand_on(&stage).await,
         other => panic!("unknown role {other}"),
     });
 }
@@ -92,6 +93,18 @@ async fn come_back_at_the_wrong_moment(stage: &Stage) -> TestResult {
         }
     }
     stage.say("came back");
+    Ok(())
+}
+
+/// Keeps nothing but what came from the database.
+async fn hand_on(stage: &Stage) -> TestResult {
+    let pool = stage.cx.postgres().await?.pool(1)?;
+    let client = stage.cx.postgres().await?.connect().await?;
+    // A closed link would be noticed by the connection before the first query, or by the second.
+    for _ in 0..2 {
+        stage.say(client.query_one("SELECT 1", &[]).await?.get::<_, i32>(0));
+        stage.say(pool.get().await?.query_one("SELECT 2", &[]).await?.get::<_, i32>(0));
+    }
     Ok(())
 }
 
@@ -234,5 +247,16 @@ fn a_pool_connects_as_the_owner_and_nobody_without_the_password() {
     let major: u16 = version.split('.').next().unwrap().parse().unwrap();
     assert!((13..=18).contains(&major), "{version}");
     pool.finish();
+    arena.assert_nothing_remains();
+}
+
+#[test]
+fn a_pool_and_a_connection_keep_the_database_that_they_came_from() {
+    let arena = Arena::new();
+    let mut user = arena.start("hand on");
+    for answer in ["1", "2", "1", "2"] {
+        assert_eq!(user.line(), answer);
+    }
+    user.finish();
     arena.assert_nothing_remains();
 }

@@ -240,8 +240,7 @@ pub struct FaultSummary {
     /// How long after its end the first operation succeeded, in nanoseconds, if a workload ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_success_ns: Option<u64>,
-    /// How long after its end the last operation went wrong, in nanoseconds, if a workload ran and
-    /// recovered: the recovery time.
+    /// The recovery time, in nanoseconds after its end, if a workload ran and recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_ns: Option<u64>,
 }

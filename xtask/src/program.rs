@@ -87,6 +87,20 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
     }
 }
 
+/// The standard output of a command whose failure is what is wanted.
+///
+/// # Errors
+///
+/// When it cannot be started, or succeeds.
+pub(crate) fn output_of_failure(command: &mut Command) -> Result<String, Error> {
+    command.stdin(Stdio::null());
+    let output = command.output().map_err(|source| not_started(command, source))?;
+    if output.status.success() {
+        return Err(Error::other(format!("`{}` was to fail and did not", shown(command))));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 fn beginning_and_end(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     if lines.len() <= 2 * LINES_SHOWN {

@@ -70,51 +70,39 @@ impl fmt::Debug for LinkStream {
     }
 }
 
-/// Opens connections of a link, without keeping the link open.
-#[derive(Debug, Clone)]
-pub(crate) struct Dialler {
-    link: Arc<TcpLink>,
-}
-
-impl Dialler {
-    pub(super) fn new(link: &Arc<TcpLink>) -> Self {
-        Self { link: Arc::clone(link) }
-    }
-
-    /// See [`Link::connect`](super::Link::connect).
-    pub(crate) async fn connect(&self) -> io::Result<LinkStream> {
-        let Some(connection) = self.link.register_stream()? else {
-            // What the kernel does to this client is what it does to any other.
-            let port = Socket::dial(&Upstream::Tcp(self.link.address())).await?;
-            return Ok(LinkStream { way: Way::Port(port) });
-        };
-        let mut opening = Opening { link: &self.link, connection: &connection, given_up: true };
-        let dialled = admission::dial(&self.link, &connection).await;
-        opening.given_up = false;
-        drop(opening);
-        match dialled {
-            Ok(Ok(server)) => {
-                let switch = Switch::straight(&self.link, connection, server);
-                Ok(LinkStream { way: Way::Switch(switch) })
-            }
-            Ok(Err(error)) => {
-                admission::note_unreachable(&self.link, &connection, &error);
-                let finale = Finale::without_traffic(ConnectionEnd::Unreachable);
-                self.link.deregister(&connection, &finale);
-                Err(error)
-            }
-            Err(ending) => {
-                let (ours, theirs) = pipe::pipe();
-                let switch = Switch::piped(&self.link, Arc::clone(&connection), ours);
-                let end = admission::end_undialled(
-                    Arc::clone(&self.link),
-                    connection,
-                    Socket::Pipe(theirs),
-                    Finale::from_ending(ending),
-                );
-                self.link.runtime().handle().spawn(end);
-                Ok(LinkStream { way: Way::Switch(switch) })
-            }
+/// See [`Link::connect`](super::Link::connect).
+pub(super) async fn connect(link: &Arc<TcpLink>) -> io::Result<LinkStream> {
+    let Some(connection) = link.register_stream()? else {
+        // What the kernel does to this client is what it does to any other.
+        let port = Socket::dial(&Upstream::Tcp(link.address())).await?;
+        return Ok(LinkStream { way: Way::Port(port) });
+    };
+    let mut opening = Opening { link: link, connection: &connection, given_up: true };
+    let dialled = admission::dial(link, &connection).await;
+    opening.given_up = false;
+    drop(opening);
+    match dialled {
+        Ok(Ok(server)) => {
+            let switch = Switch::straight(link, connection, server);
+            Ok(LinkStream { way: Way::Switch(switch) })
+        }
+        Ok(Err(error)) => {
+            admission::note_unreachable(link, &connection, &error);
+            let finale = Finale::without_traffic(ConnectionEnd::Unreachable);
+            link.deregister(&connection, &finale);
+            Err(error)
+        }
+        Err(ending) => {
+            let (ours, theirs) = pipe::pipe();
+            let switch = Switch::piped(link, Arc::clone(&connection), ours);
+            let end = admission::end_undialled(
+                Arc::clone(link),
+                connection,
+                Socket::Pipe(theirs),
+                Finale::from_ending(ending),
+            );
+            link.runtime().handle().spawn(end);
+            Ok(LinkStream { way: Way::Switch(switch) })
         }
     }
 }

@@ -5,11 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::connection::{Met, OpenConnection};
-use super::door::Door;
+use super::door::{Door, Stance};
 use super::finale::Finale;
 use super::runtime::LinkRuntime;
 use super::upstream::Upstream;
@@ -18,6 +19,10 @@ use crate::event::EventKind;
 use crate::fault::{Fault, FaultKind};
 use crate::scope::{FaultRecord, Scope};
 use crate::seed::Seed;
+
+/// How long closing a link may wait for its connections. They end at once, unless the machine is too
+/// busy to run the thread that serves them.
+const CLOSING: Duration = Duration::from_millis(200);
 
 /// The state of a link, which its guards, its door and its connections share.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub(super) struct TcpLink {
     runtime: LinkRuntime,
     door: Door,
     state: Mutex<State>,
+    /// Told when the last connection of a closed link has ended.
+    emptied: Condvar,
     /// Held while the door is made to follow the faults, so that two changes cannot overtake each
     /// other.
     door_keeper: Mutex<()>,
@@ -63,19 +70,21 @@ impl TcpLink {
             let _entered = runtime.handle().enter();
             Door::open().map_err(|source| LinkError::Listen { link: name.to_owned(), source })?
         };
+        let name = scope.name_link(name);
         scope.journal().record(EventKind::LinkOpened {
-            link: name.to_owned(),
+            link: name.clone(),
             listen: door.address().to_string(),
             upstream: upstream.to_string(),
         });
         let link = Arc::new(Self {
-            name: name.to_owned(),
+            seed: scope.seed().named(&name),
+            name,
             scope: scope.clone(),
-            seed: scope.seed().named(name),
             upstream,
             runtime,
             door,
             state: Mutex::default(),
+            emptied: Condvar::new(),
             door_keeper: Mutex::default(),
         });
         link.runtime.handle().spawn(admission::accept_all(Arc::clone(&link)));
@@ -109,7 +118,7 @@ impl TcpLink {
 
     /// Makes a fault act on all open connections and on those to come.
     pub(super) fn begin(self: &Arc<Self>, fault: Fault) -> Arc<FaultRecord> {
-        let is_refusal = fault.kind == FaultKind::Refuse;
+        let is_at_the_door = fault.kind.is_at_the_door();
         let record = {
             let mut state = self.state.lock();
             let record = self.scope.start_fault(&self.name, fault);
@@ -120,7 +129,7 @@ impl TcpLink {
             state.faults.push(injected);
             record
         };
-        if is_refusal {
+        if is_at_the_door {
             self.turn_door();
         }
         record
@@ -137,7 +146,7 @@ impl TcpLink {
                 connection.part(record.id());
             }
         }
-        if record.fault().kind == FaultKind::Refuse {
+        if record.fault().kind.is_at_the_door() {
             self.turn_door();
         }
         record.end();
@@ -152,7 +161,8 @@ impl TcpLink {
         }
     }
 
-    /// Closes the door and all connections.
+    /// Closes the door and all connections, and waits a moment until their ends are in the journal,
+    /// which may be closed next.
     pub(super) fn close(self: &Arc<Self>) {
         {
             let mut state = self.state.lock();
@@ -167,25 +177,32 @@ impl TcpLink {
             self.door.close();
         }
         self.heal();
+        let until = Instant::now() + CLOSING;
+        let mut state = self.state.lock();
+        while !state.open.is_empty() && !self.emptied.wait_until(&mut state, until).timed_out() {}
     }
 
-    /// Makes the door refuse or accept, as the faults want it now.
+    /// Makes the door do what the faults want it to do now.
     fn turn_door(self: &Arc<Self>) {
         let _keeper = self.door_keeper.lock();
-        let refuse = self.state.lock().faults.iter().any(Injected::refuses);
-        let _entered = self.runtime.handle().enter();
-        let turned = if refuse {
-            self.door.refuse().map(|waiting| {
-                for stream in waiting {
-                    admission::admit_std(self, stream);
-                }
-            })
-        } else {
-            self.door.accept_again()
+        let stance = {
+            let state = self.state.lock();
+            let stances = || state.faults.iter().filter_map(Injected::stance);
+            // A machine that refuses answers, so it is seen before one that does not.
+            let refuses = stances().any(|stance| stance == Stance::Refuse);
+            if refuses { Stance::Refuse } else { stances().next().unwrap_or(Stance::Accept) }
         };
-        if let Err(error) = turned {
-            let action = if refuse { "refuse connections" } else { "accept connections again" };
-            self.note(format!("link `{}` failed to {action}: {error}", self.name));
+        let _entered = self.runtime.handle().enter();
+        match self.door.turn(stance) {
+            Ok(waiting) => waiting.into_iter().for_each(|it| admission::admit_std(self, it)),
+            Err(error) => {
+                let action = match stance {
+                    Stance::Accept => "accept connections again",
+                    Stance::Refuse => "refuse connections",
+                    Stance::Hang => "let connections hang",
+                };
+                self.note(format!("link `{}` failed to {action}: {error}", self.name));
+            }
         }
     }
 
@@ -203,7 +220,7 @@ impl TcpLink {
             // Not at the door: somebody else may have its port by now.
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        let is_barred = state.faults.iter().any(Injected::refuses);
+        let is_barred = state.faults.iter().any(|injected| injected.stance().is_some());
         Ok((!is_barred).then(|| self.register_in(&mut state)))
     }
 
@@ -223,7 +240,6 @@ impl TcpLink {
 
     /// Notes that a connection ended.
     pub(super) fn deregister(&self, connection: &OpenConnection, finale: &Finale) {
-        self.state.lock().open.remove(&connection.ordinal());
         self.scope.journal().record(EventKind::ConnectionClosed {
             link: self.name.clone(),
             connection: connection.ordinal(),
@@ -232,6 +248,12 @@ impl TcpLink {
             upstream_bytes: finale.upstream_bytes,
             downstream_bytes: finale.downstream_bytes,
         });
+        // Only now: whoever waits for the end of the connection finds it in the journal.
+        let mut state = self.state.lock();
+        state.open.remove(&connection.ordinal());
+        if state.closed && state.open.is_empty() {
+            self.emptied.notify_all();
+        }
     }
 
     /// Writes a note for a person into the journal.
@@ -241,19 +263,26 @@ impl TcpLink {
 }
 
 impl Injected {
-    fn refuses(&self) -> bool {
-        self.record.fault().kind == FaultKind::Refuse
+    /// What the fault wants the door to do, if anything.
+    fn stance(&self) -> Option<Stance> {
+        match self.record.fault().kind {
+            FaultKind::Refuse => Some(Stance::Refuse),
+            FaultKind::Hang | FaultKind::Partition => Some(Stance::Hang),
+            _ => None,
+        }
     }
 
     fn meet(&mut self, connection: &OpenConnection, link: Seed) {
-        if self.refuses() {
+        let fault = self.record.fault();
+        if !fault.kind.is_on_connections() {
             // That is the door's business.
             return;
         }
         self.meetings += 1;
         let Some(meeting) = NonZeroU64::new(self.meetings) else { return };
-        let seed = link.numbered(connection.ordinal()).numbered(self.record.id().0);
-        if self.record.fault().trigger.fires(meeting, &mut seed.draws()) {
+        let ordinal = connection.ordinal();
+        let seed = link.numbered(ordinal).numbered(self.record.id().0);
+        if fault.trigger.fires(meeting, ordinal, &mut seed.draws()) {
             connection.meet(Met { record: Arc::clone(&self.record), seed });
         }
     }

@@ -11,12 +11,15 @@ use tokio::task::JoinHandle;
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{Client, Config, Connection, Error, NoTls};
 
-use crate::link::{Dialler, Link, LinkStream};
+use super::Postgres;
+use crate::link::{Link, LinkStream, Target};
 
 /// Opens connections to PostgreSQL with [`Link::connect`], for a `deadpool_postgres::Manager`.
 ///
 /// The settings say who connects to which database; where, says the link. TLS is not spoken.
-/// The connector does not keep the link open: without the link, connections are refused.
+/// The link stays open as long as the connector exists, and so does the database of one that comes
+/// from [`Postgres::connector`](super::Postgres::connector): a test that hands on a pool alone does
+/// not lose its database.
 ///
 /// ```
 /// use chaos_core::link::Link;
@@ -48,14 +51,20 @@ use crate::link::{Dialler, Link, LinkStream};
 /// [`Postgres::config`](super::Postgres::config), whose connections pass the port of the link.
 #[derive(Debug, Clone)]
 pub struct PostgresConnector {
-    dialler: Dialler,
+    link: Link,
+    _keeps: Option<Postgres>,
 }
 
 impl PostgresConnector {
     /// Opens connections through this link.
     #[must_use]
     pub fn new(link: &Link) -> Self {
-        Self { dialler: link.dialler() }
+        Self { link: link.clone(), _keeps: None }
+    }
+
+    /// Opens connections to this database, and keeps it.
+    pub(super) fn to(postgres: &Postgres) -> Self {
+        Self { link: postgres.link().clone(), _keeps: Some(postgres.clone()) }
     }
 
     /// Opens one connection; the caller drives it.
@@ -74,7 +83,7 @@ impl PostgresConnector {
     }
 
     async fn dial(&self, config: &Config) -> io::Result<LinkStream> {
-        let dialling = self.dialler.connect();
+        let dialling = self.link.connect();
         match config.get_connect_timeout() {
             None => dialling.await,
             Some(limit) => tokio::time::timeout(*limit, dialling)

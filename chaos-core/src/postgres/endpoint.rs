@@ -155,14 +155,17 @@ impl Endpoint {
     }
 }
 
-/// Opens a connection and drives it on a task of its own.
-pub(super) async fn open<Socket, Tls>(
+/// Opens a connection and drives it on a task of its own, which drops what it `keeps` at the end
+/// of the connection.
+pub(super) async fn open<Socket, Tls, Kept>(
     connecting: impl Future<Output = Result<(Client, Connection<Socket, Tls>), tokio_postgres::Error>>,
     what: &str,
+    keeps: Kept,
 ) -> Result<Client, PostgresError>
 where
     Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     Tls: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    Kept: Send + 'static,
 {
     let action = || format!("open a connection {what}");
     // The driver's own limit does not cover the handshake, which a stopped server never answers.
@@ -173,6 +176,7 @@ where
     tokio::spawn(async move {
         // Whoever uses the client sees the same error there.
         connection.await.ok();
+        drop(keeps);
     });
     Ok(client)
 }

@@ -27,10 +27,10 @@ pub enum PostgresError {
     },
     /// No usable PostgreSQL is installed.
     #[error(
-        "found no PostgreSQL {OLDEST} to {NEWEST}; looked at:\n{}install it with `cargo xtask \
-         postgres` in this repository, `apt-get install postgresql`, `dnf install \
-         postgresql-server` or `brew install postgresql`, or name the directory that holds \
-         `initdb` and `postgres` in CHAOS_PG_BIN",
+        "found no PostgreSQL {OLDEST} to {NEWEST}; looked at:\n{}install it with `apt-get install postgresql`, \
+         `dnf install postgresql-server`, `brew install postgresql` or, without root, `cargo xtask \
+         postgres` in a clone of chaos-harness; or name the directory that holds `initdb` and \
+         `postgres` in CHAOS_PG_BIN",
         Lines(.looked)
     )]
     NotFound {
@@ -116,17 +116,7 @@ impl PostgresError {
 
     /// The message and all its sources, in one text.
     pub(super) fn with_sources(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            // The driver repeats its source in its own message.
-            let words = error.to_string();
-            if !text.contains(&words) {
-                text = format!("{text}: {words}");
-            }
-            source = error.source();
-        }
-        text
+        crate::error::with_sources(self)
     }
 }
 

@@ -111,9 +111,8 @@ fn journal_of_money() -> Vec<Event> {
             8_700..9_600 => continue,
             _ => Outcome::Ok,
         };
-        let what =
-            EventKind::Operation { client: 0, began: 0, outcome, error: None, sqlstate: None };
-        push(ms, what);
+        let error = (outcome != Outcome::Ok).then(|| "connection closed".to_owned());
+        push(ms, EventKind::Operation { client: 0, began: 0, outcome, error, sqlstate: None });
     }
     events
 }

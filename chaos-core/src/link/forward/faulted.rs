@@ -49,7 +49,8 @@ impl Faulted {
         for met in faults {
             let id = met.record.id();
             if self.faults.iter().all(|known| known.met.record.id() != id) {
-                self.engine.begin(now, id, met.record.fault(), met.seed);
+                let began = now.saturating_sub(met.record.active_for());
+                self.engine.begin(now, began, id, met.record.fault(), met.seed);
                 self.faults.push(Known { met: met.clone(), touched: false });
             }
         }
@@ -60,11 +61,8 @@ impl Faulted {
         let Self { engine, faults } = self;
         engine.take_hits(|id, hits| {
             if let Some(known) = faults.iter_mut().find(|known| known.met.record.id() == id) {
-                known.met.record.hit(hits);
-                if !known.touched {
-                    known.touched = true;
-                    known.met.record.touch(connection.ordinal());
-                }
+                let is_first = !std::mem::replace(&mut known.touched, true);
+                known.met.record.hit(connection.ordinal(), hits, is_first);
             }
         });
     }

@@ -59,7 +59,8 @@ impl Session {
 async fn connect(endpoint: &Endpoint, database: &str, name: &str) -> Result<Client, PostgresError> {
     let mut config = endpoint.administrator(database);
     config.application_name(name);
-    endpoint::open(config.connect(NoTls), "of the supervisor").await
+    let what = format!("to {}", endpoint.upstream());
+    endpoint::open(config.connect(NoTls), &what, ()).await
 }
 
 async fn run_on(client: &Client, sql: &str) -> Result<Vec<String>, PostgresError> {

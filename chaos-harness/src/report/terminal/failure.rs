@@ -6,6 +6,7 @@ use chaos_core::event::Event;
 use chaos_core::journal;
 
 use super::captured::Tail;
+use super::operation_errors;
 use super::strip;
 use super::style::{Paint, Style};
 use crate::report::judgement::{Judgement, judge};
@@ -64,14 +65,13 @@ pub(super) fn render(
         if let Some(ended) = &shown.ended {
             lines.push(String::new());
             lines.extend(strip::render(&ended.summary.faults, &evidence.events, ended.duration_ns));
+            lines.extend(errors(&evidence.events));
             lines.extend(checks(shown));
             let notes = ended.summary.notes.iter().take(5);
             lines.extend(notes.map(|note| field("note", &redact(note))));
         }
     }
-    if let Some(ended) = &test.ended {
-        lines.push(field("category", &words::category(&ended.category)));
-    }
+    lines.extend(test.category().map(|category| field("category", &category)));
     lines.extend(captured("stdout", evidence.stdout.as_ref(), style));
     lines.extend(captured("stderr", evidence.stderr.as_ref(), style));
     if let Some(command) = process.and_then(|process| reproduce::command(test, process)) {
@@ -154,6 +154,11 @@ fn attempts(test: &TestRecord, style: Style) -> Vec<String> {
         .to_owned()
     };
     test.attempts.iter().enumerate().map(line).collect()
+}
+
+fn errors(events: &[Event]) -> Vec<String> {
+    let lines = operation_errors::render(events).into_iter().enumerate();
+    lines.map(|(place, line)| field(if place == 0 { "errors" } else { "" }, &line)).collect()
 }
 
 fn checks(attempt: &AttemptRecord) -> Option<String> {

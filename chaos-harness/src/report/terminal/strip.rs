@@ -14,7 +14,7 @@ pub(super) const WIDTH: usize = 60;
 /// Faults that are active at the same time stand below each other, in at most so many rows.
 const LANES: usize = 4;
 
-/// The list of the faults below the strip has at most so many lines.
+/// At most so many faults are listed below the strip.
 const LISTED: usize = 10;
 
 const GLYPHS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -140,19 +140,16 @@ fn operation_rows(events: &[Event], scale: Scale) -> Vec<String> {
 }
 
 fn list(faults: &[FaultSummary]) -> Vec<String> {
-    let mut lines: Vec<String> = faults
-        .iter()
-        .take(LISTED)
-        .enumerate()
-        .map(|(place, fault)| {
-            let name = if place == 0 { "list" } else { "" };
-            row(name, &format!("{} {}", place + 1, in_words(fault)))
-        })
-        .collect();
-    if faults.len() > LISTED {
-        lines.push(row("", &format!("and {} more", faults.len() - LISTED)));
+    // Whatever failed did so under one of the last of them.
+    let earlier = faults.len().saturating_sub(LISTED);
+    let mut lines = Vec::new();
+    if earlier > 0 {
+        lines.push(format!("{} before these", words::counted(earlier as u64, "fault")));
     }
-    lines
+    let listed = faults.iter().enumerate().skip(earlier);
+    lines.extend(listed.map(|(place, fault)| format!("{} {}", place + 1, in_words(fault))));
+    let name = |place: usize| if place == 0 { "list" } else { "" };
+    lines.iter().enumerate().map(|(place, line)| row(name(place), line)).collect()
 }
 
 /// `cut on postgres, 4.0 s to 5.0 s, 12 hits on 8 connections, recovered in 0.21 s`.
@@ -237,11 +234,12 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_of_faults_stays_within_its_rows() {
+    fn a_storm_of_faults_stays_within_its_rows_and_its_last_are_listed() {
         let faults: Vec<_> = (0..200).map(|_| fault("cut", 0, None)).collect();
         let rows = render(&faults, &[], 10_000_000_000);
-        assert_eq!(rows.len(), LANES + 1 + LISTED + 1);
-        assert!(rows.last().unwrap().ends_with("and 190 more"));
+        assert_eq!(rows.len(), LANES + 1 + 1 + LISTED);
+        assert!(rows[LANES + 1].ends_with("190 faults before these"), "{rows:#?}");
+        assert!(rows.last().unwrap().trim_start().starts_with("200 cut on postgres"));
     }
 
     #[test]
