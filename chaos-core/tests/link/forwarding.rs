@@ -11,10 +11,8 @@ use chaos_core::prelude::*;
 use chaos_core::scope::Scope;
 use chaos_core::seed::Seed;
 
-use crate::client::{Driver, on_both_drivers};
-use crate::support::{
-    Bench, Closed, End, echo, finish, pattern, read_all, reset, round_trip, serve,
-};
+use crate::client::{Driver, on_both_drivers, reset};
+use crate::support::{Bench, Closed, End, echo, finish, pattern, read_all, round_trip, serve};
 
 on_both_drivers![
     bytes_pass_unchanged_both_ways_and_are_counted,

@@ -166,18 +166,6 @@ pub(crate) fn pattern(length: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Sends a reset instead of an end when it is dropped.
-pub(crate) fn reset(stream: TcpStream) {
-    let _kept = tokio_reset(stream);
-}
-
-fn tokio_reset(stream: TcpStream) -> io::Result<()> {
-    stream.set_nonblocking(true)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let _entered = runtime.enter();
-    tokio::net::TcpStream::from_std(stream)?.set_zero_linger()
-}
-
 /// Sends no more, but goes on reading.
 pub(crate) fn finish(stream: &TcpStream) {
     stream.shutdown(Shutdown::Write).unwrap();

@@ -175,7 +175,7 @@ fn a_server_that_dies_behind_a_stall_is_not_noticed_until_it_is_cleared(driver: 
         driver,
         serve(move |mut stream| {
             stream.read_exact(&mut [0; 4]).unwrap();
-            crate::support::reset(stream);
+            crate::client::reset(stream);
             died.send(()).unwrap();
         }),
     );

@@ -5,11 +5,18 @@ use std::thread;
 
 use chaos_core::prelude::*;
 
+use crate::client::{Driver, on_both_drivers};
 use crate::support::{Bench, exchange, round_trip};
 
-#[test]
-fn corrupted_bytes_reach_the_client() {
-    let bench = Bench::new();
+on_both_drivers![
+    corrupted_bytes_reach_the_client,
+    a_doubled_request_is_served_twice,
+    latency_grows_for_old_and_new_connections_alike,
+    what_touched_nothing_says_so,
+];
+
+fn corrupted_bytes_reach_the_client(driver: Driver) {
+    let bench = Bench::new(driver);
     let mut client = bench.connect();
     let message = [0x41; 100];
 
@@ -30,9 +37,8 @@ fn corrupted_bytes_reach_the_client() {
     round_trip(&mut client, &message);
 }
 
-#[test]
-fn a_doubled_request_is_served_twice() {
-    let bench = Bench::new();
+fn a_doubled_request_is_served_twice(driver: Driver) {
+    let bench = Bench::new(driver);
     let fault = bench.link.inject(duplicate(100.percent()).upstream());
     let mut client = bench.connect();
     client.write_all(b"order").unwrap();
@@ -44,9 +50,8 @@ fn a_doubled_request_is_served_twice() {
     round_trip(&mut client, b"order");
 }
 
-#[test]
-fn latency_grows_for_old_and_new_connections_alike() {
-    let bench = Bench::new();
+fn latency_grows_for_old_and_new_connections_alike(driver: Driver) {
+    let bench = Bench::new(driver);
     let mut old = bench.connect();
     round_trip(&mut old, b"ping");
     let fault = bench.link.inject(latency_steps([30.ms(), 200.ms()], 300.ms()).downstream());
@@ -61,9 +66,8 @@ fn latency_grows_for_old_and_new_connections_alike() {
     assert_eq!((fault.hits(), fault.connections()), (3, 2));
 }
 
-#[test]
-fn what_touched_nothing_says_so() {
-    let bench = Bench::new();
+fn what_touched_nothing_says_so(driver: Driver) {
+    let bench = Bench::new(driver);
     let faults: [Fault; 10] = [
         corrupt(5.percent()).into(),
         corrupt_every(9).into(),

@@ -2,30 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
 use chaos_core::event::EventKind;
 use chaos_core::prelude::*;
 
-use crate::support::{Bench, eventually, patient};
+use crate::client::{Driver, on_both_drivers};
+use crate::support::{Bench, eventually};
+
+on_both_drivers![a_thousand_connections_at_once_are_decided_by_seed_and_ordinal_alone,];
 
 const CONNECTIONS: usize = 1_000;
 const THREADS: usize = 20;
 
 /// Opens connections from many threads at once, with a message on each. Says which ordinals each of
 /// these faults touched.
-fn touched(seed: u64, faults: &[Fault]) -> BTreeMap<u64, Vec<u64>> {
-    let bench = Bench::seeded(seed);
+fn touched(driver: Driver, seed: u64, faults: &[Fault]) -> BTreeMap<u64, Vec<u64>> {
+    let bench = Bench::seeded(driver, seed);
     let guards: Vec<_> = faults.iter().map(|fault| bench.link.inject(fault.clone())).collect();
     let start = Arc::new(Barrier::new(THREADS));
     let opening = (0..THREADS).map(|_| {
-        let (start, address) = (Arc::clone(&start), bench.link.address());
+        let (start, link) = (Arc::clone(&start), bench.link.clone());
         thread::spawn(move || {
             start.wait();
             for _ in 0..CONNECTIONS / THREADS {
-                let mut stream = patient(TcpStream::connect(address).unwrap());
+                let mut stream = driver.connect(&link).unwrap();
                 stream.write_all(b"ping").unwrap();
                 stream.read_exact(&mut [0; 4]).unwrap();
             }
@@ -47,21 +49,20 @@ fn touched(seed: u64, faults: &[Fault]) -> BTreeMap<u64, Vec<u64>> {
     touched
 }
 
-#[test]
-fn a_thousand_connections_at_once_are_decided_by_seed_and_ordinal_alone() {
+fn a_thousand_connections_at_once_are_decided_by_seed_and_ordinal_alone(driver: Driver) {
     let faults = [
         corrupt_every(4).on(20.percent()).into(),
         corrupt(20.percent()).upstream().into(),
         duplicate(20.percent()).downstream().into(),
         reordering(20.percent()).upstream().round_trip(2.ms()).into(),
     ];
-    let first = touched(3, &faults);
+    let first = touched(driver, 3, &faults);
     assert_eq!(first.len(), faults.len());
     for (fault, connections) in &first {
         // 200 with a standard deviation of 13: five of them are never exceeded by chance.
         let count = connections.len();
         assert!((135..=265).contains(&count), "fault {fault} touched {count} of 1000 at 20 %");
     }
-    assert_eq!(touched(3, &faults), first);
-    assert_ne!(touched(4, &faults), first);
+    assert_eq!(touched(driver, 3, &faults), first);
+    assert_ne!(touched(driver, 4, &faults), first);
 }

@@ -1,18 +1,29 @@
 //! Connecting that hangs.
 
 use std::io::ErrorKind;
-use std::net::TcpStream;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
 use chaos_core::prelude::*;
 
-use crate::support::{Bench, PATIENCE, patient, round_trip};
+use crate::client::{Driver, on_both_drivers};
+use crate::support::{Bench, PATIENCE, round_trip};
+
+on_both_drivers![
+    #[cfg(target_os = "linux")]
+    new_connections_hang_while_open_ones_go_on,
+    #[cfg(target_os = "linux")]
+    a_connection_that_hangs_is_accepted_when_its_client_tries_again,
+    a_connection_that_was_completed_just_before_is_not_lost,
+    #[cfg(target_os = "linux")]
+    a_link_that_refuses_does_not_hang,
+    a_link_that_let_hang_gives_its_port_back_when_it_is_dropped,
+];
 
 /// Whether a connection is neither accepted nor refused for a while.
 fn hangs(bench: &Bench) -> bool {
-    match TcpStream::connect_timeout(&bench.link.address(), 200.ms()) {
+    match bench.connect_soon() {
         Ok(_) => false,
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::TimedOut);
@@ -21,10 +32,9 @@ fn hangs(bench: &Bench) -> bool {
     }
 }
 
-#[test]
 #[cfg(target_os = "linux")]
-fn new_connections_hang_while_open_ones_go_on() {
-    let bench = Bench::new();
+fn new_connections_hang_while_open_ones_go_on(driver: Driver) {
+    let bench = Bench::new(driver);
     let mut open = bench.connect();
     for _ in 0..3 {
         let hanging = bench.link.inject(hang());
@@ -37,26 +47,24 @@ fn new_connections_hang_while_open_ones_go_on() {
     assert_eq!(bench.link.connections().total, 4);
 }
 
-#[test]
 #[cfg(target_os = "linux")]
-fn a_connection_that_hangs_is_accepted_when_its_client_tries_again() {
-    let bench = Bench::new();
+fn a_connection_that_hangs_is_accepted_when_its_client_tries_again(driver: Driver) {
+    let bench = Bench::new(driver);
     let hanging = bench.link.inject(hang());
-    let address = bench.link.address();
+    let link = bench.link.clone();
     let (connected, connects) = channel();
     let connecting = thread::spawn(move || {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+        let stream = driver.connect_within(&link, PATIENCE).unwrap();
         connected.send(()).unwrap();
         stream
     });
     assert!(connects.recv_timeout(300.ms()).is_err(), "it did not hang");
     hanging.clear();
-    round_trip(&mut patient(connecting.join().unwrap()), b"ping");
+    round_trip(&mut connecting.join().unwrap(), b"ping");
 }
 
-#[test]
-fn a_connection_that_was_completed_just_before_is_not_lost() {
-    let bench = Bench::new();
+fn a_connection_that_was_completed_just_before_is_not_lost(driver: Driver) {
+    let bench = Bench::new(driver);
     for _ in 0..20 {
         let mut clients: Vec<_> = (0..5).map(|_| bench.connect()).collect();
         let hanging = bench.link.inject(hang());
@@ -68,13 +76,12 @@ fn a_connection_that_was_completed_just_before_is_not_lost() {
     assert_eq!(bench.link.connections().total, 100);
 }
 
-#[test]
 #[cfg(target_os = "linux")]
-fn a_link_that_refuses_does_not_hang() {
-    let bench = Bench::new();
+fn a_link_that_refuses_does_not_hang(driver: Driver) {
+    let bench = Bench::new(driver);
     let hanging = bench.link.inject(hang());
     let refusing = bench.link.inject(refuse());
-    let refused = TcpStream::connect(bench.link.address()).unwrap_err();
+    let refused = bench.try_connect().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     refusing.clear();
     assert!(hangs(&bench));
@@ -82,9 +89,8 @@ fn a_link_that_refuses_does_not_hang() {
     round_trip(&mut bench.connect(), b"ping");
 }
 
-#[test]
-fn a_link_that_let_hang_gives_its_port_back_when_it_is_dropped() {
-    let bench = Bench::new();
+fn a_link_that_let_hang_gives_its_port_back_when_it_is_dropped(driver: Driver) {
+    let bench = Bench::new(driver);
     let address = bench.link.address();
     let hanging = bench.link.inject(hang());
     hanging.clear();

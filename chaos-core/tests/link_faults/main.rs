@@ -1,4 +1,9 @@
 //! The faults that tell nobody, alter bytes, grow, model packets and wait for bytes, on sockets.
+//!
+//! Every test runs twice, as those of `link` do: for clients of the port and for those of a stream.
+
+#[path = "../support/client.rs"]
+mod client;
 
 mod altering;
 mod decisions;

@@ -5,18 +5,23 @@ use std::thread;
 
 use chaos_core::prelude::*;
 
+use crate::client::{Driver, on_both_drivers};
 use crate::support::{Bench, read_all, round_trip};
 
-#[test]
-fn a_lost_packet_takes_a_timeout_longer_and_loses_nothing() {
-    let bench = Bench::new();
+on_both_drivers![
+    a_lost_packet_takes_a_timeout_longer_and_loses_nothing,
+    bulk_data_comes_whole_and_in_order_through_all_packet_faults_at_once,
+];
+
+fn a_lost_packet_takes_a_timeout_longer_and_loses_nothing(driver: Driver) {
+    let bench = Bench::new(driver);
     let fault = bench.link.inject(loss(20.percent()).downstream());
     let mut client = bench.connect();
     let times: Vec<_> = (0..20).map(|_| round_trip(&mut client, b"ping")).collect();
     let late = times.iter().filter(|took| **took >= 200.ms()).count() as u64;
     // The seed decides which.
     assert!(fault.hits() > 0 && late >= fault.hits(), "{} lost: {times:?}", fault.hits());
-    let again = Bench::new();
+    let again = Bench::new(driver);
     let fault_again = again.link.inject(loss(20.percent()).downstream());
     let mut client = again.connect();
     for took in &times {
@@ -26,9 +31,8 @@ fn a_lost_packet_takes_a_timeout_longer_and_loses_nothing() {
     assert_eq!(fault_again.hits(), fault.hits());
 }
 
-#[test]
-fn bulk_data_comes_whole_and_in_order_through_all_packet_faults_at_once() {
-    let bench = Bench::new();
+fn bulk_data_comes_whole_and_in_order_through_all_packet_faults_at_once(driver: Driver) {
+    let bench = Bench::new(driver);
     let faults = [
         bench.link.inject(loss(1.percent())),
         bench.link.inject(packet_duplication(5.percent())),
@@ -43,7 +47,7 @@ fn bulk_data_comes_whole_and_in_order_through_all_packet_faults_at_once() {
     let sending = message.clone();
     let writing = thread::spawn(move || {
         writer.write_all(&sending).unwrap();
-        writer.shutdown(std::net::Shutdown::Write).unwrap();
+        writer.finish();
     });
     let (bytes, end) = read_all(&mut client);
     writing.join().unwrap();

@@ -1,20 +1,25 @@
 //! Partitions: of one link, of one direction, and of several links.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 
 use chaos_core::journal::Journal;
 use chaos_core::prelude::*;
 use chaos_core::scope::Scope;
 use chaos_core::seed::Seed;
 
-use crate::support::{Bench, eventually, round_trip};
+use crate::client::{Driver, on_both_drivers};
+use crate::support::{Bench, PATIENCE, eventually, round_trip};
 
-#[test]
-fn several_services_are_unreachable_until_the_partition_is_healed() {
+on_both_drivers![
+    several_services_are_unreachable_until_the_partition_is_healed,
+    in_one_direction_requests_arrive_and_answers_do_not,
+    a_guard_that_is_dropped_heals_every_link,
+];
+
+fn several_services_are_unreachable_until_the_partition_is_healed(driver: Driver) {
     let scope = Scope::new(Seed(7), Journal::in_memory());
-    let parted = [Bench::named("postgres", &scope), Bench::named("redis", &scope)];
-    let other = Bench::named("mail", &scope);
+    let parted = [Bench::named(driver, "postgres", &scope), Bench::named(driver, "redis", &scope)];
+    let other = Bench::named(driver, "mail", &scope);
     let mut clients = parted.each_ref().map(Bench::connect);
     for (client, bench) in clients.iter_mut().zip(&parted) {
         round_trip(client, b"before");
@@ -26,7 +31,7 @@ fn several_services_are_unreachable_until_the_partition_is_healed() {
         client.write_all(b"held").unwrap();
         assert!(bench.got_nothing());
         if cfg!(target_os = "linux") {
-            let connecting = TcpStream::connect_timeout(&bench.link.address(), 200.ms());
+            let connecting = bench.connect_soon();
             assert_eq!(connecting.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
         }
     }
@@ -44,9 +49,8 @@ fn several_services_are_unreachable_until_the_partition_is_healed() {
     assert!(scope.faults().iter().all(|record| record.vacuity().is_none()));
 }
 
-#[test]
-fn in_one_direction_requests_arrive_and_answers_do_not() {
-    let bench = Bench::new();
+fn in_one_direction_requests_arrive_and_answers_do_not(driver: Driver) {
+    let bench = Bench::new(driver);
     let mut client = bench.connect();
     round_trip(&mut client, b"before");
     bench.got().unwrap();
@@ -54,19 +58,18 @@ fn in_one_direction_requests_arrive_and_answers_do_not() {
     client.write_all(b"question").unwrap();
     assert_eq!(bench.got().unwrap(), b"question");
     eventually("holding the answer", || deaf.hits() == 1);
-    client.set_nonblocking(true).unwrap();
+    client.set_read_timeout(50.ms());
     assert!(client.read(&mut [0; 8]).is_err());
-    client.set_nonblocking(false).unwrap();
+    client.set_read_timeout(PATIENCE);
     deaf.clear();
     let mut answer = [0; 8];
     client.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"question");
 }
 
-#[test]
-fn a_guard_that_is_dropped_heals_every_link() {
+fn a_guard_that_is_dropped_heals_every_link(driver: Driver) {
     let scope = Scope::new(Seed(7), Journal::in_memory());
-    let benches = [Bench::named("one", &scope), Bench::named("two", &scope)];
+    let benches = [Bench::named(driver, "one", &scope), Bench::named(driver, "two", &scope)];
     let network = Network::of(benches.iter().map(|bench| &bench.link));
     drop(network.inject(refuse()));
     for bench in &benches {

@@ -12,6 +12,8 @@ use chaos_core::prelude::*;
 use chaos_core::scope::Scope;
 use chaos_core::seed::Seed;
 
+use crate::client::{Client, Driver};
+
 /// Longer than anything here takes; it only turns a hang into a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -63,25 +65,35 @@ pub(crate) struct Bench {
     pub(crate) scope: Scope,
     pub(crate) link: Link,
     pub(crate) service: Service,
+    pub(crate) driver: Driver,
 }
 
 impl Bench {
-    pub(crate) fn new() -> Self {
-        Self::seeded(7)
+    pub(crate) fn new(driver: Driver) -> Self {
+        Self::seeded(driver, 7)
     }
 
-    pub(crate) fn seeded(seed: u64) -> Self {
-        Self::named("service", &Scope::new(Seed(seed), Journal::in_memory()))
+    pub(crate) fn seeded(driver: Driver, seed: u64) -> Self {
+        Self::named(driver, "service", &Scope::new(Seed(seed), Journal::in_memory()))
     }
 
-    pub(crate) fn named(name: &str, scope: &Scope) -> Self {
+    pub(crate) fn named(driver: Driver, name: &str, scope: &Scope) -> Self {
         let service = echo();
         let link = Link::tcp(scope, name, Upstream::Tcp(service.address)).unwrap();
-        Self { scope: scope.clone(), link, service }
+        Self { scope: scope.clone(), link, service, driver }
     }
 
-    pub(crate) fn connect(&self) -> TcpStream {
-        patient(TcpStream::connect(self.link.address()).unwrap())
+    pub(crate) fn connect(&self) -> Client {
+        self.try_connect().unwrap()
+    }
+
+    pub(crate) fn try_connect(&self) -> io::Result<Client> {
+        self.driver.connect(&self.link)
+    }
+
+    /// Connects, or gives up after a short while.
+    pub(crate) fn connect_soon(&self) -> io::Result<Client> {
+        self.driver.connect_within(&self.link, 200.ms())
     }
 
     /// What the service read next.
@@ -105,7 +117,7 @@ pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
 }
 
 /// Writes a message and reads as much back; says what came, and how long that took.
-pub(crate) fn exchange(stream: &mut TcpStream, message: &[u8]) -> (Vec<u8>, Duration) {
+pub(crate) fn exchange(stream: &mut Client, message: &[u8]) -> (Vec<u8>, Duration) {
     let begun = Instant::now();
     stream.write_all(message).unwrap();
     let mut reply = vec![0; message.len()];
@@ -114,14 +126,14 @@ pub(crate) fn exchange(stream: &mut TcpStream, message: &[u8]) -> (Vec<u8>, Dura
 }
 
 /// As [`exchange`], where the message comes back as it was.
-pub(crate) fn round_trip(stream: &mut TcpStream, message: &[u8]) -> Duration {
+pub(crate) fn round_trip(stream: &mut Client, message: &[u8]) -> Duration {
     let (reply, took) = exchange(stream, message);
     assert_eq!(reply, message);
     took
 }
 
 /// Reads until the stream ends: with `Ok` after FIN, with an error after RST.
-pub(crate) fn read_all(stream: &mut TcpStream) -> (Vec<u8>, Result<(), io::ErrorKind>) {
+pub(crate) fn read_all(stream: &mut Client) -> (Vec<u8>, Result<(), io::ErrorKind>) {
     let mut bytes = Vec::new();
     let end = stream.read_to_end(&mut bytes).map(drop).map_err(|error| error.kind());
     (bytes, end)

@@ -4,11 +4,18 @@ use std::io::{ErrorKind, Read, Write};
 
 use chaos_core::prelude::*;
 
+use crate::client::{Driver, on_both_drivers};
 use crate::support::{Bench, read_all, round_trip};
 
-#[test]
-fn a_connection_is_cut_right_behind_the_pattern_and_the_reply_is_lost() {
-    let bench = Bench::new();
+on_both_drivers![
+    a_connection_is_cut_right_behind_the_pattern_and_the_reply_is_lost,
+    a_pattern_that_is_torn_over_several_reads_is_found,
+    the_first_connections_fail_and_then_all_is_well_without_clearing,
+    a_connection_is_chosen_by_its_number_on_the_link,
+];
+
+fn a_connection_is_cut_right_behind_the_pattern_and_the_reply_is_lost(driver: Driver) {
+    let bench = Bench::new(driver);
     let fault = bench.link.inject(cut().when_seen(seen(b"COMMIT;").upstream()));
     let mut client = bench.connect();
     round_trip(&mut client, b"BEGIN; COMM");
@@ -26,9 +33,8 @@ fn a_connection_is_cut_right_behind_the_pattern_and_the_reply_is_lost() {
     assert_eq!(fault.hits(), 1);
 }
 
-#[test]
-fn a_pattern_that_is_torn_over_several_reads_is_found() {
-    let bench = Bench::new();
+fn a_pattern_that_is_torn_over_several_reads_is_found(driver: Driver) {
+    let bench = Bench::new(driver);
     let fault = bench.link.inject(stall().downstream().when_seen(seen(b"COMMIT").upstream()));
     let mut client = bench.connect();
     for piece in ["COM", "MI"] {
@@ -45,13 +51,12 @@ fn a_pattern_that_is_torn_over_several_reads_is_found() {
     assert_eq!(&reply, b"T");
 }
 
-#[test]
-fn the_first_connections_fail_and_then_all_is_well_without_clearing() {
-    let bench = Bench::new();
+fn the_first_connections_fail_and_then_all_is_well_without_clearing(driver: Driver) {
+    let bench = Bench::new(driver);
     let fault = bench.link.inject(reset().on(first(3)));
     for _ in 0..3 {
         // The reset may come while the connection is still being opened.
-        let end = match std::net::TcpStream::connect(bench.link.address()) {
+        let end = match bench.try_connect() {
             Ok(mut client) => read_all(&mut client).1,
             Err(error) => Err(error.kind()),
         };
@@ -63,9 +68,8 @@ fn the_first_connections_fail_and_then_all_is_well_without_clearing() {
     assert_eq!((fault.hits(), fault.connections()), (3, 3));
 }
 
-#[test]
-fn a_connection_is_chosen_by_its_number_on_the_link() {
-    let bench = Bench::new();
+fn a_connection_is_chosen_by_its_number_on_the_link(driver: Driver) {
+    let bench = Bench::new(driver);
     let mut clients: Vec<_> = (0..3).map(|_| bench.connect()).collect();
     for client in &mut clients {
         round_trip(client, b"ping");

@@ -1,5 +1,7 @@
 //! The two ways in which a client comes to a link, behind one blocking face.
 
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -14,7 +16,7 @@ use chaos_core::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::runtime::Runtime;
 
-use crate::support::{PATIENCE, patient, reset};
+use crate::support::{PATIENCE, patient};
 
 /// How clients come to a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,16 +59,28 @@ impl Driver {
     pub(crate) fn connect(self, link: &Link) -> io::Result<Client> {
         Ok(match self {
             Self::Tcp => Client::Tcp(patient(TcpStream::connect(link.address())?)),
-            Self::Stream => {
-                let (reader, writer) = tokio::io::split(wait(link.connect())?);
-                let (reader, writer) = (Arc::new(reader.into()), Arc::new(writer.into()));
-                Client::Stream(Halves { reader, writer, patience: PATIENCE })
+            Self::Stream => Client::of(wait(link.connect())?),
+        })
+    }
+
+    /// Connects, or gives up after a while.
+    pub(crate) fn connect_within(self, link: &Link, patience: Duration) -> io::Result<Client> {
+        Ok(match self {
+            Self::Tcp => {
+                Client::Tcp(patient(TcpStream::connect_timeout(&link.address(), patience)?))
             }
+            Self::Stream => Client::of(within(patience, link.connect())?),
         })
     }
 }
 
 impl Client {
+    fn of(stream: LinkStream) -> Self {
+        let (reader, writer) = tokio::io::split(stream);
+        let (reader, writer) = (Arc::new(reader.into()), Arc::new(writer.into()));
+        Self::Stream(Halves { reader, writer, patience: PATIENCE })
+    }
+
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         Ok(match self {
             Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
@@ -146,6 +160,13 @@ impl Write for Client {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Has a TCP stream send a reset instead of an end when it is closed, and closes it.
+pub(crate) fn reset(stream: TcpStream) {
+    stream.set_nonblocking(true).unwrap();
+    let _entered = runtime().enter();
+    tokio::net::TcpStream::from_std(stream).unwrap().set_zero_linger().unwrap();
 }
 
 /// The runtime of the clients that use streams.
