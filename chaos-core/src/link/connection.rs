@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
-use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
 use crate::engine::{self, Ended};
@@ -19,7 +18,9 @@ pub(super) struct OpenConnection {
     orders: Mutex<Orders>,
     /// Raised with every change of the orders.
     epoch: AtomicU64,
-    task: AtomicWaker,
+    /// Whom changes wake. Not an `AtomicWaker`: that may wake a waker while it is registered, and a
+    /// stream that is woken follows its orders at once, under the lock that it registers under.
+    task: Mutex<Option<Waker>>,
 }
 
 /// What the link wants done with a connection.
@@ -48,12 +49,7 @@ pub(super) enum Ending {
 
 impl OpenConnection {
     pub(super) fn new(ordinal: u64) -> Self {
-        Self {
-            ordinal,
-            orders: Mutex::default(),
-            epoch: AtomicU64::new(1),
-            task: AtomicWaker::new(),
-        }
+        Self { ordinal, orders: Mutex::default(), epoch: AtomicU64::new(1), task: Mutex::default() }
     }
 
     /// Which connection of the link it is, counted from 1.
@@ -94,12 +90,19 @@ impl OpenConnection {
             change(&mut orders);
             self.epoch.fetch_add(1, Ordering::Release);
         }
-        self.task.wake();
+        let task = self.task.lock().take();
+        task.into_iter().for_each(Waker::wake);
     }
 
     /// Has the task of this waker woken by changes from now on.
     pub(super) fn watch(&self, waker: &Waker) {
-        self.task.register(waker);
+        let mut task = self.task.lock();
+        if task.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return;
+        }
+        let before = task.replace(waker.clone());
+        drop(task);
+        drop(before);
     }
 
     /// Changes whenever the orders do.

@@ -12,8 +12,8 @@
 //!   after    client ── LinkStream ══ pipe ══ Forward, engine ──> server
 //! ```
 //!
-//! While connections are refused, a client has to come through the door like any other, and is told
-//! by the kernel what any other is told.
+//! While a fault acts at the door, a client has to come through it like any other, and is refused or
+//! left waiting by the kernel as any other is.
 //!
 //! So both kinds of connections have the same faults, the same timer and the same end, and what a
 //! client has written reaches the server also after it has gone.
@@ -77,7 +77,7 @@ pub(super) async fn connect(link: &Arc<TcpLink>) -> io::Result<LinkStream> {
         let port = Socket::dial(&Upstream::Tcp(link.address())).await?;
         return Ok(LinkStream { way: Way::Port(port) });
     };
-    let mut opening = Opening { link: link, connection: &connection, given_up: true };
+    let mut opening = Opening { link, connection: &connection, given_up: true };
     let dialled = admission::dial(link, &connection).await;
     opening.given_up = false;
     drop(opening);

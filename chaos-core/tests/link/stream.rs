@@ -3,11 +3,12 @@
 use std::future::{Future, poll_fn};
 use std::io::{ErrorKind, Read, Write};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chaos_core::event::ConnectionEnd;
+use chaos_core::event::{ConnectionEnd, EventKind};
 use chaos_core::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::oneshot;
@@ -231,7 +232,7 @@ fn a_stream_that_was_cut_or_reset_cannot_be_written_for_long() {
         let _fault = bench.link.inject(fault);
         read_all(&mut client);
         // A cut takes what its client still sends for a while, as a closing socket does.
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let error = loop {
             match client.write(b"anybody there?") {
                 Ok(_) => assert!(begun.elapsed() < PATIENCE, "it can be written for ever"),
@@ -285,4 +286,60 @@ fn a_stream_that_was_moved_after_its_client_had_finished_ends_all_the_same() {
     let closed = bench.end_of(1);
     assert_eq!(closed.how, ConnectionEnd::Closed);
     assert_eq!((closed.upstream_bytes, closed.downstream_bytes), (11, 11));
+}
+
+#[test]
+fn nothing_is_left_of_many_streams_that_come_and_go_while_faults_do() {
+    let bench = Bench::new(Driver::Stream, echo());
+    let stop = AtomicBool::new(false);
+    thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let slow = bench.link.inject(latency(300.us()).may_be_idle());
+                    bench.link.inject(cut().on(10.percent()).may_be_idle()).clear();
+                    slow.clear();
+                    bench.link.inject(reset().on(10.percent()).may_be_idle()).clear();
+                    thread::sleep(200.us());
+                }
+            });
+        }
+        let clients = (0..4).map(|_| {
+            threads.spawn(|| {
+                for round in 0..300_usize {
+                    let Ok(mut client) = bench.try_connect() else { continue };
+                    for _ in 0..round % 4 {
+                        // What comes back is right or nothing, however the connection ends.
+                        let mut reply = [0; 8];
+                        if client.write_all(b"question").is_err()
+                            || client.read_exact(&mut reply).is_err()
+                        {
+                            break;
+                        }
+                        assert_eq!(&reply, b"question");
+                    }
+                }
+            })
+        });
+        for client in clients.collect::<Vec<_>>() {
+            client.join().unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    let begun = Instant::now();
+    while bench.link.connections().open > 0 {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", bench.link.connections());
+        thread::sleep(1.ms());
+    }
+    assert_eq!(bench.link.connections().total, 1_200);
+    let mut closed: Vec<_> = bench
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            EventKind::ConnectionClosed { connection, .. } => Some(connection),
+            _ => None,
+        })
+        .collect();
+    closed.sort_unstable();
+    assert_eq!(closed, (1..=1_200).collect::<Vec<_>>(), "each is closed once");
 }
