@@ -51,7 +51,8 @@ impl Chaos {
         self.inner.scope.seed()
     }
 
-    /// A database of its own on a server that all tests share, behind a link of its own.
+    /// A database of its own on a server that all tests share, behind a link of its own: `postgres`,
+    /// and `postgres-2` for the second one.
     ///
     /// # Errors
     ///
@@ -69,7 +70,8 @@ impl Chaos {
         Postgres::own(self.scope()).await
     }
 
-    /// A link to any TCP service.
+    /// A link to any TCP service, by the name that reports are to know it by. A number is added to a
+    /// name that another link of the attempt has: `name-2`.
     ///
     /// # Errors
     ///

@@ -8,10 +8,12 @@ use crate::seed::Seed;
 
 /// One of the clients of a workload, for one operation.
 ///
-/// What it draws depends on the seed of the attempt, the number of the client and the number of the
-/// operation only, so that the same client does the same things in every run with the same seed.
+/// What it draws depends on the seed of the attempt and on the numbers of the run, of the client and
+/// of the operation only, so that the same client does the same things whenever the attempt is
+/// repeated.
 #[derive(Debug)]
 pub struct Client {
+    run: u64,
     id: u32,
     operation: u64,
     seed: Seed,
@@ -19,9 +21,11 @@ pub struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(workload: Seed, id: u32, operation: u64) -> Self {
+    /// The client for one operation of a run, which is counted from 0 within the attempt.
+    pub(crate) fn new(attempt: Seed, run: u64, id: u32, operation: u64) -> Self {
+        let workload = attempt.named("workload").numbered(run);
         let seed = workload.numbered(u64::from(id)).numbered(operation);
-        Self { id, operation, seed, drawn: AtomicU64::new(0) }
+        Self { run, id, operation, seed, drawn: AtomicU64::new(0) }
     }
 
     /// Which client it is, counted from 0.
@@ -36,10 +40,18 @@ impl Client {
         self.operation
     }
 
-    /// A number that no other operation of the attempt has: good for an idempotency key.
+    /// A number that no other operation of the attempt has, in this run or another: good for an
+    /// idempotency key. It fits into an `i64`.
+    ///
+    /// It repeats only after 128 runs, 2^20 clients or 2^36 operations of a client.
     #[must_use]
     pub fn unique(&self) -> u64 {
-        (u64::from(self.id) << 40) | (self.operation & ((1 << 40) - 1))
+        const CLIENT_BITS: u32 = 20;
+        const OPERATION_BITS: u32 = 36;
+        let run = self.run & 0x7f;
+        let id = u64::from(self.id) & ((1 << CLIENT_BITS) - 1);
+        let operation = self.operation & ((1 << OPERATION_BITS) - 1);
+        (run << (CLIENT_BITS + OPERATION_BITS)) | (id << OPERATION_BITS) | operation
     }
 
     /// Draws a number from a range, all equally likely.
@@ -114,7 +126,7 @@ mod tests {
     #[test]
     fn the_same_operation_draws_the_same_and_another_one_something_else() {
         let draw = |id, operation| -> Vec<i64> {
-            let client = Client::new(Seed(42), id, operation);
+            let client = Client::new(Seed(42), 0, id, operation);
             (0..20).map(|_| client.pick(-500..=500)).collect()
         };
         assert_eq!(draw(3, 7), draw(3, 7));
@@ -124,7 +136,7 @@ mod tests {
 
     #[test]
     fn all_of_a_range_is_drawn_and_nothing_outside() {
-        let client = Client::new(Seed(1), 0, 0);
+        let client = Client::new(Seed(1), 0, 0, 0);
         let mut seen = [false; 3];
         for _ in 0..100 {
             seen[(client.pick(-1..=1_i32) + 1) as usize] = true;
@@ -139,9 +151,18 @@ mod tests {
 
     #[test]
     fn unique_numbers_are_unique() {
-        let numbers: std::collections::HashSet<_> = (0..50)
-            .flat_map(|id| (0..50).map(move |n| Client::new(Seed(1), id, n).unique()))
+        let clients = (0..3).flat_map(|run| (0..30).map(move |id| (run, id)));
+        let numbers: std::collections::HashSet<_> = clients
+            .flat_map(|(run, id)| (0..30).map(move |n| Client::new(Seed(1), run, id, n).unique()))
             .collect();
-        assert_eq!(numbers.len(), 2_500);
+        assert_eq!(numbers.len(), 2_700);
+        let last = Client::new(Seed(1), 127, (1 << 20) - 1, (1 << 36) - 1).unique();
+        assert_eq!(i64::try_from(last), Ok(i64::MAX));
+    }
+
+    #[test]
+    fn another_run_of_the_attempt_draws_something_else() {
+        let draw = |run| Client::new(Seed(42), run, 0, 0).pick(0..=u64::MAX);
+        assert_ne!(draw(0), draw(1));
     }
 }

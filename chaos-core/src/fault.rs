@@ -253,7 +253,7 @@ pub fn refuse() -> Refuse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trigger::{first, nth};
+    use crate::trigger::{every_nth, first, nth};
     use crate::units::{ByteUnits, DurationUnits, PercentUnits};
 
     #[test]
@@ -263,6 +263,7 @@ mod tests {
             (bandwidth(100.kib_per_sec()).into(), "bandwidth 100 KiB/s ↕"),
             (slice(1, 2.ms()).upstream().into(), "slice 1 B every 2ms ↑"),
             (reset().on(5.percent()).into(), "reset on 5 % of the connections"),
+            (reset().on(every_nth(3)).into(), "reset on 1 connection in 3"),
             (cut().on(nth(3)).after_bytes(64.kib()).into(), "cut after 64 KiB on connection 3"),
             (reset().on(first(1)).into(), "reset on the first connection"),
             (limit(10).downstream().into(), "limit 10 B ↓"),

@@ -110,6 +110,9 @@ pub struct Connections {
 impl Link {
     /// Listens on a free port of 127.0.0.1 and forwards every connection to `upstream`.
     ///
+    /// Reports know it by this name. If the attempt has a link of the same name already, a number is
+    /// added: `name-2`.
+    ///
     /// # Errors
     ///
     /// When no port can be listened on, or the thread that serves links cannot be started.

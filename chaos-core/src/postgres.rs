@@ -57,7 +57,7 @@ use crate::error::Error;
 use crate::link::{Link, Target};
 use crate::scope::Scope;
 
-/// The name of the link to a database, as reports know it.
+/// The name of the link to a database, as reports know it; that of the second one ends in `-2`.
 const LINK: &str = "postgres";
 
 /// A database of one's own, behind a link of its own.

@@ -2,7 +2,8 @@
 //!
 //! For each fault that ended while a workload ran, the operations between its end and the next
 //! fault (or the end of the run) are looked at. An operation that the next fault met says nothing
-//! about the one before, unless that one had hold of it all the time.
+//! about the one before, unless that one had hold of it all the time. Faults that end together, as
+//! those of one step do, are recovered from together.
 //!
 //! * the *first success* is the end of the first successful operation that began after the fault
 //!   had ended;
@@ -60,7 +61,10 @@ pub(crate) fn recoveries(
     disturbances
         .iter()
         .filter_map(|disturbance| {
-            let healed = disturbance.ended.filter(|ended| *ended < end)?;
+            let healed = healed_together(disturbance, disturbances)?;
+            if healed >= end {
+                return None;
+            }
             let next = disturbances
                 .iter()
                 .filter(|other| other.fault != disturbance.fault)
@@ -73,6 +77,20 @@ pub(crate) fn recoveries(
         })
         .collect()
 }
+
+/// When the fault and those that were cleared with it had all ended, if they have.
+fn healed_together(disturbance: &Disturbance, all: &[Disturbance]) -> Option<Duration> {
+    let ended = disturbance.ended?;
+    let was_active = |other: &&Disturbance| other.started <= ended;
+    all.iter()
+        .filter(was_active)
+        .filter_map(|other| other.ended)
+        .filter(|other| *other >= ended && *other - ended <= TOGETHER)
+        .max()
+}
+
+/// The faults of one step are cleared one after the other, on a machine that may be busy.
+const TOGETHER: Duration = Duration::from_millis(20);
 
 /// A pause between two faults that is shorter than this is no time to recover in.
 const SHORTEST_WATCH: Duration = Duration::from_millis(5);
@@ -304,6 +322,19 @@ mod tests {
         let all = recoveries(&faults, &operations, 500.ms());
         assert_eq!(all[0].time, None);
         assert_eq!(all[0].first_success, None);
+    }
+
+    #[test]
+    fn faults_that_end_together_are_recovered_from_together() {
+        let operations = [operation(150, 240, Outcome::Failed), operation(250, 260, Outcome::Ok)];
+        let faults = [disturbance(1, 100, 200), disturbance(2, 100, 201)];
+        let all = recoveries(&faults, &operations, 500.ms());
+        let times: Vec<_> = all.iter().map(|recovery| (recovery.healed, recovery.time)).collect();
+        assert_eq!(times, [(201.ms(), Some(59.ms())), (201.ms(), Some(59.ms()))]);
+        // One that goes on for longer keeps the other from being recovered from.
+        let faults = [disturbance(1, 100, 200), disturbance(2, 100, 300)];
+        let all = recoveries(&faults, &operations, 500.ms());
+        assert_eq!(all.iter().map(|recovery| recovery.fault.0).collect::<Vec<_>>(), [2]);
     }
 
     #[test]

@@ -158,9 +158,9 @@ fn disturbances(scope: &Scope, began: Duration, ended: Duration) -> Vec<Disturba
         ended: record.ended(),
     });
     let changes_something = |disturbance: &Disturbance| {
-        let is_over_before = disturbance.ended.is_some_and(|end| end < began);
-        let lasts = disturbance.ended.is_none_or(|end| end > ended);
-        !is_over_before && !(disturbance.started < began && lasts)
+        let was_over = disturbance.ended.is_some_and(|end| end < began);
+        let surrounds = disturbance.started < began && disturbance.ended.is_none_or(|e| e > ended);
+        !was_over && !surrounds
     };
     records.filter(changes_something).collect()
 }
@@ -171,6 +171,8 @@ const FIRST_OPERATION_POLL: Duration = Duration::from_millis(5);
 struct Workload<'a> {
     scope: &'a Scope,
     load: &'a Load,
+    /// Which run of the attempt it is, counted from 0.
+    number: u64,
     /// When the run began, since the attempt began.
     began: Duration,
     /// Set when the schedule is over: no client begins another operation.
@@ -185,6 +187,7 @@ impl<'a> Workload<'a> {
         Self {
             scope,
             load,
+            number: scope.begin_run(),
             began,
             over: Cell::new(false),
             operations: RefCell::default(),
@@ -198,14 +201,15 @@ impl<'a> Workload<'a> {
         id: u32,
         operation: &impl AsyncFn(Client) -> Result<T, E>,
     ) {
-        let seed = self.scope.seed().named("workload");
+        let seed = self.scope.seed();
         for ordinal in 0.. {
             if self.over.get() {
                 break;
             }
             let began = self.scope.journal().elapsed();
             self.running[id as usize].set(Some(began));
-            let answer = operation(Client::new(seed, id, ordinal)).await.map_err(Into::into);
+            let answer =
+                operation(Client::new(seed, self.number, id, ordinal)).await.map_err(Into::into);
             self.running[id as usize].set(None);
             let outcome = self.conclude(id, began, answer.err());
             let mut pause = self.load.think_time;

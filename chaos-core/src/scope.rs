@@ -24,6 +24,8 @@ struct Inner {
     seed: Seed,
     journal: Journal,
     next_fault: AtomicU64,
+    next_run: AtomicU64,
+    links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
 }
 
@@ -31,8 +33,14 @@ impl Scope {
     /// A scope with this seed, whose events go to `journal`.
     #[must_use]
     pub fn new(seed: Seed, journal: Journal) -> Self {
-        let inner =
-            Inner { seed, journal, next_fault: AtomicU64::new(1), ledger: Mutex::default() };
+        let inner = Inner {
+            seed,
+            journal,
+            next_fault: AtomicU64::new(1),
+            next_run: AtomicU64::new(0),
+            links: Mutex::default(),
+            ledger: Mutex::default(),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -46,6 +54,25 @@ impl Scope {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.inner.journal
+    }
+
+    /// The name by which the journal knows a link that is to be called `wanted`: the second one of
+    /// that name is `wanted-2`. The draws of its faults derive from it too.
+    pub(crate) fn name_link(&self, wanted: &str) -> String {
+        let mut taken = self.inner.links.lock();
+        let mut name = wanted.to_owned();
+        let mut number = 1_u32;
+        while taken.contains(&name) {
+            number += 1;
+            name = format!("{wanted}-{number}");
+        }
+        taken.push(name.clone());
+        name
+    }
+
+    /// The number of the run that begins now, counted from 0.
+    pub(crate) fn begin_run(&self) -> u64 {
+        self.inner.next_run.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Notes that a fault becomes active at the target, and returns the record in which the target
@@ -165,15 +192,20 @@ impl FaultRecord {
         ))
     }
 
-    /// Counts that the fault acted on a connection that it had not touched before.
-    pub(crate) fn touch(&self, connection: u64) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        self.journal.record(EventKind::FaultHit { fault: self.id, connection });
-    }
-
-    /// Counts that the fault acted `times` times.
-    pub(crate) fn hit(&self, times: u64) {
+    /// Counts that the fault acted on a connection `times` times, for the first time if `is_first`.
+    ///
+    /// A connection may hear of the end of the fault a moment later than whoever ended it. What the
+    /// fault does in that moment does not count: its end has been told with the numbers of then.
+    pub(crate) fn hit(&self, connection: u64, times: u64, is_first: bool) {
+        let ended = self.ended.lock();
+        if ended.is_some() {
+            return;
+        }
         self.hits.fetch_add(times, Ordering::Relaxed);
+        if is_first {
+            self.connections.fetch_add(1, Ordering::Relaxed);
+            self.journal.record(EventKind::FaultHit { fault: self.id, connection });
+        }
     }
 
     /// Notes that the fault was cleared. Only the first call counts.
@@ -187,5 +219,35 @@ impl FaultRecord {
                 connections: self.connections(),
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::stall;
+
+    #[test]
+    fn no_two_links_have_the_same_name() {
+        let scope = Scope::new(Seed(1), Journal::in_memory());
+        let names = ["db", "db-2", "db", "db", "cache"].map(|wanted| scope.name_link(wanted));
+        assert_eq!(names, ["db", "db-2", "db-3", "db-4", "cache"]);
+    }
+
+    #[test]
+    fn what_a_fault_does_after_its_end_was_told_does_not_count() {
+        let journal = Journal::in_memory();
+        let scope = Scope::new(Seed(1), journal.clone());
+        let record = scope.start_fault("postgres", stall().into());
+        record.hit(7, 2, true);
+        record.hit(7, 3, false);
+        record.end();
+        record.hit(8, 1, true);
+        assert_eq!((record.hits(), record.connections()), (5, 1));
+        let events: Vec<_> = journal.events().into_iter().map(|event| event.what).collect();
+        let fault = record.id();
+        let hit = EventKind::FaultHit { fault, connection: 7 };
+        let ended = EventKind::FaultEnded { fault, hits: 5, connections: 1 };
+        assert_eq!(events[1..], [hit, ended]);
     }
 }

@@ -98,7 +98,7 @@ impl fmt::Display for Trigger {
             Self::Always => f.write_str("every connection"),
             Self::Probability(probability) => write!(f, "{probability} of the connections"),
             Self::Nth(n) => write!(f, "connection {n}"),
-            Self::EveryNth(n) => write!(f, "every connection divisible by {n}"),
+            Self::EveryNth(n) => write!(f, "1 connection in {n}"),
             Self::First(NonZeroU64::MIN) => f.write_str("the first connection"),
             Self::First(n) => write!(f, "the first {n} connections"),
         }

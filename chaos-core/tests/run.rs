@@ -185,6 +185,25 @@ async fn an_operation_that_never_waits_does_not_keep_the_schedule_from_running()
 }
 
 #[tokio::test]
+async fn a_second_run_repeats_no_number_of_the_first_one() {
+    let (cx, _, _) = echo().await;
+    let seen = std::cell::RefCell::new(Vec::new());
+    for _ in 0..2 {
+        let note = async |client: Client| {
+            seen.borrow_mut().push(client.unique());
+            Ok::<_, String>(())
+        };
+        let load = Load::clients(2).think_time(1.ms());
+        assert!(cx.run(Schedule::new().calm(20.ms()), load, note).await.is_ok());
+    }
+    let mut different = seen.into_inner();
+    let all = different.len();
+    different.sort_unstable();
+    different.dedup();
+    assert_eq!(different.len(), all);
+}
+
+#[tokio::test]
 async fn nothing_to_do_and_nobody_to_do_it_are_refused() {
     let (cx, _, _) = echo().await;
     let nothing = async |_: Client| Ok::<_, String>(());

@@ -11,6 +11,9 @@ mod help;
 
 pub(crate) use self::help::HELP;
 
+/// Stands for the run that began last.
+pub(crate) const LATEST: &str = "latest";
+
 /// What was asked for on the command line.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Arguments {
@@ -26,6 +29,8 @@ pub(crate) struct Arguments {
     pub(crate) only_benchmarks: bool,
     pub(crate) list: bool,
     pub(crate) help: bool,
+    /// The run to make the report of, instead of running tests.
+    pub(crate) report: Option<String>,
     pub(crate) format: Format,
     pub(crate) color: Color,
     pub(crate) no_capture: bool,
@@ -158,6 +163,11 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
                 parsed.format = Format::Terse;
                 return option.without_value();
             }
+            // Its value is optional, and what follows without `=` is a filter.
+            "--chaos-report" => {
+                parsed.report = Some(option.attached.unwrap_or_else(|| LATEST.to_owned()));
+                return Ok(());
+            }
             "--exact" => &mut parsed.exact,
             "--list" => &mut parsed.list,
             "-h" | "--help" => &mut parsed.help,
@@ -275,6 +285,15 @@ mod tests {
         assert_eq!(parsed.filters, ["a", "b", "--strange"]);
         assert_eq!(parsed.skip, ["x", "y"]);
         assert_eq!(parse("--format junit").unwrap().notices.len(), 1);
+    }
+
+    #[test]
+    fn the_report_of_a_run_can_be_asked_for() {
+        assert_eq!(parse("").unwrap().report, None);
+        let latest = parse("--chaos-report some_test").unwrap();
+        assert_eq!(latest.report.as_deref(), Some("latest"));
+        assert_eq!(latest.filters, ["some_test"]);
+        assert_eq!(parse("--chaos-report=6f3d").unwrap().report.as_deref(), Some("6f3d"));
     }
 
     #[test]

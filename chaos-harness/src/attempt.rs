@@ -7,6 +7,7 @@
 
 pub(crate) mod body;
 pub(crate) mod child;
+mod echo;
 pub(crate) mod exit;
 pub(crate) mod orphan;
 pub(crate) mod output;

@@ -12,10 +12,12 @@ use crate::arguments::{Arguments, HELP};
 use crate::attempt::spec::{self, Spec};
 use crate::attempt::{child, orphan};
 use crate::environment::Environment;
+use crate::nextest::Nextest;
 use crate::registry::{self, TestCase};
+use crate::report::json;
 use crate::runner::{Answer, Runner};
 use crate::selection::{Selected, Selection};
-use crate::{exit_code, list};
+use crate::{exit_code, list, run_directory};
 
 /// What `chaos_harness::main!()` calls.
 #[must_use]
@@ -53,6 +55,9 @@ fn harness() -> u8 {
             return usage(&errors.iter().map(ToString::to_string).collect::<Vec<_>>());
         }
     };
+    if let Some(run) = &arguments.report {
+        return make_report(run, &environment);
+    }
     for notice in &arguments.notices {
         eprintln!("{notice}");
     }
@@ -64,6 +69,22 @@ fn harness() -> u8 {
         eprintln!("error: {}", with_sources(&error));
         exit_code::HARNESS
     })
+}
+
+/// Makes the report of a run again, and prints where it is.
+fn make_report(run: &str, environment: &Environment) -> u8 {
+    let root = run_directory::root(environment, Nextest::detect().as_ref());
+    let directory = match run_directory::find(&root, run) {
+        Ok(directory) => directory,
+        Err(error) => return usage(&[error.to_string()]),
+    };
+    match json::make(&directory, &root) {
+        Ok(path) => print(|out| writeln!(out, "{}", path.display())),
+        Err(error) => {
+            eprintln!("error: {}", with_sources(&error));
+            exit_code::HARNESS
+        }
+    }
 }
 
 fn usage(errors: &[String]) -> u8 {
@@ -100,17 +121,24 @@ pub fn run_under_libtest(case: &'static TestCase) {
         // What an attempt starts inherits the variable, and is no attempt.
         Ok(Some(spec)) if orphan::is_child_of(spec.harness) => child::main(&spec),
         Ok(_) => {}
-        Err(error) => panic!("{error}"),
+        Err(error) => fail(error.to_string()),
     }
     let selected = Selected { case, name, ignored: false };
     match run_of_this_process(&selected) {
         Ok(runner) => match runner.test(&selected) {
             Answer::Passed => {}
             Answer::Ignored(reason) => eprintln!("skipped: {reason}"),
-            Answer::Failed(text) => panic!("{text}"),
+            Answer::Failed(text) => fail(text),
         },
-        Err(error) => panic!("{error}"),
+        Err(error) => fail(error),
     }
+}
+
+/// Fails a test of libtest. A panic with this text would put a place in this file before it, which
+/// is nobody's mistake.
+fn fail(text: String) -> ! {
+    eprintln!("{text}");
+    std::panic::resume_unwind(Box::new(text))
 }
 
 /// The one run that all tests of a libtest process belong to.

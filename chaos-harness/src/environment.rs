@@ -11,6 +11,9 @@ use std::time::Duration;
 use chaos_core::duration::{self, InvalidDuration};
 use chaos_core::seed::{InvalidSeed, Seed};
 
+/// As many as the attribute takes.
+const MOST_RETRIES: u32 = 100;
+
 /// What the environment says about a run; absent fields were not set.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Environment {
@@ -61,7 +64,7 @@ impl Environment {
                 Duration::ZERO => Err(InvalidVariable::NoTime),
                 timeout => Ok(timeout),
             }),
-            retries: reader.number("CHAOS_RETRIES", "a whole number, such as 0 or 3"),
+            retries: reader.retries(),
             directory: (reader.variable)("CHAOS_DIR")
                 .filter(|value| !value.is_empty())
                 .map(PathBuf::from),
@@ -100,6 +103,14 @@ impl<V: Fn(&str) -> Option<OsString>> Reader<V> {
     ) -> Option<T> {
         let text = self.text(name)?;
         parse(&text).map_err(|error| self.errors.push(error)).ok()
+    }
+
+    fn retries(&mut self) -> Option<u32> {
+        let (name, expected) = ("CHAOS_RETRIES", "a whole number from 0 to 100");
+        self.parse(name, |text| match text.trim().parse() {
+            Ok(retries) if retries <= MOST_RETRIES => Ok(retries),
+            _ => Err(InvalidVariable::Other { name, value: text.to_owned(), expected }),
+        })
     }
 
     fn number<T: std::str::FromStr>(
@@ -159,6 +170,15 @@ mod tests {
         assert!(errors[0].contains("CHAOS_SEED") && errors[0].contains("whole number"));
         assert!(errors[1].contains("CHAOS_TIMEOUT") && errors[1].contains("\"80ms\""));
         assert!(errors[4].contains("CHAOS_KEEP") && errors[4].contains("1 or 0"));
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_told_its_bounds() {
+        assert_eq!(read(&[("CHAOS_RETRIES", "100")]).unwrap().retries, Some(100));
+        for value in ["101", "4294967295", "99999999999"] {
+            let errors = read(&[("CHAOS_RETRIES", value)]).unwrap_err();
+            assert!(errors[0].contains(value) && errors[0].contains("from 0 to 100"), "{errors:?}");
+        }
     }
 
     #[test]

@@ -27,7 +27,8 @@ impl FixtureError {
 
 impl fmt::Display for FixtureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "failed to set up `{}`: {}", self.fixture, self.source)
+        // The kind of the failure, "could not be set up", stands before it.
+        write!(f, "the fixture `{}`: {}", self.fixture, self.source)
     }
 }
 

@@ -49,6 +49,12 @@ impl Identity {
         Self { package, target: target.to_owned(), kind }
     }
 
+    /// The command that makes the report of a run.
+    pub(crate) fn report(&self, run: &str) -> String {
+        let Self { package, target, .. } = self;
+        format!("cargo test -p {package} --test {target} -- --chaos-report={run}")
+    }
+
     /// The command that makes one attempt at a test again, with the same seed.
     pub(crate) fn reproduce(&self, test: &str, seed: u64) -> String {
         let Self { package, target, kind } = self;

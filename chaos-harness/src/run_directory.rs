@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! target/chaos/                        CHAOS_DIR, or below the target directory of the workspace
-//!   latest -> runs/<run>               the run that began last
+//!   latest -> runs/<run>               the run that began last; under nextest its test binary
+//!   report.json                        the report that was made last
 //!   locks/                             see `exclusive`
 //!   history/                           see `history`
 //!   runs/<run>/run.jsonl               see `run_event`
+//!   runs/<run>/report.json             see `report::json`
 //!   runs/<run>/<test>/attempt-1.jsonl  see `chaos_core::journal`
 //!   runs/<run>/<test>/attempt-1.stdout what the attempt printed, unless it printed nothing
 //!   runs/<run>/<test>/attempt-1.stderr
@@ -19,6 +21,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::arguments::LATEST;
 use crate::environment::Environment;
 use crate::identity::Identity;
 use crate::nextest::Nextest;
@@ -100,6 +103,41 @@ impl RunDirectory {
     }
 }
 
+/// There is no run of this name.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no run `{run}` in {}{}", runs.display(), newest_of(newest))]
+pub(crate) struct NoSuchRun {
+    run: String,
+    runs: PathBuf,
+    newest: Vec<String>,
+}
+
+fn newest_of(names: &[String]) -> String {
+    match names {
+        [] => ", where there are none".to_owned(),
+        names => format!("; the newest are `{}`", names.join("`, `")),
+    }
+}
+
+/// The directory of the run of this name, or of the run that began last if the name is `latest`.
+///
+/// # Errors
+///
+/// When there is none.
+pub(crate) fn find(root: &Path, run: &str) -> Result<PathBuf, NoSuchRun> {
+    let runs = root.join("runs");
+    let newest = retention::newest(&runs);
+    let found = if run == LATEST {
+        retention::pointed_to(root).or_else(|| newest.first().map(|name| runs.join(name)))
+    } else {
+        Some(runs.join(file_name(run)))
+    };
+    match found.filter(|directory| directory.is_dir()) {
+        Some(directory) => Ok(directory),
+        None => Err(NoSuchRun { run: run.to_owned(), runs, newest }),
+    }
+}
+
 /// A name for files that is safe everywhere, and differs for different texts.
 pub(crate) fn file_name(text: &str) -> String {
     const LONGEST: usize = 120;
@@ -114,7 +152,8 @@ pub(crate) fn file_name(text: &str) -> String {
     name
 }
 
-fn root(environment: &Environment, nextest: Option<&Nextest>) -> PathBuf {
+/// The directory that all runs of a workspace share.
+pub(crate) fn root(environment: &Environment, nextest: Option<&Nextest>) -> PathBuf {
     let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     let workspace = nextest
         .and_then(|nextest| nextest.workspace_root.clone())
@@ -141,6 +180,30 @@ fn own_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_is_found_by_its_name_and_the_latest_one_by_the_pointer() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let error = find(root, LATEST).unwrap_err().to_string();
+        assert!(error.ends_with("where there are none"), "{error}");
+        for run in ["1", "2", "3"] {
+            // Under nextest the pointer leads to one of the test binaries.
+            let path = root.join("runs").join(run).join("bank.chaos");
+            fs::create_dir_all(&path).unwrap();
+            if run == "2" {
+                retention::point(root, &path);
+            }
+        }
+        assert_eq!(find(root, "3").unwrap(), root.join("runs/3"));
+        assert_eq!(find(root, LATEST).unwrap(), root.join("runs/2"));
+        fs::remove_file(root.join("latest")).unwrap();
+        assert!(find(root, LATEST).is_ok(), "the newest directory stands in for the pointer");
+        for wrong in ["4", "..", "1/bank.chaos", ""] {
+            let error = find(root, wrong).unwrap_err().to_string();
+            assert!(error.contains("the newest are `"), "{error}");
+        }
+    }
 
     #[test]
     fn names_of_tests_become_names_of_files_that_differ() {

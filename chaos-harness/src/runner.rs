@@ -99,7 +99,14 @@ impl Runner {
             (true, Format::Pretty | Format::Terse) => Capture::Inherited,
             (true, Format::Json) => Capture::InheritedOnStderr,
         };
-        let reporters = reporters::for_run(arguments, is_inherited, &directory, own_command_line);
+        let reporters = reporters::for_run(
+            arguments,
+            is_inherited,
+            &directory,
+            &identity,
+            nextest.as_ref(),
+            own_command_line,
+        );
         Ok(Self {
             in_process: arguments.in_process || environment.in_process,
             fail_fast: arguments.fail_fast,
@@ -187,6 +194,12 @@ impl Runner {
             cores,
             ci: std::env::var_os("CI").is_some_and(|value| !value.is_empty()),
         }));
+        if self.in_process {
+            eprintln!(
+                "tests run in the process of the harness: nothing is captured, no deadline holds, \
+                 and a test that exits, aborts or hangs takes the run with it"
+            );
+        }
         let retries = tests.iter().any(|test| test.case.options.retries > 0);
         if retries && self.yields_retries() {
             eprintln!("nextest repeats failed tests, so the `retries` of chaos tests are not used");

@@ -331,7 +331,7 @@ async fn fixtures_are_selected_by_type_and_set_up_with_the_context() {
 #[tokio::test]
 async fn a_fixture_that_cannot_be_set_up_is_told_from_a_test_that_fails() {
     let error = run("fixture_fails").await.expect_err("its fixture fails");
-    assert_eq!(error.to_string(), "failed to set up `Absent<Vec<u8>>`: there is none");
+    assert_eq!(error.to_string(), "the fixture `Absent<Vec<u8>>`: there is none");
     let error = error.downcast::<FixtureError>().expect("it is the fixture's error");
     assert_eq!(error.fixture, "Absent<Vec<u8>>");
     assert_eq!(error.source.to_string(), "there is none");

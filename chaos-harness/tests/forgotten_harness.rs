@@ -84,6 +84,8 @@ fn a_failure_comes_with_its_output_and_the_command_that_repeats_it() {
     assert!(text.contains(command), "{text}");
     // What libtest prints in the process of the attempt is no output of the test.
     assert!(!text.contains("    running 1 test"), "{text}");
+    // Where the harness tells libtest of it is not where the test failed.
+    assert!(!text.contains("panicked"), "{text}");
 }
 
 #[test]

@@ -219,8 +219,7 @@ fn run(command: &mut Command) -> Result {
 
 /// A program of the PostgreSQL that the library finds too, as an unprivileged user.
 fn program(name: &str) -> Result<Command> {
-    let said = Command::new("pg_config").arg("--bindir").output()?;
-    let mut command = Command::new(Path::new(String::from_utf8(said.stdout)?.trim()).join(name));
+    let mut command = Command::new(chaos_core::postgres::locate()?.programs.join(name));
     command.current_dir("/");
     let id = |user: &str, option: &str| -> Option<u32> {
         let output = Command::new("id").args([option, user]).output().ok()?;

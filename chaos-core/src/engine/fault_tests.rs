@@ -73,6 +73,23 @@ fn jitter_never_changes_the_order() {
 }
 
 #[test]
+fn every_chunk_draws_a_delay_of_its_own() {
+    let mut link = link();
+    link.begin(1, latency(Duration::ZERO..=100.ms()));
+    let mut delays = Vec::new();
+    for _ in 0..200 {
+        let sent = link.now;
+        link.push(Downstream, b"x");
+        // Far enough apart that none waits for the one before.
+        link.run_until(sent + 1.secs());
+        delays.push(link.delivered.last().unwrap().at - sent);
+    }
+    delays.sort_unstable();
+    // Of 200 equally likely delays none lies in the first or the last fifth once in 10^19 times.
+    assert!(delays[0] < 20.ms() && delays[199] > 80.ms(), "{delays:?}");
+}
+
+#[test]
 fn a_chunk_that_is_written_in_parts_has_one_delay() {
     let mut link = VirtualLink { write_limit: 2, ..link() };
     link.begin(1, latency(1.ms()..=1.secs()));

@@ -69,8 +69,7 @@ impl OpenConnection {
             None => orders.faults.push(met),
             Some(how) if orders.ending.is_none() => {
                 // Counted here and not by the task, so that it is known when `inject` returns.
-                record.hit(1);
-                record.touch(self.ordinal);
+                record.hit(self.ordinal, 1, true);
                 orders.ending = Some(Ending::Fault(Ended { fault: record.id(), how }));
             }
             Some(_) => {}

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::connection::{Met, OpenConnection};
 use super::door::Door;
@@ -18,6 +19,10 @@ use crate::fault::{Fault, FaultKind};
 use crate::scope::{FaultRecord, Scope};
 use crate::seed::Seed;
 
+/// How long closing a link may wait for its connections. They end at once, unless the machine is too
+/// busy to run the thread that serves them.
+const CLOSING: Duration = Duration::from_millis(200);
+
 /// The state of a link, which its guards, its door and its connections share.
 #[derive(Debug)]
 pub(super) struct TcpLink {
@@ -29,6 +34,8 @@ pub(super) struct TcpLink {
     runtime: LinkRuntime,
     door: Door,
     state: Mutex<State>,
+    /// Told when the last connection of a closed link has ended.
+    emptied: Condvar,
     /// Held while the door is made to follow the faults, so that two changes cannot overtake each
     /// other.
     door_keeper: Mutex<()>,
@@ -62,19 +69,21 @@ impl TcpLink {
             let _entered = runtime.handle().enter();
             Door::open().map_err(|source| LinkError::Listen { link: name.to_owned(), source })?
         };
+        let name = scope.name_link(name);
         scope.journal().record(EventKind::LinkOpened {
-            link: name.to_owned(),
+            link: name.clone(),
             listen: door.address().to_string(),
             upstream: upstream.to_string(),
         });
         let link = Arc::new(Self {
-            name: name.to_owned(),
+            seed: scope.seed().named(&name),
+            name,
             scope: scope.clone(),
-            seed: scope.seed().named(name),
             upstream,
             runtime,
             door,
             state: Mutex::default(),
+            emptied: Condvar::new(),
             door_keeper: Mutex::default(),
         });
         link.runtime.handle().spawn(admission::accept_all(Arc::clone(&link)));
@@ -151,7 +160,8 @@ impl TcpLink {
         }
     }
 
-    /// Closes the door and all connections.
+    /// Closes the door and all connections, and waits a moment until their ends are in the journal,
+    /// which may be closed next.
     pub(super) fn close(self: &Arc<Self>) {
         {
             let mut state = self.state.lock();
@@ -166,6 +176,9 @@ impl TcpLink {
             self.door.close();
         }
         self.heal();
+        let until = Instant::now() + CLOSING;
+        let mut state = self.state.lock();
+        while !state.open.is_empty() && !self.emptied.wait_until(&mut state, until).timed_out() {}
     }
 
     /// Makes the door refuse or accept, as the faults want it now.
@@ -209,7 +222,6 @@ impl TcpLink {
 
     /// Notes that a connection ended.
     pub(super) fn deregister(&self, connection: &OpenConnection, finale: &Finale) {
-        self.state.lock().open.remove(&connection.ordinal());
         self.scope.journal().record(EventKind::ConnectionClosed {
             link: self.name.clone(),
             connection: connection.ordinal(),
@@ -218,6 +230,12 @@ impl TcpLink {
             upstream_bytes: finale.upstream_bytes,
             downstream_bytes: finale.downstream_bytes,
         });
+        // Only now: whoever waits for the end of the connection finds it in the journal.
+        let mut state = self.state.lock();
+        state.open.remove(&connection.ordinal());
+        if state.closed && state.open.is_empty() {
+            self.emptied.notify_all();
+        }
     }
 
     /// Writes a note for a person into the journal.

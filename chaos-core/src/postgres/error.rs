@@ -116,17 +116,7 @@ impl PostgresError {
 
     /// The message and all its sources, in one text.
     pub(super) fn with_sources(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            // The driver repeats its source in its own message.
-            let words = error.to_string();
-            if !text.contains(&words) {
-                text = format!("{text}: {words}");
-            }
-            source = error.source();
-        }
-        text
+        crate::error::with_sources(self)
     }
 }
 

@@ -167,16 +167,16 @@ fn dropping_the_last_clone_closes_the_door_and_the_connections() {
     drop(link);
     round_trip(&mut client, b"a clone keeps it open");
     drop(clone);
-    assert_eq!(read_all(&mut client), (Vec::new(), End::Finished));
-    // The port is free as soon as the link is dropped.
-    drop(std::net::TcpListener::bind(address).unwrap());
     let closed = scope.journal().events().into_iter().any(|event| {
         matches!(
             event.what,
             EventKind::ConnectionClosed { how: ConnectionEnd::LinkClosed, connection: 1, .. }
         )
     });
-    assert!(closed);
+    assert!(closed, "a journal that is closed next has the end of every connection");
+    assert_eq!(read_all(&mut client), (Vec::new(), End::Finished));
+    // The port is free as soon as the link is dropped.
+    drop(std::net::TcpListener::bind(address).unwrap());
 }
 
 #[test]

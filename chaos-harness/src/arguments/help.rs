@@ -30,6 +30,12 @@ What is shown
       --color WHEN          auto, always or never
       --logfile PATH        Write the results to a file too
 
+Instead of running tests
+      --chaos-report[=RUN]  Make the JSON report of a run again from its journal, and print where it
+                            is. RUN is the name of a directory below target/chaos/runs, or `latest`,
+                            which it also is by itself. A run of `cargo nextest` has one report for
+                            all its processes and test binaries, and gets it only by this option.
+
 Accepted, because ordinary tests accept them, and without effect:
       --test --report-time --ensure-time -Z unstable-options
 

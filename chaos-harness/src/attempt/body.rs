@@ -99,8 +99,19 @@ enum Ending {
     Late(String),
 }
 
+/// The standard library leaves out of a backtrace what lies below a function of this name: the
+/// harness and its runtime, which are not what failed.
+#[inline(never)]
+fn __rust_begin_short_backtrace<T>(call: impl FnOnce() -> T) -> T {
+    // What is done after the call keeps it from being the last thing, which would need no frame.
+    std::hint::black_box(call())
+}
+
 async fn until_deadline(case: &'static TestCase, cx: Chaos, spec: &Spec, began: Instant) -> Ending {
     let mut test = (case.run)(cx);
+    let mut test = std::pin::pin!(std::future::poll_fn(move |context| {
+        __rust_begin_short_backtrace(|| test.as_mut().poll(context))
+    }));
     let Some(timeout) = spec.timeout else { return Ending::Returned(test.await) };
     // The test is dropped only after the journal was read: its faults end with it.
     let deadline = tokio::time::Instant::from_std(began + timeout);
@@ -195,7 +206,8 @@ fn expected_panic(panic: Panic, wanted: ShouldPanic) -> Verdict {
 
 fn background_panic(panics: &[Panic]) -> Option<Failure> {
     let (first, others) = panics.split_first()?;
-    let mut message = describe_background(first);
+    // What it is and where is told beside the message.
+    let mut message = format!("in the thread `{}`: {}", first.thread, first.message);
     if !others.is_empty() {
         message.push_str(&format!(" (and {} more)", others.len()));
     }
@@ -237,6 +249,7 @@ mod tests {
         let failure = verdict.failure().unwrap();
         assert!(failure.message.contains("lost"), "{failure}");
         assert_eq!(failure.location.as_deref(), Some("src/pool.rs:3:5"));
+        assert_eq!(failure.to_string().matches("src/pool.rs:3:5").count(), 0, "{failure}");
         let verdict =
             conclude(passed(), vec![], vec!["the fault `cut` met no traffic".into()], None);
         assert_eq!(kind(&verdict), Some(FailureKind::Vacuous));

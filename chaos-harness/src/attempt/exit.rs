@@ -7,6 +7,7 @@ use chaos_core::duration::Display;
 use chaos_core::event::{Event, EventKind};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 
+use super::parent::GRACE;
 use super::process::Survivor;
 use crate::activity::Activity;
 use crate::exit_code;
@@ -46,12 +47,16 @@ impl Ended<'_> {
                 Some(_) => format!("still not gone after its end and its deadline of {timeout}"),
                 None => {
                     let activity = Activity::after(self.events.iter().map(|event| &event.what));
-                    format!("did not stop at its deadline of {timeout}, {activity}")
+                    let grace = Display(GRACE);
+                    format!(
+                        "did not stop at its deadline of {timeout} nor within {grace} after it (does it block its thread?), {activity}"
+                    )
                 }
             };
             return failed(FailureKind::Hang, format!("{message}; it was killed"));
         }
         match self.status.code() {
+            Some(code) if code < 0 => failed(FailureKind::Signal, status_message(code)),
             Some(code) => failed(FailureKind::Exit, exit_message(code, reached.is_some())),
             None => self.signal_failure(),
         }
@@ -78,12 +83,10 @@ impl Ended<'_> {
         let names: Vec<_> = self.survivors.iter().map(names).collect();
         let message = match names.as_slice() {
             [] => return None,
-            [name] => format!("the test passed and left a process running: {name}; it was killed"),
-            names => format!(
-                "the test passed and left {} processes running: {}; they were killed",
-                names.len(),
-                names.join(", ")
-            ),
+            [name] => format!("{name}, after a test that had passed; it was killed"),
+            names => {
+                format!("{}, after a test that had passed; they were killed", names.join(", "))
+            }
         };
         Some(failed(FailureKind::LeakedProcess, message))
     }
@@ -141,6 +144,18 @@ fn exit_message(code: i32, after_verdict: bool) -> String {
         "the process exited with code {code} in the midst of the test \
          (`std::process::exit`?), without a verdict"
     )
+}
+
+/// What Windows says instead of a signal: an exit code that is no code of a program.
+fn status_message(code: i32) -> String {
+    let status = u32::from_ne_bytes(code.to_ne_bytes());
+    let meaning = match status {
+        0xC000_00FD => "stack overflow",
+        0xC000_0409 => "the process aborted",
+        0xC000_0005 => "the process was ended for an access violation",
+        _ => "the process was ended by the system",
+    };
+    format!("{meaning} (status {status:#010X})")
 }
 
 #[cfg(unix)]
@@ -218,6 +233,12 @@ mod tests {
         let events = passed();
         let late = Ended { killed_after: Some(Duration::from_secs(1)), ..ended(9, &events) };
         assert_eq!(kind(&late.verdict()), Some(FailureKind::Hang));
+    }
+
+    #[test]
+    fn a_status_of_windows_is_told_as_what_it_means() {
+        assert_eq!(status_message(-1_073_741_571), "stack overflow (status 0xC00000FD)");
+        assert_eq!(status_message(-1_073_740_791), "the process aborted (status 0xC0000409)");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The process of an attempt, seen from outside.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use chaos_core::postgres::{self, KeptDatabase};
 use chaos_core::reexec;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 
+use super::echo::Echo;
 use super::exit::Ended;
 use super::output::{self, Capture, Files};
 use super::process::Process;
@@ -23,13 +24,13 @@ use crate::run_event::AttemptSummary;
 use crate::summary;
 
 /// How long after its deadline an attempt may take to stop by itself.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// How often a running attempt is looked at, for those who watch.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The end of the output in which the report of a stack overflow is looked for, in bytes.
-const OUTPUT_END: u64 = 64 * 1024;
+const OUTPUT_END: usize = 64 * 1024;
 
 /// What an attempt came to.
 #[derive(Debug)]
@@ -86,6 +87,14 @@ fn supervise(
 ) -> io::Result<(Verdict, Vec<Event>)> {
     let mut process = start(spec, surroundings, files)?;
     let group = process.group();
+    let echo = match process.take_stderr().map(|pipe| Echo::start(pipe, OUTPUT_END)).transpose() {
+        Ok(echo) => echo,
+        Err(error) => {
+            group.kill();
+            process.finish()?;
+            return Err(error);
+        }
+    };
     surroundings.interrupt.watch(group);
     let waited = wait(&mut process, spec, surroundings);
     surroundings.interrupt.unwatch(group);
@@ -93,7 +102,10 @@ fn supervise(
     let (status, survivors) = process.finish()?;
 
     let events = journal::read::<Event>(&spec.journal)?.records;
-    let stderr = spec.captured.then(|| output::end_of(&files.stderr, OUTPUT_END));
+    let stderr = match echo {
+        Some(echo) => Some(echo.finish()),
+        None => spec.captured.then(|| output::end_of(&files.stderr, OUTPUT_END as u64)),
+    };
     let ended = Ended {
         status,
         survivors: &survivors,
@@ -139,6 +151,10 @@ fn start(spec: &Spec, surroundings: &Surroundings<'_>, files: &Files) -> io::Res
         Capture::InheritedOnStderr => {
             command.stdout(io::stderr());
         }
+    }
+    // A terminal is left to the attempt, which may want to colour what it writes.
+    if surroundings.capture != Capture::Files && !io::stderr().is_terminal() {
+        command.stderr(Stdio::piped());
     }
     Process::spawn(&mut command)
 }

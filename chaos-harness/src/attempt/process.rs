@@ -1,7 +1,7 @@
 //! A process with a process group of its own: started, waited for, killed with all it started.
 
 use std::io;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ChildStderr, Command, ExitStatus};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,6 +51,11 @@ impl Process {
     /// The group that it leads.
     pub(crate) fn group(&self) -> Group {
         self.group
+    }
+
+    /// What it writes to its standard error, if that was made a pipe, and once.
+    pub(crate) fn take_stderr(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
     }
 
     /// Waits until it exits, but no longer than `timeout`, and says whether it exited.

@@ -1,8 +1,8 @@
 //! The report as a file, for programs: `report.json`, described in `docs/report-schema.md`.
 //!
 //! It is made from the journal of a run alone, so it can be made again from any directory of a run,
-//! also of one that was killed. Under nextest a run has many processes; each makes the report of
-//! all that the journal holds when it ends, so the last one makes the whole.
+//! also of one that was killed. Under nextest a run has a process for each test, and none of them
+//! knows that it is the last; there the report is made when `--chaos-report` asks for it.
 
 use std::fs;
 use std::io;
@@ -21,10 +21,6 @@ pub(crate) use self::document::Report;
 
 /// The name of the file.
 pub(crate) const FILE: &str = "report.json";
-
-/// How often a report is made again because the journal grew meanwhile. Whoever made it grow makes
-/// one too, so nothing is lost when this is not enough.
-const REPETITIONS: usize = 10;
 
 /// A report could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +57,7 @@ impl JsonReport {
 impl Reporter for JsonReport {
     fn event(&mut self, event: &RunEvent) {
         if let RunEvent::RunEnded(_) = event {
-            self.error = rebuild(&self.run_directory, &self.root).err();
+            self.error = make(&self.run_directory, &self.root).err();
             if let Some(error) = &self.error {
                 let source = std::error::Error::source(error).map(ToString::to_string);
                 eprintln!("warning: {error}: {}", source.unwrap_or_default());
@@ -76,42 +72,17 @@ impl Reporter for JsonReport {
 /// # Errors
 ///
 /// When there is no journal, or a file cannot be read or written.
-pub(crate) fn rebuild(run_directory: &Path, root: &Path) -> Result<PathBuf, ReportError> {
-    rebuild_while(run_directory, root, || {})
-}
-
-/// The same, and lets `something_else` happen between the reading and the writing.
-fn rebuild_while(
-    run_directory: &Path,
-    root: &Path,
-    mut something_else: impl FnMut(),
-) -> Result<PathBuf, ReportError> {
-    let path = run_directory.join(FILE);
-    for _ in 0..REPETITIONS {
-        let (text, length) = render(run_directory, root)?;
-        something_else();
-        for path in [&path, &root.join(FILE)] {
-            replace(path, &text).map_err(ReportError::new("write", path))?;
-        }
-        // A process that ended meanwhile may have written a later report before this one.
-        if journal::length(run_directory).is_ok_and(|now| now == length) {
-            break;
-        }
-    }
-    Ok(path)
-}
-
-/// The report of a run as text, and how long its journal was.
-fn render(run_directory: &Path, root: &Path) -> Result<(Vec<u8>, u64), ReportError> {
-    let length = journal::length(run_directory);
-    let length =
-        length.map_err(ReportError::new("read the journal of the run in", run_directory))?;
+pub(crate) fn make(run_directory: &Path, root: &Path) -> Result<PathBuf, ReportError> {
     let journals = journal::read(run_directory);
     let journals =
         journals.map_err(ReportError::new("read the journal of the run in", run_directory))?;
     let directory = run_directory.strip_prefix(root).unwrap_or(run_directory);
-    let report = build::build(directory, &journals);
-    Ok((to_text(&report), length))
+    let text = to_text(&build::build(directory, &journals));
+    let path = run_directory.join(FILE);
+    for path in [&path, &root.join(FILE)] {
+        replace(path, &text).map_err(ReportError::new("write", path))?;
+    }
+    Ok(path)
 }
 
 fn to_text(report: &Report) -> Vec<u8> {

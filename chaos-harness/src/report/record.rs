@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chaos_core::verdict::{Failure, Verdict};
 
+use crate::report::words;
 use crate::run_event::{
     AttemptEnded, AttemptStarted, RunEnded, RunEvent, RunStarted, TestDescription, TestEnded,
     TestOutcome,
@@ -173,6 +174,15 @@ impl TestRecord {
             TestOutcome::Passed if failed => Some(TestOutcome::PassedOnRetry),
             outcome => Some(outcome),
         }
+    }
+
+    /// What its history says of it, and what it says of itself where that is something else.
+    pub(crate) fn category(&self) -> Option<String> {
+        let measured = &self.ended.as_ref()?.category;
+        let declared = self.description.as_ref().map(|description| description.declared);
+        let other = declared.and_then(|it| words::other_declaration(measured.category, it));
+        let text = words::category(measured);
+        Some(other.map_or_else(|| text.clone(), |other| format!("{text}, {other}")))
     }
 
     /// The last attempt that failed.

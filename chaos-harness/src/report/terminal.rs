@@ -54,8 +54,8 @@ pub(crate) struct TerminalOptions {
     pub(crate) show_output: bool,
     /// What paths in the events are relative to.
     pub(crate) run_directory: PathBuf,
-    /// Where the report is going to lie.
-    pub(crate) report: Option<PathBuf>,
+    /// Where the report is going to lie, or the command that makes it.
+    pub(crate) report: Option<String>,
 }
 
 /// Shows a run on the terminal.

@@ -57,6 +57,16 @@ pub(crate) fn category(summary: &CategorySummary) -> String {
     }
 }
 
+/// What a test says of itself, where its history says something else: `declared flaky`.
+pub(crate) fn other_declaration(measured: Category, declared: Category) -> Option<String> {
+    let differs = measured != Category::Undetermined && measured != declared;
+    differs.then(|| match declared {
+        // That is what an attribute says that says nothing.
+        Category::Stable => "undeclared".to_owned(),
+        declared => format!("declared {declared}"),
+    })
+}
+
 /// `1 test`, `2 tests`.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
@@ -95,6 +105,17 @@ mod tests {
         ] {
             assert_eq!(time(Duration::from_micros(micros)), text);
         }
+    }
+
+    #[test]
+    fn a_declaration_is_told_where_the_history_does_not_bear_it_out() {
+        let other = |measured| other_declaration(measured, Category::Flaky);
+        assert_eq!(other(Category::Broken).as_deref(), Some("declared flaky"));
+        assert_eq!(other(Category::Stable).as_deref(), Some("declared flaky"));
+        assert_eq!(other(Category::Flaky), None);
+        assert_eq!(other(Category::Undetermined), None);
+        let silent = other_declaration(Category::Flaky, Category::Stable);
+        assert_eq!(silent.as_deref(), Some("undeclared"));
     }
 
     #[test]

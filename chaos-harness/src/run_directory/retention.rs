@@ -27,6 +27,13 @@ pub(super) fn prune(runs: &Path) {
     }
 }
 
+/// The names of the newest runs, the newest first.
+pub(super) fn newest(runs: &Path) -> Vec<String> {
+    let directories = directories_by_age(runs).unwrap_or_default();
+    let names = directories.iter().rev().filter_map(|path| path.file_name());
+    names.take(3).map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
 fn directories_by_age(runs: &Path) -> io::Result<Vec<PathBuf>> {
     let mut directories = Vec::new();
     for entry in fs::read_dir(runs)? {
@@ -83,6 +90,15 @@ pub(super) fn point(root: &Path, run: &Path) {
     if made.and_then(|()| fs::rename(&temporary, root.join("latest"))).is_err() {
         fs::remove_file(&temporary).ok();
     }
+}
+
+/// The directory of the run that `latest` points to, or into.
+pub(super) fn pointed_to(root: &Path) -> Option<PathBuf> {
+    let pointer = root.join("latest");
+    let target = fs::read_link(&pointer)
+        .or_else(|_| fs::read_to_string(&pointer).map(|path| PathBuf::from(path.trim())));
+    let run: PathBuf = target.ok()?.iter().take(2).collect();
+    Some(root.join(run))
 }
 
 #[cfg(unix)]

@@ -1,6 +1,8 @@
 //! Who is told of the events of a run.
 
 use crate::arguments::{Arguments, Format};
+use crate::identity::Identity;
+use crate::nextest::Nextest;
 use crate::report::Reporter;
 use crate::report::json::{FILE, JsonReport};
 use crate::report::terminal::{Terminal, TerminalOptions};
@@ -9,11 +11,13 @@ use crate::run_journal::RunJournal;
 
 /// The reporters of a run: its journal, its report, and what is shown.
 ///
-/// They are told in this order, and the report is made from the journal.
+/// They are told in this order, and the report is made from the journal, which is whole by then.
 pub(super) fn for_run(
     arguments: &Arguments,
     no_capture: bool,
     directory: &RunDirectory,
+    identity: &Identity,
+    nextest: Option<&Nextest>,
     own_command_line: bool,
 ) -> Vec<Box<dyn Reporter>> {
     let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
@@ -21,7 +25,14 @@ pub(super) fn for_run(
         Ok(file) => reporters.push(Box::new(RunJournal::new(file))),
         Err(error) => eprintln!("the run has no journal: {error}"),
     }
-    reporters.push(Box::new(JsonReport::new(directory.path(), directory.root())));
+    let report = if nextest.is_some() {
+        // No process knows that it is the last one, and to make the report at the end of each would
+        // take time that grows with the square of their number.
+        identity.report(directory.id())
+    } else {
+        reporters.push(Box::new(JsonReport::new(directory.path(), directory.root())));
+        directory.path().join(FILE).display().to_string()
+    };
     // libtest prints for itself, and libtest-mimic what machines read.
     if own_command_line && arguments.format != Format::Json {
         reporters.push(Box::new(Terminal::new(TerminalOptions {
@@ -30,7 +41,7 @@ pub(super) fn for_run(
             no_capture,
             show_output: arguments.show_output,
             run_directory: directory.path().to_owned(),
-            report: Some(directory.path().join(FILE)),
+            report: Some(report),
         })));
     }
     reporters

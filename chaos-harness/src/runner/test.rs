@@ -28,6 +28,9 @@ use crate::{capability, exclusive, failure_text};
 /// How long an attempt may take where nobody says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Longer times would overflow the clocks that they are added to, and nobody waits a year.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// What a test came to, for whoever started it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -194,6 +197,7 @@ impl<'a> Attempts<'a> {
         let runner = self.runner;
         let options = &self.case.options;
         let timeout = options.timeout.or(runner.environment.timeout).unwrap_or(DEFAULT_TIMEOUT);
+        let timeout = timeout.min(LONGEST_TIMEOUT);
         let spec = Spec {
             test: self.name.to_owned(),
             attempt: number,

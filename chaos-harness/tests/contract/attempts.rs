@@ -16,6 +16,7 @@ crate::tests![
     a_hang_ends_at_its_deadline_and_takes_its_children_with_it,
     a_test_that_returns_too_late_has_failed,
     a_panic_is_recorded_with_its_place,
+    a_backtrace_ends_where_the_test_begins,
     a_panic_in_the_background_fails_the_test,
     a_process_that_is_left_behind_is_named_and_killed,
     a_fault_that_touched_nothing_fails_the_test,
@@ -59,8 +60,12 @@ fn an_exit_in_the_midst_is_no_pass() {
 fn an_abort_is_told_from_a_stack_overflow() {
     let run = Suite::new().run("--exact suite::aborts");
     run.assert_failure(FailureKind::Signal, &["aborted", "SIGABRT"]);
-    let run = Suite::new().run("--exact suite::overflows");
-    run.assert_failure(FailureKind::Signal, &["stack overflow", "SIGABRT"]);
+    // Also where nothing is captured: what it printed passes through the harness.
+    for capture in ["", " --nocapture"] {
+        let run = Suite::new().run(&format!("--exact suite::overflows{capture}"));
+        run.assert_failure(FailureKind::Signal, &["stack overflow (SIGABRT)"]);
+        assert_eq!(run.stderr.contains("has overflowed its stack"), !capture.is_empty());
+    }
 }
 
 fn a_hang_ends_at_its_deadline_and_takes_its_children_with_it() {
@@ -85,6 +90,16 @@ fn a_panic_is_recorded_with_its_place() {
     run.assert_failure(FailureKind::Panic, &["the pool is empty"]);
     let location = run.failure().location.clone().unwrap();
     assert!(location.contains("suite.rs:"), "{location}");
+}
+
+fn a_backtrace_ends_where_the_test_begins() {
+    let suite = Suite::new().with("RUST_BACKTRACE", "1");
+    let run = suite.run("--exact suite::panics");
+    let stderr = run.attempts()[0].stderr.clone().expect("the panic was printed");
+    let stderr = std::fs::read_to_string(suite.latest().join(stderr)).unwrap();
+    assert!(stderr.contains("stack backtrace:"), "{stderr}");
+    // The frames of the runtime and of the harness are not what failed.
+    assert!(!stderr.contains("block_on"), "{stderr}");
 }
 
 fn a_panic_in_the_background_fails_the_test() {

@@ -10,6 +10,7 @@ crate::tests![
     listing_twice_prints_names_and_nothing_else,
     one_test_runs_by_its_name_and_answers_with_its_exit_code,
     processes_of_one_run_share_its_directory,
+    one_report_has_the_tests_of_all_processes_when_it_is_asked_for,
     retries_are_left_to_nextest_and_counted_on,
     repetitions_of_a_stress_run_do_not_collide,
 ];
@@ -53,6 +54,29 @@ fn processes_of_one_run_share_its_directory() {
     let events = events_in(&run);
     let starts = events.iter().filter(|event| matches!(event, RunEvent::RunStarted(_))).count();
     assert_eq!((starts, events.len()), (2, 10), "{events:#?}");
+}
+
+fn one_report_has_the_tests_of_all_processes_when_it_is_asked_for() {
+    let suite = nextest();
+    let failed = suite.run("--exact suite::fails_a_check --nocapture");
+    let command = format!("--test contract -- --chaos-report={RUN_ID}");
+    assert!(failed.stdout.contains(&command), "{}", failed.stdout);
+    suite.run("--exact suite::passes --nocapture");
+    let copy = suite.scratch("chaos/report.json");
+    assert!(!copy.exists(), "no process knows that it is the last");
+    for run in ["--chaos-report", &format!("--chaos-report={RUN_ID}")] {
+        let made = suite.run(run);
+        made.assert_code(exit_code::PASSED);
+        let report = std::fs::read_to_string(made.stdout.trim()).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let tests = report["tests"].as_array().unwrap().iter();
+        let names: Vec<_> = tests.map(|test| test["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["suite::fails_a_check", "suite::passes"]);
+        std::fs::remove_file(&copy).unwrap();
+    }
+    let unknown = suite.run("--chaos-report=another");
+    unknown.assert_code(exit_code::USAGE);
+    assert!(unknown.stderr.contains("`another`") && unknown.stderr.contains(RUN_ID));
 }
 
 fn retries_are_left_to_nextest_and_counted_on() {

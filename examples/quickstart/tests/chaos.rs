@@ -132,7 +132,7 @@ async fn torn_messages_are_put_together_again(cx: Chaos, bank: Bank) -> TestResu
 async fn resets_of_some_connections_are_retried(cx: Chaos, bank: Bank) -> TestResult {
     let plan = Schedule::new()
         .calm(300.ms())
-        .hold(1.secs(), &bank.pg, reset().after_bytes(2.kib()).on(33.percent()))
+        .hold(1.secs(), &bank.pg, reset().after_bytes(2.kib()).on(every_nth(3)))
         .calm(1.secs());
     let run = cx.run(plan, 8, async |client| bank.transfer(client).await).await?;
 

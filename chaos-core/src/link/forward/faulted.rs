@@ -60,11 +60,8 @@ impl Faulted {
         let Self { engine, faults } = self;
         engine.take_hits(|id, hits| {
             if let Some(known) = faults.iter_mut().find(|known| known.met.record.id() == id) {
-                known.met.record.hit(hits);
-                if !known.touched {
-                    known.touched = true;
-                    known.met.record.touch(connection.ordinal());
-                }
+                let is_first = !std::mem::replace(&mut known.touched, true);
+                known.met.record.hit(connection.ordinal(), hits, is_first);
             }
         });
     }

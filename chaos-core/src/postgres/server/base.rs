@@ -16,6 +16,10 @@ use crate::postgres::error::PostgresError;
 /// A server's data grows with its databases; below this much room another place is better.
 const ROOM: u64 = 200 << 20;
 
+/// With less room than this left, no room is the likeliest reason for a failure: a server takes some
+/// 60 MiB.
+const TOO_LITTLE: u64 = 48 << 20;
+
 /// The longest path of a unix socket that every platform accepts.
 const LONGEST_SOCKET: usize = 103;
 
@@ -47,6 +51,21 @@ pub(super) fn base() -> Result<PathBuf, PostgresError> {
 fn room_in(directory: &Path) -> Option<u64> {
     let statistics = rustix::fs::statvfs(directory).ok()?;
     Some(statistics.f_bavail.saturating_mul(statistics.f_frsize))
+}
+
+/// Adds what to do when a server failed where there is next to no room.
+pub(super) fn advised(error: PostgresError, base: &Path) -> PostgresError {
+    match room_in(base) {
+        Some(room) if room < TOO_LITTLE => PostgresError::Directory {
+            directory: base.to_owned(),
+            problem: format!(
+                "only {} MiB are free there; set CHAOS_PG_DIR to a directory with more room ({})",
+                room >> 20,
+                error.with_sources()
+            ),
+        },
+        _ => error,
+    }
 }
 
 /// Whether a supervisor has its server there.
@@ -154,6 +173,18 @@ mod tests {
         fs::remove_dir(&base).unwrap();
         std::os::unix::fs::symlink(parent.path(), &base).unwrap();
         assert!(create(&base, None).is_err(), "a symbolic link leads to somebody else's place");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_failure_where_there_is_no_room_says_what_to_set() {
+        let failure = || PostgresError::Start { reason: "FATAL:  out of something".to_owned() };
+        // A file system without any room at all.
+        let advised = advised(failure(), Path::new("/proc")).to_string();
+        assert!(advised.contains("only 0 MiB are free there; set CHAOS_PG_DIR"), "{advised}");
+        assert!(advised.contains("FATAL:  out of something"), "{advised}");
+        let elsewhere = super::advised(failure(), Path::new("/no/such/place")).to_string();
+        assert_eq!(elsewhere, failure().to_string());
     }
 
     #[test]

@@ -73,7 +73,9 @@ impl Places {
     fn search(&self) -> Result<Installation, PostgresError> {
         if let Some(chosen) = &self.chosen {
             // What was asked for is used or refused, and never replaced by something else.
-            let programs = Path::new(chosen);
+            // The supervisor runs in another directory.
+            let programs = &std::path::absolute(chosen)
+                .map_err(PostgresError::file("find", Path::new(chosen)))?;
             if !holds_programs(programs) {
                 let problem = format!(
                     "is {programs:?}, which does not hold the programs `initdb` and `postgres`; \
@@ -113,23 +115,30 @@ impl Places {
         Err(PostgresError::NotFound { looked })
     }
 
-    /// Each place, and the directories with the right programs that it leads to.
-    fn directories(&self) -> Vec<(String, Vec<PathBuf>)> {
+    /// Each place, and the directories with the right programs that it leads to. A place is looked
+    /// at when its turn comes, because asking `pg_config` costs more than all else.
+    fn directories(&self) -> impl Iterator<Item = (String, Vec<PathBuf>)> {
         let path = self.path.as_deref().unwrap_or_default();
-        let of_path = std::env::split_paths(path).map(|directory| resolved(&directory)).collect();
+        let of_path = std::iter::once_with(move || {
+            let directories = std::env::split_paths(path).map(|directory| resolved(&directory));
+            ("PATH".to_owned(), directories.collect())
+        });
+        let of_pg_config = std::iter::once_with(|| {
+            ("pg_config --bindir".to_owned(), self.of_pg_config().into_iter().collect())
+        });
         let cache =
             self.cache.as_deref().map(|cache| format!("{}/postgres/*/bin", cache.display()));
-        let mut places: Vec<(String, Vec<PathBuf>)> = vec![
-            ("PATH".to_owned(), of_path),
-            ("pg_config --bindir".to_owned(), self.of_pg_config().into_iter().collect()),
-        ];
-        for pattern in cache.iter().chain(&self.usual) {
-            places.push((pattern.clone(), matching(pattern)));
-        }
-        for (_, directories) in &mut places {
-            directories.retain(|directory| holds_programs(directory));
-        }
-        places
+        let patterns = cache.into_iter().chain(self.usual.iter().cloned());
+        let usual = patterns.map(|pattern| {
+            let directories = matching(&pattern);
+            (pattern, directories)
+        });
+        of_path.chain(of_pg_config).chain(usual).map(
+            |(place, mut directories): (_, Vec<PathBuf>)| {
+                directories.retain(|directory| holds_programs(directory));
+                (place, directories)
+            },
+        )
     }
 
     fn of_pg_config(&self) -> Option<PathBuf> {

@@ -59,7 +59,7 @@ impl Session {
 async fn connect(endpoint: &Endpoint, database: &str, name: &str) -> Result<Client, PostgresError> {
     let mut config = endpoint.administrator(database);
     config.application_name(name);
-    endpoint::open(&config, "of the supervisor", ()).await
+    endpoint::open(&config, &format!("to {}", endpoint.upstream()), ()).await
 }
 
 async fn run_on(client: &Client, sql: &str) -> Result<Vec<String>, PostgresError> {

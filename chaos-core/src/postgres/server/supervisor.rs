@@ -53,6 +53,11 @@ fn supervise(job: &Job) -> Result<(), PostgresError> {
         let lease = lease.insert(move_in(&layout)?);
         duty::serve(job, &layout, account.as_ref(), lease)
     });
+    // Looked at before what was written is removed.
+    let result = match &job.source {
+        Source::Start { .. } => result.map_err(|error| base::advised(error, layout.base())),
+        Source::Given(_) => result,
+    };
     let cleared = match &job.source {
         // The files tell the next supervisor what has to be dropped from the user's server.
         Source::Given(_) if layout.knows_databases()? => Ok(()),

@@ -48,12 +48,6 @@ pub(super) fn read(run_directory: &Path) -> io::Result<Vec<RunJournal>> {
     paths(run_directory)?.into_iter().map(read_one).collect()
 }
 
-/// How many bytes the journals have together. They only grow.
-pub(super) fn length(run_directory: &Path) -> io::Result<u64> {
-    let lengths = paths(run_directory)?;
-    lengths.iter().map(|path| Ok(fs::metadata(path)?.len())).sum()
-}
-
 fn paths(run_directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = vec![run_directory.join(FILE)];
     for entry in fs::read_dir(run_directory)? {

@@ -22,7 +22,7 @@ fn write_events(run_directory: &Path, process: u32, events: &[RunEvent]) {
 }
 
 fn report_in(root: &Path, run_directory: &Path) -> Report {
-    let path = rebuild(run_directory, root).unwrap();
+    let path = make(run_directory, root).unwrap();
     let text = fs::read(&path).unwrap();
     assert_eq!(text, fs::read(root.join(FILE)).unwrap());
     serde_json::from_slice(&text).unwrap()
@@ -156,51 +156,24 @@ fn a_retry_of_nextest_is_another_attempt_at_the_same_test() {
 }
 
 #[test]
-fn processes_that_end_together_leave_a_report_of_all_of_them() {
+fn the_end_of_a_run_leaves_its_report_and_no_other_file() {
     let root = tempfile::tempdir().unwrap();
-    let run = root.path().join("runs/together");
-    let events = sample::events();
-    std::thread::scope(|scope| {
-        for process in 0..8 {
-            let (root, run, events) = (root.path(), &run, &events);
-            scope.spawn(move || {
-                write_events(run, process, events);
-                let mut reporter = JsonReport::new(run, root);
-                reporter.event(events.last().unwrap());
-                assert!(reporter.error.is_none(), "{:?}", reporter.error);
-            });
-        }
-    });
-    let report: Report = serde_json::from_slice(&fs::read(run.join(FILE)).unwrap()).unwrap();
-    assert_eq!(report.processes.len(), 8);
-    assert!(report.complete);
-    let left = fs::read_dir(&run).unwrap().count();
-    assert_eq!(left, 2, "only the journal and the report are left");
-}
-
-#[test]
-fn a_report_is_made_again_when_another_process_ended_while_it_was_made() {
-    let root = tempfile::tempdir().unwrap();
-    let run = root.path().join("runs/together");
+    let run = root.path().join("runs/one");
     let events = sample::events();
     write_events(&run, 1, &events);
-    let mut others = vec![2];
-    let path = rebuild_while(&run, root.path(), || {
-        if let Some(process) = others.pop() {
-            write_events(&run, process, &events);
-            // The other process is quicker: its report must not be replaced by an older one.
-            rebuild(&run, root.path()).unwrap();
-        }
-    })
-    .unwrap();
-    let report: Report = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    assert_eq!(report.processes.len(), 2);
+    let mut reporter = JsonReport::new(&run, root.path());
+    events.iter().for_each(|event| reporter.event(event));
+    assert!(reporter.error.is_none(), "{:?}", reporter.error);
+    let report: Report = serde_json::from_slice(&fs::read(run.join(FILE)).unwrap()).unwrap();
+    assert!(report.complete);
+    assert_eq!(fs::read_dir(&run).unwrap().count(), 2, "the journal and the report");
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2, "the runs and the copy");
 }
 
 #[test]
 fn without_a_journal_the_error_says_where_one_was_looked_for() {
     let root = tempfile::tempdir().unwrap();
-    let error = rebuild(root.path(), root.path()).unwrap_err();
+    let error = make(root.path(), root.path()).unwrap_err();
     assert!(error.to_string().contains(&root.path().display().to_string()));
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("run.jsonl"));
 }

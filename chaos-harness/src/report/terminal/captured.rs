@@ -1,5 +1,6 @@
 //! The end of what an attempt wrote to its standard output or its standard error.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -11,6 +12,9 @@ const LINES: usize = 20;
 
 /// of at most so many characters each,
 const LINE_LENGTH: usize = 300;
+
+/// and of each backtrace so many, because those that follow lead away from the test,
+const BACKTRACE_LINES: usize = 12;
 
 /// from the last so many bytes.
 const BYTES: u64 = 16 << 10;
@@ -46,12 +50,41 @@ impl Tail {
             // It may begin in the middle.
             lines.remove(0);
         }
+        let lines = shorten_backtraces(lines);
         let first = lines.len().saturating_sub(LINES);
         let shown = lines[first..].iter().map(|line| {
             crate::report::words::shortened(&redact(&without_controls(line)), LINE_LENGTH)
         });
         Self { lines: shown.collect(), cut: began_before || first > 0 }
     }
+}
+
+/// Leaves only the beginning of each backtrace.
+fn shorten_backtraces(lines: Vec<&str>) -> Vec<Cow<'_, str>> {
+    let mut shown: Vec<Cow<'_, str>> = Vec::with_capacity(lines.len());
+    let mut rest = lines.into_iter().peekable();
+    while let Some(line) = rest.next() {
+        shown.push(line.into());
+        if line.trim() != "stack backtrace:" {
+            continue;
+        }
+        let frames = std::iter::from_fn(|| rest.next_if(|line| is_of_a_frame(line)));
+        let frames: Vec<&str> = frames.collect();
+        let kept = frames.len().min(BACKTRACE_LINES);
+        shown.extend(frames[..kept].iter().map(|line| Cow::from(*line)));
+        if frames.len() > kept {
+            let hidden = crate::report::words::counted((frames.len() - kept) as u64, "line");
+            shown.push(format!("     … and {hidden} of the backtrace").into());
+        }
+    }
+    shown
+}
+
+/// `  12: tokio::runtime::run`, or `             at src/main.rs:3:5` below it.
+fn is_of_a_frame(line: &str) -> bool {
+    let Some(text) = line.strip_prefix(' ').map(str::trim_start) else { return false };
+    let number = text.split_once(": ").map_or("", |(number, _)| number);
+    text.starts_with("at ") || (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The line without what would move the cursor, change colours or ring.
@@ -86,6 +119,18 @@ mod tests {
         assert_eq!(tail.lines[0], "line 31");
         assert_eq!(tail.lines[LINES - 1], "red     tabreturn postgres://a:***@b/");
         assert!(tail.cut);
+    }
+
+    #[test]
+    fn a_backtrace_does_not_hide_the_panic_before_it() {
+        let frames: String = (0..50).map(|n| format!("  {n}: f\n      at a.rs:1:2\n")).collect();
+        let text = format!("the panic\nstack backtrace:\n{frames}note: the end\n");
+        let tail = Tail::of(&text, false);
+        assert_eq!(tail.lines.len(), 2 + BACKTRACE_LINES + 2);
+        assert_eq!(tail.lines[0], "the panic");
+        assert_eq!(tail.lines[2], "  0: f");
+        assert_eq!(tail.lines[14], "     … and 88 lines of the backtrace");
+        assert_eq!(tail.lines[15], "note: the end");
     }
 
     #[test]

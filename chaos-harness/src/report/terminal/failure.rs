@@ -71,9 +71,7 @@ pub(super) fn render(
             lines.extend(notes.map(|note| field("note", &redact(note))));
         }
     }
-    if let Some(ended) = &test.ended {
-        lines.push(field("category", &words::category(&ended.category)));
-    }
+    lines.extend(test.category().map(|category| field("category", &category)));
     lines.extend(captured("stdout", evidence.stdout.as_ref(), style));
     lines.extend(captured("stderr", evidence.stderr.as_ref(), style));
     if let Some(command) = process.and_then(|process| reproduce::command(test, process)) {

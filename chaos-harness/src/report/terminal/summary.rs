@@ -1,7 +1,6 @@
 //! The last lines of a run: counts, categories, recovery times, and where the report lies.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use chaos_core::stats::Category;
@@ -16,7 +15,7 @@ pub(super) fn render(
     run: &RunRecord,
     ended: &RunEnded,
     filtered_out: u64,
-    report: Option<&Path>,
+    report: Option<&str>,
     style: Style,
 ) -> String {
     let mut lines = Vec::new();
@@ -26,7 +25,7 @@ pub(super) fn render(
         lines.extend(list("recovery", slowest_recoveries(run)));
         lines.extend(list("skipped", skipped(run)));
         if let Some(report) = report {
-            lines.push(field("report", &report.display().to_string()));
+            lines.push(field("report", report));
         }
     }
     let (word, paint) = if ended.failed == 0 && ended.exit_code == 0 {

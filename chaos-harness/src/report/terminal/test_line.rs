@@ -88,7 +88,7 @@ fn figures(test: &TestRecord) -> [String; 3] {
     let ended = test.ended.as_ref();
     let duration = ended.map(|ended| words::time(Duration::from_nanos(ended.duration_ns)));
     let recovery = test.recovery().map(|time| format!("recovered {}", words::time(time)));
-    let category = ended.map(|ended| words::category(&ended.category));
+    let category = test.category();
     [duration, recovery, category].map(Option::unwrap_or_default)
 }
 

@@ -41,7 +41,7 @@ fn options(directory: &Path) -> TerminalOptions {
         no_capture: false,
         show_output: false,
         run_directory: directory.to_owned(),
-        report: Some(directory.join("report.json")),
+        report: Some(directory.join("report.json").display().to_string()),
     }
 }
 
