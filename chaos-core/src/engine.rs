@@ -26,18 +26,34 @@ use crate::event::FaultId;
 use crate::fault::{Fault, FaultKind};
 use crate::seed::Seed;
 
+mod action;
 mod active;
+mod alteration;
+mod drawn;
 mod pace;
+mod plan;
 mod queue;
+mod segments;
+mod watch;
 
+#[cfg(test)]
+mod alteration_tests;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
+mod packet_tests;
+#[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod trigger_tests;
+#[cfg(test)]
+mod unreachable_tests;
 #[cfg(test)]
 mod virtual_link;
 
-use self::active::Active;
+pub(crate) use self::action::{Ended, Next, StreamEnd};
+use self::active::{Active, Left};
+use self::alteration::Spot;
 use self::pace::NEVER;
 use self::queue::Queue;
 
@@ -48,51 +64,35 @@ pub(crate) struct Engine {
     faults: Vec<Active>,
     upstream: Queue,
     downstream: Queue,
+    /// When something last came or left.
+    moved: Duration,
     ended: Option<Ended>,
 }
 
-/// How one side ended its stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StreamEnd {
-    /// It sends no more (FIN).
-    Finish,
-    /// It reset the connection (RST).
-    Reset,
-}
-
-/// The end of a connection by a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ended {
-    /// The fault.
-    pub(crate) fault: FaultId,
-    /// How both peers are told.
-    pub(crate) how: StreamEnd,
-}
-
-/// What the driver is to do next in one direction.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Write these bytes, on their own, and say with [`Engine::advance`] how many were written.
-    Write(Bytes),
-    /// End the stream like this, and say so with [`Engine::advance_end`].
-    End(StreamEnd),
-    /// Ask again at this time, or when something else happens.
-    Wait(Option<Duration>),
-    /// End the connection.
-    Ended(Ended),
-}
-
 impl Engine {
-    /// Lets a fault act from `now` on, after those that are active already.
+    /// Lets a fault act from `now` on, after those that are active already. It was injected at time
+    /// `began`.
     ///
     /// Its draws derive from `seed`, which is to be unlike that of any other fault and connection.
-    pub(crate) fn begin(&mut self, now: Duration, id: FaultId, fault: &Fault, seed: Seed) {
-        self.faults.push(Active::new(now, id, fault, seed));
+    pub(crate) fn begin(
+        &mut self,
+        now: Duration,
+        began: Duration,
+        id: FaultId,
+        fault: &Fault,
+        seed: Seed,
+    ) {
+        self.faults.push(Active::new(now, began, id, fault, seed));
         self.end_if_due();
     }
 
-    /// Ends a fault. What it held may leave as soon as the other faults allow it.
+    /// Ends a fault. What it held may leave as soon as the other faults allow it; where it lost
+    /// something, the connection ends.
     pub(crate) fn end(&mut self, id: FaultId) {
+        let is_broken = self.faults.iter().any(|active| active.id == id && active.is_broken());
+        if is_broken {
+            self.ended.get_or_insert(Ended { fault: id, how: StreamEnd::Reset });
+        }
         self.faults.retain(|active| active.id != id);
     }
 
@@ -117,27 +117,31 @@ impl Engine {
 
     /// Takes bytes that arrived.
     pub(crate) fn push(&mut self, now: Duration, direction: Direction, bytes: Bytes) {
+        self.moved = now;
         self.queue_mut(direction).push(now, bytes);
     }
 
     /// Takes the end of a stream that arrived. Nothing may be pushed in this direction after it.
     pub(crate) fn push_end(&mut self, now: Duration, direction: Direction, end: StreamEnd) {
+        self.moved = now;
         self.queue_mut(direction).push_end(now, end);
     }
 
     /// Says what is to be done in this direction.
     pub(crate) fn next(&mut self, now: Duration, direction: Direction) -> Next {
+        self.drop_if_idle(now);
         if let Some(ended) = self.ended {
             return Next::Ended(ended);
         }
+        self.swallow(direction);
         let queue = match direction {
             Direction::Upstream => &mut self.upstream,
             Direction::Downstream => &mut self.downstream,
         };
         if queue.has_bytes() {
-            let (length, at) = Self::plan(&mut self.faults, queue, now, direction);
+            let (length, at) = plan::bytes(&mut self.faults, queue, now, direction);
             if at > now {
-                return Next::wait(at);
+                return self.wait(at);
             }
             if let Some(spent) = self.faults.iter_mut().find(|active| active.is_spent(direction)) {
                 let ended = spent.fire(StreamEnd::Finish);
@@ -145,55 +149,17 @@ impl Engine {
                 return Next::Ended(ended);
             }
             queue.planned = at;
-            return Next::Write(queue.head().slice(..length));
+            let (chunk_length, offset) = queue.head_extent();
+            let spot = Spot { chunk: queue.head_number(), chunk_length, offset };
+            let as_it_came = queue.head().slice(..length);
+            let faults = self.faults.iter_mut();
+            let bytes =
+                faults.fold(as_it_came, |bytes, active| active.alter(direction, spot, bytes));
+            return Next::Write(bytes);
         }
-        let Some((end, arrived)) = queue.end() else { return Next::Wait(None) };
-        let at = Self::plan_end(&mut self.faults, end, arrived, now, direction);
-        if at > now { Next::wait(at) } else { Next::End(end) }
-    }
-
-    /// How many bytes of the head may leave together, and when.
-    fn plan(
-        faults: &mut [Active],
-        queue: &Queue,
-        now: Duration,
-        direction: Direction,
-    ) -> (usize, Duration) {
-        let whole = queue.head_len();
-        let mut length = whole;
-        for active in &mut *faults {
-            length = length.min(active.most(direction, whole));
-        }
-        let mut at = queue.head_arrived();
-        for active in faults {
-            let later = active.schedule(direction, at, length);
-            if later > at && later > now {
-                // Whatever stands behind the head is held with it.
-                active.count(direction, queue.pushed(), queue.waiting());
-            } else if active.splits(direction, whole) {
-                active.count(direction, queue.pushed() - queue.waiting() + 1, 1);
-            }
-            at = later;
-        }
-        (length, at)
-    }
-
-    fn plan_end(
-        faults: &mut [Active],
-        end: StreamEnd,
-        arrived: Duration,
-        now: Duration,
-        direction: Direction,
-    ) -> Duration {
-        let mut at = arrived;
-        for active in faults {
-            let later = active.schedule_end(direction, at, end);
-            if later > at && later > now && active.is_slow_close() {
-                active.count(direction, u64::MAX, 1);
-            }
-            at = later;
-        }
-        at
+        let Some((end, arrived)) = queue.end() else { return self.wait(NEVER) };
+        let at = plan::end(&mut self.faults, end, arrived, now, direction);
+        if at > now { self.wait(at) } else { Next::End(end) }
     }
 
     /// Notes that the first `written` bytes of what [`Engine::next`] gave were written.
@@ -201,12 +167,27 @@ impl Engine {
         if written == 0 {
             return;
         }
-        let queue = self.queue_mut(direction);
+        self.moved = now;
+        let lag = plan::lag(&self.faults, self.queue(direction), direction);
+        let queue = match direction {
+            Direction::Upstream => &mut self.upstream,
+            Direction::Downstream => &mut self.downstream,
+        };
         let late = now.saturating_sub(queue.planned);
         let mut at = queue.head_arrived();
-        let chunk_done = queue.consume(written);
+        let number = queue.head_number();
+        let bytes = queue.head().slice(..written);
+        let done = queue.consume(written);
+        let left = Left { direction, bytes, chunk_done: done.is_some(), late, lag };
+        let once_more = done.filter(|chunk| {
+            let mut faults = self.faults.iter_mut();
+            !chunk.is_copy && faults.any(|active| active.doubles(direction, number))
+        });
+        if let Some(chunk) = once_more {
+            queue.push_copy(chunk);
+        }
         for active in &mut self.faults {
-            at = active.commit(direction, at, written, chunk_done, late);
+            at = active.commit(&left, at);
         }
         self.end_if_due();
     }
@@ -229,6 +210,33 @@ impl Engine {
                 each(active.id, hits);
             }
         }
+    }
+
+    /// Drops what a fault loses in this direction.
+    fn swallow(&mut self, direction: Direction) {
+        let Some(index) = self.faults.iter().position(|active| active.swallows(direction)) else {
+            return;
+        };
+        if let Some(chunks) = self.queue_mut(direction).swallow() {
+            self.faults[index].swallow(chunks);
+        }
+    }
+
+    /// Drops the connection if it was quiet for too long.
+    fn drop_if_idle(&mut self, now: Duration) {
+        for active in &mut self.faults {
+            let is_due = active.idle_at(self.moved).is_some_and(|at| at <= now);
+            if is_due && self.ended.is_none() {
+                self.ended = active.drop_idle();
+            }
+        }
+    }
+
+    /// Waits until this time, or until the connection was quiet for too long.
+    fn wait(&self, at: Duration) -> Next {
+        let idle = self.faults.iter().filter_map(|active| active.idle_at(self.moved));
+        let at = idle.fold(at, Duration::min);
+        Next::Wait((at < NEVER).then_some(at))
     }
 
     fn end_if_due(&mut self) {
@@ -257,16 +265,10 @@ impl Engine {
     }
 }
 
-impl Next {
-    fn wait(at: Duration) -> Self {
-        Self::Wait((at < NEVER).then_some(at))
-    }
-}
-
 /// How the fault ends every connection that it meets, at once, if it does.
 pub(crate) fn ends_at_once(fault: &Fault) -> Option<StreamEnd> {
     match fault.kind {
-        _ if fault.after.0 > 0 => None,
+        _ if !fault.acts_at_once() => None,
         FaultKind::Cut => Some(StreamEnd::Finish),
         FaultKind::Reset => Some(StreamEnd::Reset),
         _ => None,

@@ -27,6 +27,7 @@ mod door;
 mod finale;
 mod forward;
 mod injection;
+mod network;
 mod runtime;
 mod socket;
 mod target;
@@ -36,6 +37,7 @@ mod upstream;
 
 use self::injection::ActiveFault;
 pub use self::injection::Injection;
+pub use self::network::{Injections, Network};
 pub use self::target::Target;
 use self::tcp::TcpLink;
 pub use self::upstream::Upstream;

@@ -5,12 +5,14 @@ pub use crate::client::Client;
 pub use crate::delay::Delay;
 pub use crate::error::{TestError, TestResult};
 pub use crate::fault::{
-    Fault, bandwidth, cut, latency, limit, refuse, reset, slice, slow_close, stall,
+    Fault, bandwidth, black_hole, corrupt, corrupt_every, cut, duplicate, hang, idle_drop, latency,
+    latency_steps, limit, loss, packet_corruption, packet_duplication, partition, refuse,
+    reordering, reset, slice, slow_close, stall,
 };
-pub use crate::link::{Link, Target};
+pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;
 pub use crate::outcome::Outcome;
 pub use crate::postgres::Postgres;
 pub use crate::schedule::Schedule;
-pub use crate::trigger::{every_nth, first, nth};
+pub use crate::trigger::{connection, every_nth, first, nth, seen};
 pub use crate::units::{ByteUnits, DurationUnits, PercentUnits};

@@ -1,6 +1,7 @@
 //! When a fault applies.
 //!
-//! A trigger decides connection by connection, or after a number of bytes. Ordinals count from 1.
+//! A [`Trigger`] chooses connections, [`AfterBytes`] and a [`Pattern`] the byte from which on a fault
+//! acts on each of them. Ordinals count from 1, over all connections of a link.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -10,6 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::probability::Probability;
 use crate::rate::ByteSize;
 use crate::seed::Draws;
+
+mod pattern;
+
+pub use self::pattern::{EmptyPattern, Pattern, seen};
 
 /// On which of the connections that a fault meets it applies.
 ///
@@ -32,18 +37,22 @@ pub enum Trigger {
     EveryNth(NonZeroU64),
     /// On the first n.
     First(NonZeroU64),
+    /// On the one that was opened as number so-and-so of the link, whenever the fault meets it.
+    Connection(NonZeroU64),
 }
 
 impl Trigger {
-    /// Whether the fault applies to the connection that it met as number `meeting`.
+    /// Whether the fault applies to the connection that it met as number `meeting`, and that the
+    /// link opened as number `ordinal`.
     #[must_use]
-    pub fn fires(&self, meeting: NonZeroU64, draws: &mut Draws) -> bool {
+    pub fn fires(&self, meeting: NonZeroU64, ordinal: u64, draws: &mut Draws) -> bool {
         match *self {
             Self::Always => true,
             Self::Probability(probability) => draws.hits(probability),
             Self::Nth(n) => meeting == n,
             Self::EveryNth(n) => meeting.get() % n.get() == 0,
             Self::First(n) => meeting <= n,
+            Self::Connection(n) => ordinal == n.get(),
         }
     }
 }
@@ -70,7 +79,14 @@ pub fn every_nth(n: u64) -> Trigger {
     Trigger::EveryNth(counted(n))
 }
 
-/// The first n connections.
+/// The first n connections: what fails n times and is then well again, without being cleared.
+///
+/// ```
+/// use chaos_core::prelude::*;
+///
+/// // A client has to try four times.
+/// let fault = reset().on(first(3));
+/// ```
 ///
 /// # Panics
 ///
@@ -79,6 +95,20 @@ pub fn every_nth(n: u64) -> Trigger {
 #[track_caller]
 pub fn first(n: u64) -> Trigger {
     Trigger::First(counted(n))
+}
+
+/// The connection that the link opened as number `n`, counted over its whole life.
+///
+/// [`nth`] counts the connections that the fault meets instead: with one that is open already, the
+/// first that it meets.
+///
+/// # Panics
+///
+/// When `n` is 0: connections are counted from 1.
+#[must_use]
+#[track_caller]
+pub fn connection(n: u64) -> Trigger {
+    Trigger::Connection(counted(n))
 }
 
 #[track_caller]
@@ -101,6 +131,7 @@ impl fmt::Display for Trigger {
             Self::EveryNth(n) => write!(f, "1 connection in {n}"),
             Self::First(NonZeroU64::MIN) => f.write_str("the first connection"),
             Self::First(n) => write!(f, "the first {n} connections"),
+            Self::Connection(n) => write!(f, "connection {n} of the link"),
         }
     }
 }

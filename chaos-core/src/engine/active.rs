@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::pace::{NEVER, Pace};
+use super::watch::Watch;
 use super::{Ended, StreamEnd};
 use crate::direction::{Direction, Directions};
 use crate::event::FaultId;
 use crate::fault::{Fault, FaultKind};
 use crate::seed::Seed;
+
+mod harm;
 
 /// One fault that is active on one connection, from when it met the connection.
 #[derive(Debug)]
@@ -17,54 +22,107 @@ pub(super) struct Active {
     pub(super) hits: u64,
     kind: FaultKind,
     directions: Directions,
+    met: Duration,
+    /// What has to pass before anything else counts.
+    watch: Option<Watch>,
     /// After how many bytes of both directions it begins to act.
     after: u64,
-    /// How many bytes of both directions passed since it met the connection.
+    /// How many bytes of both directions passed since then.
     passed: u64,
+    /// Whether the connection is lost for good, because bytes of it are.
+    broken: bool,
+    /// Whether it was quiet for too long, and what is sent into it is lost.
+    forgotten: bool,
     upstream: Share,
     downstream: Share,
+}
+
+/// Bytes that left.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) direction: Direction,
+    /// As they came.
+    pub(super) bytes: Bytes,
+    /// Whether the last of a chunk was among them.
+    pub(super) chunk_done: bool,
+    /// How much later than planned they were written.
+    pub(super) late: Duration,
+    /// How much later the third segment behind them came, if it did.
+    pub(super) lag: Option<Duration>,
 }
 
 /// What a fault does in one direction.
 #[derive(Debug)]
 struct Share {
     pace: Pace,
+    seed: Seed,
+    /// How many bytes passed while the fault acted.
+    passed: u64,
     /// The number of the last chunk that was counted as a hit.
     counted: u64,
 }
 
 impl Active {
-    pub(super) fn new(now: Duration, id: FaultId, fault: &Fault, seed: Seed) -> Self {
-        let share = |number| Share {
-            pace: Pace::new(&fault.kind, now, seed.numbered(number).draws()),
-            counted: 0,
+    /// For a fault that was injected at time `began`, and met the connection `now`.
+    pub(super) fn new(
+        now: Duration,
+        began: Duration,
+        id: FaultId,
+        fault: &Fault,
+        seed: Seed,
+    ) -> Self {
+        let share = |number| {
+            let seed = seed.numbered(number);
+            let pace = Pace::new(&fault.kind, began, now, seed);
+            Share { pace, seed, passed: 0, counted: 0 }
         };
         Self {
             id,
             hits: 0,
             kind: fault.kind.clone(),
             directions: fault.directions,
+            met: now,
+            watch: fault.seen.as_ref().map(Watch::new),
             after: fault.after.0,
             passed: 0,
+            broken: false,
+            forgotten: false,
             upstream: share(1),
             downstream: share(2),
         }
     }
 
+    /// Whether what it waits for has passed.
+    fn has_seen(&self) -> bool {
+        self.watch.as_ref().is_none_or(Watch::seen)
+    }
+
+    /// Whether it has begun to act.
+    fn has_begun(&self) -> bool {
+        self.has_seen() && self.passed >= self.after
+    }
+
     /// Whether it acts in this direction by now.
     fn acts(&self, direction: Direction) -> bool {
-        self.passed >= self.after && self.directions.contains(direction)
+        self.has_begun() && self.directions.contains(direction)
     }
 
     /// How many of the next `whole` bytes may leave in one piece, at least 1.
     pub(super) fn most(&self, direction: Direction, whole: usize) -> usize {
-        if self.passed < self.after {
+        if self.has_seen() && self.passed < self.after {
             return usize::try_from(self.after - self.passed).unwrap_or(usize::MAX);
         }
-        if self.directions.contains(direction) {
+        if self.acts(direction) {
             return self.share(direction).pace.most(whole);
         }
         usize::MAX
+    }
+
+    /// How many of these bytes, which are next, may leave in one piece, so that it begins to act
+    /// right behind what it waits for.
+    pub(super) fn most_until_seen(&self, direction: Direction, bytes: &[u8]) -> usize {
+        let end = self.watch.as_ref().and_then(|watch| watch.end_in(direction, bytes));
+        end.unwrap_or(usize::MAX)
     }
 
     /// When `length` bytes that come to this fault at time `at` leave it.
@@ -73,11 +131,12 @@ impl Active {
         direction: Direction,
         at: Duration,
         length: usize,
+        lag: Option<Duration>,
     ) -> Duration {
         if at == NEVER || !self.acts(direction) {
             return at;
         }
-        self.share_mut(direction).pace.schedule(at, length)
+        self.share_mut(direction).pace.schedule(at, length, lag)
     }
 
     /// When the end of the stream leaves this fault if it comes to it at time `at`.
@@ -93,30 +152,27 @@ impl Active {
         self.share_mut(direction).pace.schedule_end(at, end)
     }
 
-    /// Notes that bytes left that had come at time `at`, and says when they left this fault.
-    ///
-    /// `late` is how much later than planned they were written.
-    pub(super) fn commit(
-        &mut self,
-        direction: Direction,
-        at: Duration,
-        written: usize,
-        chunk_done: bool,
-        late: Duration,
-    ) -> Duration {
-        let acted = self.acts(direction);
-        self.passed = self.passed.saturating_add(written as u64);
+    /// Notes that bytes left, and says when they left this fault.
+    pub(super) fn commit(&mut self, left: &Left, at: Duration) -> Duration {
+        let acted = self.acts(left.direction);
+        let written = left.bytes.len();
+        match &mut self.watch {
+            Some(watch) if !watch.seen() => watch.pass(left.direction, &left.bytes),
+            _ => self.passed = self.passed.saturating_add(written as u64),
+        }
         if !acted {
             return at;
         }
-        self.share_mut(direction).pace.commit(at, written, chunk_done, late)
+        let share = self.share_mut(left.direction);
+        share.passed = share.passed.saturating_add(written as u64);
+        share.pace.commit(at, written, left.chunk_done, left.late, left.lag)
     }
 
     /// How it ends the connection now, if it does.
     pub(super) fn ends_now(&self) -> Option<StreamEnd> {
         match self.kind {
-            FaultKind::Cut if self.passed >= self.after => Some(StreamEnd::Finish),
-            FaultKind::Reset if self.passed >= self.after => Some(StreamEnd::Reset),
+            FaultKind::Cut if self.has_begun() => Some(StreamEnd::Finish),
+            FaultKind::Reset if self.has_begun() => Some(StreamEnd::Reset),
             FaultKind::Limit { bytes } if bytes > 0 => {
                 let spent = self.is_spent(Direction::Upstream);
                 (spent || self.is_spent(Direction::Downstream)).then_some(StreamEnd::Finish)
@@ -137,6 +193,16 @@ impl Active {
     /// Whether it splits a chunk of which `whole` bytes are left, as a fault that slices does.
     pub(super) fn splits(&self, direction: Direction, whole: usize) -> bool {
         self.acts(direction) && self.share(direction).pace.splits(whole)
+    }
+
+    /// Whether it has to know how far the segments behind the head are.
+    pub(super) fn asks_for_lag(&self, direction: Direction) -> bool {
+        self.acts(direction) && self.share(direction).pace.asks_for_lag()
+    }
+
+    /// Whether something happens to the segment that is to begin now.
+    pub(super) fn strikes(&self, direction: Direction) -> bool {
+        self.acts(direction) && self.share(direction).pace.strikes()
     }
 
     /// Ends the connection.

@@ -162,6 +162,7 @@ fn a_reader_that_was_stuck_is_not_met_by_a_burst() {
     let mut engine = Engine::default();
     engine.begin(
         0.ms(),
+        0.ms(),
         FaultId(1),
         &bandwidth(1_000.bytes_per_sec()).into(),
         crate::seed::Seed(1),

@@ -8,10 +8,11 @@
 use std::time::Duration;
 
 use super::StreamEnd;
-use crate::delay::Delay;
+use super::drawn::Drawn;
+use super::segments::Segments;
 use crate::fault::FaultKind;
 use crate::rate::Rate;
-use crate::seed::Draws;
+use crate::seed::Seed;
 
 /// Later than any time that is ever reached.
 pub(super) const NEVER: Duration = Duration::MAX;
@@ -51,43 +52,69 @@ pub(super) enum Pace {
     Limit {
         left: u64,
     },
-    /// The kinds that end or refuse connections let bytes pass as they come.
+    Packets(Segments),
+    /// The kinds that act otherwise let bytes pass as they come.
     Transparent,
 }
 
 impl Pace {
-    pub(super) fn new(kind: &FaultKind, now: Duration, draws: Draws) -> Self {
+    /// For a fault that was injected at time `began`, and met the connection `now`.
+    pub(super) fn new(kind: &FaultKind, began: Duration, now: Duration, seed: Seed) -> Self {
+        let drawn = |delay| Drawn::new(delay, seed.draws());
         match *kind {
             FaultKind::Latency { delay } => {
-                Self::Latency { delay: Drawn::new(delay, draws), last: Duration::ZERO }
+                Self::Latency { delay: drawn(delay), last: Duration::ZERO }
             }
+            FaultKind::LatencySteps { ref delays, each } => Self::Latency {
+                delay: Drawn::in_steps(delays.clone(), each, began, seed.draws()),
+                last: Duration::ZERO,
+            },
             FaultKind::Bandwidth { rate } => Self::Bandwidth { rate, free: now },
             FaultKind::Slice { size, gap } => {
                 let size = usize::try_from(size).unwrap_or(usize::MAX).max(1);
                 Self::Slice { size, gap, left: size, free: Duration::ZERO }
             }
-            FaultKind::Stall => Self::Stall,
-            FaultKind::SlowClose { delay } => Self::SlowClose { delay: Drawn::new(delay, draws) },
+            FaultKind::Stall | FaultKind::Partition => Self::Stall,
+            FaultKind::SlowClose { delay } => Self::SlowClose { delay: drawn(delay) },
             FaultKind::Limit { bytes } => Self::Limit { left: bytes },
-            FaultKind::Cut | FaultKind::Reset | FaultKind::Refuse => Self::Transparent,
+            FaultKind::Packets { effect, probability, round_trip } => {
+                Self::Packets(Segments::new(effect, probability, round_trip, seed))
+            }
+            FaultKind::Cut
+            | FaultKind::Reset
+            | FaultKind::Refuse
+            | FaultKind::Hang
+            | FaultKind::BlackHole
+            | FaultKind::IdleDrop { .. }
+            | FaultKind::Corrupt { .. }
+            | FaultKind::Duplicate { .. } => Self::Transparent,
         }
     }
 
     /// How many of the next `whole` bytes may leave in one piece, at least 1.
     pub(super) fn most(&self, whole: usize) -> usize {
-        match *self {
-            Self::Bandwidth { rate, .. } => bytes_within(rate, SMOOTHNESS).max(1),
-            Self::Slice { left, .. } => left,
+        match self {
+            Self::Bandwidth { rate, .. } => bytes_within(*rate, SMOOTHNESS).max(1),
+            Self::Slice { left, .. } => *left,
             // With nothing left the connection ends before the next byte.
-            Self::Limit { left } if left > 0 => usize::try_from(left).unwrap_or(usize::MAX),
+            Self::Limit { left } if *left > 0 => usize::try_from(*left).unwrap_or(usize::MAX),
+            Self::Packets(segments) => segments.most(whole),
             _ => whole,
         }
     }
 
     /// When `length` bytes that come at time `at` leave.
-    pub(super) fn schedule(&mut self, at: Duration, length: usize) -> Duration {
+    ///
+    /// `lag` is how much later the third segment behind them came, if it did.
+    pub(super) fn schedule(
+        &mut self,
+        at: Duration,
+        length: usize,
+        lag: Option<Duration>,
+    ) -> Duration {
         match self {
-            Self::Latency { delay, last } => at.saturating_add(delay.current()).max(*last),
+            Self::Latency { delay, last } => at.saturating_add(delay.current(at)).max(*last),
+            Self::Packets(segments) => segments.schedule(at, lag),
             Self::Bandwidth { rate, free } => at.max(*free).saturating_add(time_of(*rate, length)),
             Self::Slice { free, .. } => at.max(*free),
             Self::Stall => NEVER,
@@ -98,10 +125,11 @@ impl Pace {
     /// When the end of the stream leaves if it comes at time `at`.
     pub(super) fn schedule_end(&mut self, at: Duration, end: StreamEnd) -> Duration {
         match self {
-            Self::Latency { delay, last } => at.saturating_add(delay.current()).max(*last),
+            Self::Latency { delay, last } => at.saturating_add(delay.current(at)).max(*last),
             Self::SlowClose { delay } if end == StreamEnd::Finish => {
-                at.saturating_add(delay.current())
+                at.saturating_add(delay.current(at))
             }
+            Self::Packets(segments) => segments.schedule_end(at),
             Self::Stall => NEVER,
             _ => at,
         }
@@ -115,8 +143,9 @@ impl Pace {
         written: usize,
         chunk_done: bool,
         late: Duration,
+        lag: Option<Duration>,
     ) -> Duration {
-        let left_at = self.schedule(at, written);
+        let left_at = self.schedule(at, written, lag);
         match self {
             Self::Latency { delay, last } => {
                 *last = left_at;
@@ -136,6 +165,7 @@ impl Pace {
                 }
             }
             Self::Limit { left } => *left = left.saturating_sub(written as u64),
+            Self::Packets(segments) => return segments.commit(at, written, chunk_done, lag),
             Self::Stall | Self::SlowClose { .. } | Self::Transparent => {}
         }
         left_at
@@ -145,30 +175,18 @@ impl Pace {
         matches!(self, Self::Limit { left: 0 })
     }
 
+    /// Whether it has to know how far the segments behind are.
+    pub(super) fn asks_for_lag(&self) -> bool {
+        matches!(self, Self::Packets(_))
+    }
+
+    /// Whether something happens to the segment that is to begin now.
+    pub(super) fn strikes(&self) -> bool {
+        matches!(self, Self::Packets(segments) if segments.strikes_now())
+    }
+
     pub(super) fn splits(&self, whole: usize) -> bool {
         matches!(*self, Self::Slice { left, .. } if left < whole)
-    }
-}
-
-/// A delay that is drawn once for each chunk.
-#[derive(Debug)]
-pub(super) struct Drawn {
-    delay: Delay,
-    draws: Draws,
-    current: Option<Duration>,
-}
-
-impl Drawn {
-    fn new(delay: Delay, draws: Draws) -> Self {
-        Self { delay, draws, current: None }
-    }
-
-    fn current(&mut self) -> Duration {
-        *self.current.get_or_insert_with(|| self.delay.draw(&mut self.draws))
-    }
-
-    fn forget(&mut self) {
-        self.current = None;
     }
 }
 

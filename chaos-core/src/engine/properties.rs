@@ -9,9 +9,10 @@ use super::{Ended, StreamEnd};
 use crate::delay::Delay;
 use crate::direction::Direction::{self, Downstream, Upstream};
 use crate::direction::Directions;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::{Corruption, Fault, FaultKind, IdleEnd, PacketEffect};
+use crate::probability::Probability;
 use crate::rate::Rate;
-use crate::trigger::AfterBytes;
+use crate::trigger::{AfterBytes, seen};
 
 /// What happens to a connection.
 #[derive(Debug, Clone)]
@@ -44,6 +45,41 @@ fn harmless_kind() -> impl Strategy<Value = FaultKind> {
         Just(FaultKind::Stall),
         delay().prop_map(|delay| FaultKind::SlowClose { delay }),
         Just(FaultKind::Refuse),
+        Just(FaultKind::Partition),
+        (prop::collection::vec(delay(), 0..4), time(20))
+            .prop_map(|(delays, each)| FaultKind::LatencySteps { delays, each }),
+        packets(),
+    ]
+}
+
+fn probability() -> impl Strategy<Value = Probability> {
+    (0.0..=1.0).prop_map(|value| Probability::new(value).unwrap())
+}
+
+fn packets() -> impl Strategy<Value = FaultKind> {
+    let effect = prop_oneof![
+        Just(PacketEffect::Loss),
+        Just(PacketEffect::Duplication),
+        Just(PacketEffect::Reordering),
+        Just(PacketEffect::Corruption),
+    ];
+    (effect, probability(), time(60)).prop_map(|(effect, probability, round_trip)| {
+        FaultKind::Packets { effect, probability, round_trip }
+    })
+}
+
+/// Kinds that change or lose bytes.
+fn harmful_kind() -> impl Strategy<Value = FaultKind> {
+    let corruption = prop_oneof![
+        probability().prop_map(|probability| Corruption::Chunks { probability }),
+        (1..50_u64).prop_map(|n| Corruption::EveryNth { bytes: n.try_into().unwrap() }),
+    ];
+    let end = prop_oneof![Just(IdleEnd::Silent), Just(IdleEnd::Fin), Just(IdleEnd::Reset)];
+    prop_oneof![
+        corruption.prop_map(|which| FaultKind::Corrupt { which }),
+        probability().prop_map(|probability| FaultKind::Duplicate { probability }),
+        Just(FaultKind::BlackHole),
+        (time(60), end).prop_map(|(after, end)| FaultKind::IdleDrop { after, end }),
     ]
 }
 
@@ -65,9 +101,13 @@ fn direction() -> impl Strategy<Value = Direction> {
 
 fn fault(kind: impl Strategy<Value = FaultKind>) -> impl Strategy<Value = Fault> {
     let after = prop_oneof![2 => Just(0), 1 => 0..2_000_u64];
-    (kind, directions(), after).prop_map(|(kind, directions, after)| Fault {
+    // The bytes count up, so that each pair of them comes once in 251.
+    let pattern = (0..250_u8).prop_map(|byte| Some(seen([byte, byte + 1])));
+    let pattern = prop_oneof![3 => Just(None), 1 => pattern];
+    (kind, directions(), after, pattern).prop_map(|(kind, directions, after, seen)| Fault {
         directions,
         after: AfterBytes(after),
+        seen,
         ..Fault::new(kind)
     })
 }
@@ -223,6 +263,52 @@ proptest! {
         let (first, second) = (Story::play(&acts, 0), Story::play(&acts, 0));
         prop_assert_eq!(first.link.delivered, second.link.delivered);
         prop_assert_eq!(first.link.hits, second.link.hits);
+    }
+
+    /// The same holds for faults that change or lose bytes, and these never hang, panic or spin.
+    #[test]
+    fn what_is_changed_or_lost_is_repeatable_too(
+        acts in acts(prop_oneof![harmless_kind(), ending_kind(), harmful_kind()]),
+        write_limit in 0..100_usize,
+    ) {
+        let (mut first, mut second) = (Story::play(&acts, write_limit), Story::play(&acts, write_limit));
+        first.heal();
+        second.heal();
+        prop_assert_eq!(&first.link.delivered, &second.link.delivered);
+        prop_assert_eq!(first.link.hits, second.link.hits);
+        // Once all faults are gone nothing is under way, or the connection has ended.
+        prop_assert!(first.link.ended.is_some() || first.link.engine.is_idle());
+    }
+
+    /// Corruption changes as many bytes as it is to, and neither their number nor their order.
+    #[test]
+    fn every_nth_byte_is_changed_and_no_other(
+        acts in acts(harmless_kind()),
+        every in 1..300_u64,
+        write_limit in 0..100_usize,
+    ) {
+        let mut story =
+            Story { link: VirtualLink { write_limit, ..VirtualLink::default() }, ..Story::default() };
+        let which = Corruption::EveryNth { bytes: every.try_into().unwrap() };
+        // As number 7, which the acts leave alone.
+        story.link.begin(7, Fault::new(FaultKind::Corrupt { which }));
+        story.begun = 1;
+        for act in acts.iter().filter(|act| !matches!(act, Act::Begin(fault) if fault.after.0 > 0)) {
+            if story.begun < 6 || !matches!(act, Act::Begin(_)) {
+                story.act(act);
+            }
+        }
+        for id in 1..=6 {
+            story.link.end(id);
+        }
+        for direction in [Upstream, Downstream] {
+            let got = story.link.bytes(direction);
+            let sent = &story.sent(direction).bytes;
+            prop_assert_eq!(got.len(), sent.len());
+            for (at, (got, sent)) in got.iter().zip(sent).enumerate() {
+                prop_assert_eq!(got != sent, (at as u64 + 1) % every == 0, "byte {}", at);
+            }
+        }
     }
 
     /// No byte comes before its delay is over, and all overlap.

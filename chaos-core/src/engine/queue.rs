@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 
 use super::StreamEnd;
+use super::segments::{self, GIVEN_AWAY_BY};
 
 /// How much waits at most before the sender feels it: enough to carry 300 MB/s under 50 ms of
 /// latency.
@@ -27,9 +28,13 @@ pub(super) struct Queue {
 }
 
 #[derive(Debug)]
-struct Chunk {
-    /// What is left of it; never empty.
+pub(super) struct Chunk {
+    /// What is left of it; never empty while it waits.
     bytes: Bytes,
+    /// All of it.
+    whole: Bytes,
+    /// Whether it was delivered before.
+    pub(super) is_copy: bool,
     cost: usize,
     arrived: Duration,
 }
@@ -43,11 +48,18 @@ impl Queue {
         let cost = bytes.len().saturating_add(COST_OF_A_CHUNK);
         self.cost = self.cost.saturating_add(cost);
         self.pushed += 1;
-        self.chunks.push_back(Chunk { bytes, cost, arrived: now });
+        let whole = bytes.clone();
+        self.chunks.push_back(Chunk { bytes, whole, is_copy: false, cost, arrived: now });
     }
 
     pub(super) fn push_end(&mut self, now: Duration, end: StreamEnd) {
         self.end = Some((end, now));
+    }
+
+    /// Puts a chunk that is done back to the head, to be delivered once more.
+    pub(super) fn push_copy(&mut self, chunk: Chunk) {
+        self.cost = self.cost.saturating_add(chunk.cost);
+        self.chunks.push_front(Chunk { bytes: chunk.whole.clone(), is_copy: true, ..chunk });
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -65,10 +77,6 @@ impl Queue {
     /// What is left of the first chunk; empty if there is none.
     pub(super) fn head(&self) -> Bytes {
         self.chunks.front().map_or_else(Bytes::new, |chunk| chunk.bytes.clone())
-    }
-
-    pub(super) fn head_len(&self) -> usize {
-        self.chunks.front().map_or(0, |chunk| chunk.bytes.len())
     }
 
     pub(super) fn head_arrived(&self) -> Duration {
@@ -90,20 +98,66 @@ impl Queue {
         self.chunks.len() as u64
     }
 
-    /// Removes bytes from the head, and says whether that was the last of the chunk.
-    pub(super) fn consume(&mut self, count: usize) -> bool {
-        let Some(head) = self.chunks.front_mut() else { return false };
+    /// The number of the first chunk, counted from 1. A copy has that of its original.
+    pub(super) fn head_number(&self) -> u64 {
+        self.pushed.saturating_sub(self.waiting()).saturating_add(1)
+    }
+
+    /// How long the first chunk was, and how much of that is gone.
+    pub(super) fn head_extent(&self) -> (usize, usize) {
+        self.chunks
+            .front()
+            .map_or((0, 0), |chunk| (chunk.whole.len(), chunk.whole.len() - chunk.bytes.len()))
+    }
+
+    /// How much later than the head the third segment behind its first one came, if it did.
+    pub(super) fn lag(&self) -> Option<Duration> {
+        let mut needed = GIVEN_AWAY_BY;
+        // The first segment of the head is the one that is asked for.
+        let mut skipped = segments::SIZE;
+        for chunk in &self.chunks {
+            let later = chunk.bytes.len().saturating_sub(skipped).div_ceil(segments::SIZE);
+            skipped = 0;
+            needed = needed.saturating_sub(later);
+            if needed == 0 {
+                return Some(chunk.arrived.saturating_sub(self.head_arrived()));
+            }
+        }
+        None
+    }
+
+    /// Removes bytes from the head, and returns the chunk if that was the last of it.
+    pub(super) fn consume(&mut self, count: usize) -> Option<Chunk> {
+        let head = self.chunks.front_mut()?;
         head.bytes.advance(count);
         if !head.bytes.is_empty() {
-            return false;
+            return None;
         }
         self.cost -= head.cost;
-        self.chunks.pop_front();
+        let done = self.chunks.pop_front();
+        self.forget_capacity();
+        done
+    }
+
+    /// Drops all that waits, the end of the stream as well, and says how many chunks there were;
+    /// `None` if there was nothing.
+    pub(super) fn swallow(&mut self) -> Option<u64> {
+        if self.is_empty() {
+            return None;
+        }
+        let chunks = self.waiting();
+        self.chunks.clear();
+        self.forget_capacity();
+        self.cost = 0;
+        self.end = None;
+        Some(chunks)
+    }
+
+    /// After a burst the room for thousands of chunks would stay with an idle connection.
+    fn forget_capacity(&mut self) {
         if self.chunks.is_empty() {
-            // After a burst the room for thousands of chunks would stay with an idle connection.
             self.chunks = VecDeque::new();
         }
-        true
     }
 
     pub(super) fn consume_end(&mut self) {

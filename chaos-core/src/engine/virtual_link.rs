@@ -39,7 +39,7 @@ pub(super) enum What {
 impl VirtualLink {
     pub(super) fn begin(&mut self, id: u64, fault: impl Into<Fault>) {
         let seed = Seed(7).numbered(id);
-        self.engine.begin(self.now, FaultId(id), &fault.into(), seed);
+        self.engine.begin(self.now, self.now, FaultId(id), &fault.into(), seed);
         self.settle();
     }
 
@@ -71,6 +71,12 @@ impl VirtualLink {
         }
         self.now = until;
         self.settle();
+    }
+
+    /// Lets time pass until something can happen.
+    pub(super) fn run_to_next(&mut self) {
+        let at = self.settle().expect("nothing would ever happen");
+        self.run_until(at);
     }
 
     /// Delivers what may be delivered now, and says when to come back.

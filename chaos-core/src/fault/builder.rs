@@ -1,8 +1,10 @@
 //! The builder of each kind of fault, with only the methods that make sense for it.
 
-use super::Fault;
+use std::time::Duration;
+
+use super::{Fault, FaultKind, IdleEnd};
 use crate::direction::Directions;
-use crate::trigger::{AfterBytes, Trigger};
+use crate::trigger::{AfterBytes, Pattern, Trigger};
 
 /// Declares builders: `Name: capability, ...;` with a sentence for its documentation.
 macro_rules! builders {
@@ -50,7 +52,7 @@ macro_rules! builders {
     (@ triggered) => {
         /// Only on the connections that `trigger` chooses: a probability such as `5.percent()`, or
         /// [`nth`](crate::trigger::nth), [`every_nth`](crate::trigger::every_nth),
-        /// [`first`](crate::trigger::first).
+        /// [`first`](crate::trigger::first), [`connection`](crate::trigger::connection).
         pub fn on(mut self, trigger: impl Into<Trigger>) -> Self {
             self.0.trigger = trigger.into();
             self
@@ -61,6 +63,22 @@ macro_rules! builders {
         /// fault met the connection. A message is torn where the count ends.
         pub fn after_bytes(mut self, bytes: u64) -> Self {
             self.0.after = AfterBytes(bytes);
+            self
+        }
+
+        /// Only once these bytes have passed on the connection, such as `b"COMMIT"`: the fault
+        /// begins at the first byte after them, wherever the stream is torn into chunks.
+        ///
+        /// They are looked for in each direction by itself, or in one: see
+        /// [`seen`](crate::trigger::seen). With [`after_bytes`](Self::after_bytes) as well, bytes are
+        /// counted from then on.
+        ///
+        /// # Panics
+        ///
+        /// When there are no bytes.
+        #[track_caller]
+        pub fn when_seen(mut self, pattern: impl Into<Pattern>) -> Self {
+            self.0.seen = Some(pattern.into());
             self
         }
     };
@@ -85,4 +103,58 @@ builders! {
     Reset: triggered, delayed;
     /// Built by [`refuse`](super::refuse()).
     Refuse: ;
+    /// Built by [`latency_steps`](super::latency_steps()).
+    LatencySteps: directed, triggered;
+    /// Built by [`black_hole`](super::black_hole()).
+    BlackHole: directed, triggered, delayed;
+    /// Built by [`idle_drop`](super::idle_drop()).
+    IdleDrop: triggered;
+    /// Built by [`partition`](super::partition()).
+    Partition: directed;
+    /// Built by [`hang`](super::hang()).
+    Hang: ;
+    /// Built by [`corrupt`](super::corrupt()) and [`corrupt_every`](super::corrupt_every()).
+    Corrupt: directed, triggered, delayed;
+    /// Built by [`duplicate`](super::duplicate()).
+    Duplicate: directed, triggered, delayed;
+    /// Built by [`loss`](super::loss()), [`packet_duplication`](super::packet_duplication()),
+    /// [`reordering`](super::reordering()) and [`packet_corruption`](super::packet_corruption()).
+    Packets: directed, triggered;
+}
+
+impl IdleDrop {
+    /// Ends the connection (FIN), as a server or a pooler does that closes what is idle.
+    pub fn fin(self) -> Self {
+        self.ending(IdleEnd::Fin)
+    }
+
+    /// Resets the connection (RST), as some firewalls do.
+    pub fn reset(self) -> Self {
+        self.ending(IdleEnd::Reset)
+    }
+
+    fn ending(mut self, how: IdleEnd) -> Self {
+        if let FaultKind::IdleDrop { end, .. } = &mut self.0.kind {
+            *end = how;
+        }
+        self
+    }
+}
+
+impl Packets {
+    /// Assumes that a packet and its acknowledgement take this long together, instead of 1 ms.
+    ///
+    /// It does not delay anything else; give the link its [`latency`](super::latency()) as well.
+    ///
+    /// # Panics
+    ///
+    /// When it is 0.
+    #[track_caller]
+    pub fn round_trip(mut self, takes: Duration) -> Self {
+        assert!(!takes.is_zero(), "a round trip takes longer than 0s; leave it out for 1ms");
+        if let FaultKind::Packets { round_trip, .. } = &mut self.0.kind {
+            *round_trip = takes;
+        }
+        self
+    }
 }

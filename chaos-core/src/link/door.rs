@@ -1,4 +1,5 @@
-//! The listener of a link, which can refuse connections and accept them again on the same port.
+//! The listener of a link, which can refuse connections or let them hang, and accept them again on
+//! the same port.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -8,6 +9,7 @@ use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpSocket};
 
+mod hang;
 #[cfg(any(not(target_os = "linux"), test))]
 mod hold;
 #[cfg(target_os = "linux")]
@@ -20,6 +22,15 @@ use self::shut as refusal;
 
 /// How many connections the kernel completes before they are accepted.
 const BACKLOG: u32 = 1024;
+
+/// What a door does with new connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stance {
+    Accept,
+    Refuse,
+    /// They are neither accepted nor refused.
+    Hang,
+}
 
 /// The listener of a link.
 #[derive(Debug)]
@@ -34,6 +45,7 @@ pub(super) struct Door {
 enum State {
     Open(TcpListener),
     Refusing(refusal::Refusal),
+    Hanging(hang::Hanging),
     /// The link is gone, or the operating system took the port away.
     Closed,
 }
@@ -62,46 +74,56 @@ impl Door {
             State::Open(listener) => {
                 listener.poll_accept(cx).map(|accepted| Some(accepted.map(|(stream, _)| stream)))
             }
-            State::Refusing(_) => Poll::Pending,
+            State::Refusing(_) | State::Hanging(_) => Poll::Pending,
             State::Closed => Poll::Ready(None),
         }
     }
 
-    /// Refuses connections from now on. Returns those that were completed before and not accepted
-    /// yet: to their clients they are open.
-    pub(super) fn refuse(&self) -> io::Result<Vec<TcpStream>> {
+    /// Accepts connections, refuses them or lets them hang from now on. Returns those that were
+    /// completed before and not accepted yet: to their clients they are open.
+    pub(super) fn turn(&self, stance: Stance) -> io::Result<Vec<TcpStream>> {
         let mut state = self.state.lock();
-        if !matches!(*state, State::Open(_)) {
+        if state.stance().is_none_or(|now| now == stance) {
             return Ok(Vec::new());
         }
-        let State::Open(listener) = std::mem::replace(&mut *state, State::Closed) else {
-            return Ok(Vec::new());
+        // Where something fails the door stays closed, as the port is gone.
+        let (listener, mut waiting) = match std::mem::replace(&mut *state, State::Closed) {
+            State::Open(listener) => (listener.into_std()?, Vec::new()),
+            State::Refusing(refusal) => (refusal.end()?.into_std()?, Vec::new()),
+            State::Hanging(hanging) => hanging.end()?,
+            State::Closed => return Ok(Vec::new()),
         };
-        let listener = listener.into_std()?;
-        let waiting = drain(&listener);
-        *state = State::Refusing(refusal::Refusal::begin(listener)?);
+        *state = match stance {
+            Stance::Accept => State::Open(TcpListener::from_std(listener)?),
+            Stance::Refuse => {
+                waiting.extend(drain(&listener));
+                State::Refusing(refusal::Refusal::begin(listener)?)
+            }
+            Stance::Hang => {
+                let (hanging, completed) = hang::Hanging::begin(listener)?;
+                waiting.extend(completed);
+                State::Hanging(hanging)
+            }
+        };
         self.acceptor.wake();
         Ok(waiting)
-    }
-
-    /// Accepts connections again.
-    pub(super) fn accept_again(&self) -> io::Result<()> {
-        let mut state = self.state.lock();
-        if !matches!(*state, State::Refusing(_)) {
-            return Ok(());
-        }
-        let State::Refusing(refusal) = std::mem::replace(&mut *state, State::Closed) else {
-            return Ok(());
-        };
-        *state = State::Open(refusal.end()?);
-        self.acceptor.wake();
-        Ok(())
     }
 
     /// Gives the port back.
     pub(super) fn close(&self) {
         *self.state.lock() = State::Closed;
         self.acceptor.wake();
+    }
+}
+
+impl State {
+    fn stance(&self) -> Option<Stance> {
+        match self {
+            Self::Open(_) => Some(Stance::Accept),
+            Self::Refusing(_) => Some(Stance::Refuse),
+            Self::Hanging(_) => Some(Stance::Hang),
+            Self::Closed => None,
+        }
     }
 }
 
@@ -177,7 +199,7 @@ mod tests {
         // A live connection shares the port, and must not be in the way of listening again.
         let live = connect(door.address()).unwrap();
         for _ in 0..3 {
-            drop(door.refuse().unwrap());
+            drop(door.turn(Stance::Refuse).unwrap());
             assert_eq!(
                 connect(door.address()).unwrap_err().kind(),
                 io::ErrorKind::ConnectionRefused
@@ -186,7 +208,7 @@ mod tests {
                 std::net::TcpListener::bind(door.address()).unwrap_err().kind(),
                 io::ErrorKind::AddrInUse
             );
-            door.accept_again().unwrap();
+            drop(door.turn(Stance::Accept).unwrap());
             let _accepted = connect(door.address()).unwrap();
         }
         drop(live);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::connection::{Met, OpenConnection};
-use super::door::Door;
+use super::door::{Door, Stance};
 use super::finale::Finale;
 use super::runtime::LinkRuntime;
 use super::upstream::Upstream;
@@ -117,7 +117,7 @@ impl TcpLink {
 
     /// Makes a fault act on all open connections and on those to come.
     pub(super) fn begin(self: &Arc<Self>, fault: Fault) -> Arc<FaultRecord> {
-        let is_refusal = fault.kind == FaultKind::Refuse;
+        let is_at_the_door = fault.kind.is_at_the_door();
         let record = {
             let mut state = self.state.lock();
             let record = self.scope.start_fault(&self.name, fault);
@@ -128,7 +128,7 @@ impl TcpLink {
             state.faults.push(injected);
             record
         };
-        if is_refusal {
+        if is_at_the_door {
             self.turn_door();
         }
         record
@@ -145,7 +145,7 @@ impl TcpLink {
                 connection.part(record.id());
             }
         }
-        if record.fault().kind == FaultKind::Refuse {
+        if record.fault().kind.is_at_the_door() {
             self.turn_door();
         }
         record.end();
@@ -181,23 +181,27 @@ impl TcpLink {
         while !state.open.is_empty() && !self.emptied.wait_until(&mut state, until).timed_out() {}
     }
 
-    /// Makes the door refuse or accept, as the faults want it now.
+    /// Makes the door do what the faults want it to do now.
     fn turn_door(self: &Arc<Self>) {
         let _keeper = self.door_keeper.lock();
-        let refuse = self.state.lock().faults.iter().any(Injected::refuses);
-        let _entered = self.runtime.handle().enter();
-        let turned = if refuse {
-            self.door.refuse().map(|waiting| {
-                for stream in waiting {
-                    admission::admit_std(self, stream);
-                }
-            })
-        } else {
-            self.door.accept_again()
+        let stance = {
+            let state = self.state.lock();
+            let stances = || state.faults.iter().filter_map(Injected::stance);
+            // A machine that refuses answers, so it is seen before one that does not.
+            let refuses = stances().any(|stance| stance == Stance::Refuse);
+            if refuses { Stance::Refuse } else { stances().next().unwrap_or(Stance::Accept) }
         };
-        if let Err(error) = turned {
-            let action = if refuse { "refuse connections" } else { "accept connections again" };
-            self.note(format!("link `{}` failed to {action}: {error}", self.name));
+        let _entered = self.runtime.handle().enter();
+        match self.door.turn(stance) {
+            Ok(waiting) => waiting.into_iter().for_each(|it| admission::admit_std(self, it)),
+            Err(error) => {
+                let action = match stance {
+                    Stance::Accept => "accept connections again",
+                    Stance::Refuse => "refuse connections",
+                    Stance::Hang => "let connections hang",
+                };
+                self.note(format!("link `{}` failed to {action}: {error}", self.name));
+            }
         }
     }
 
@@ -245,19 +249,26 @@ impl TcpLink {
 }
 
 impl Injected {
-    fn refuses(&self) -> bool {
-        self.record.fault().kind == FaultKind::Refuse
+    /// What the fault wants the door to do, if anything.
+    fn stance(&self) -> Option<Stance> {
+        match self.record.fault().kind {
+            FaultKind::Refuse => Some(Stance::Refuse),
+            FaultKind::Hang | FaultKind::Partition => Some(Stance::Hang),
+            _ => None,
+        }
     }
 
     fn meet(&mut self, connection: &OpenConnection, link: Seed) {
-        if self.refuses() {
+        let fault = self.record.fault();
+        if !fault.kind.is_on_connections() {
             // That is the door's business.
             return;
         }
         self.meetings += 1;
         let Some(meeting) = NonZeroU64::new(self.meetings) else { return };
-        let seed = link.numbered(connection.ordinal()).numbered(self.record.id().0);
-        if self.record.fault().trigger.fires(meeting, &mut seed.draws()) {
+        let ordinal = connection.ordinal();
+        let seed = link.numbered(ordinal).numbered(self.record.id().0);
+        if fault.trigger.fires(meeting, ordinal, &mut seed.draws()) {
             connection.meet(Met { record: Arc::clone(&self.record), seed });
         }
     }

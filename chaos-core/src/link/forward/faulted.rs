@@ -49,7 +49,8 @@ impl Faulted {
         for met in faults {
             let id = met.record.id();
             if self.faults.iter().all(|known| known.met.record.id() != id) {
-                self.engine.begin(now, id, met.record.fault(), met.seed);
+                let began = now.saturating_sub(met.record.active_for());
+                self.engine.begin(now, began, id, met.record.fault(), met.seed);
                 self.faults.push(Known { met: met.clone(), touched: false });
             }
         }

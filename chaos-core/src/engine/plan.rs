@@ -1,0 +1,65 @@
+//! What may leave next, and when: the faults are asked one after the other.
+
+use std::time::Duration;
+
+use super::StreamEnd;
+use super::active::Active;
+use super::queue::Queue;
+use crate::direction::Direction;
+
+/// How many bytes of the head may leave together, and when.
+pub(super) fn bytes(
+    faults: &mut [Active],
+    queue: &Queue,
+    now: Duration,
+    direction: Direction,
+) -> (usize, Duration) {
+    let head = queue.head();
+    let whole = head.len();
+    let mut length = whole;
+    for active in &*faults {
+        length = length.min(active.most(direction, whole));
+    }
+    for active in &*faults {
+        // Last, so that no more is searched than may leave.
+        length = length.min(active.most_until_seen(direction, &head[..length]));
+    }
+    let lag = lag(faults, queue, direction);
+    let mut at = queue.head_arrived();
+    for active in faults {
+        let later = active.schedule(direction, at, length, lag);
+        if later > at && later > now {
+            // Whatever stands behind the head is held with it.
+            active.count(direction, queue.pushed(), queue.waiting());
+        } else if active.splits(direction, whole) || active.strikes(direction) {
+            active.count(direction, queue.head_number(), 1);
+        }
+        at = later;
+    }
+    (length, at)
+}
+
+/// When the end of the stream may leave.
+pub(super) fn end(
+    faults: &mut [Active],
+    end: StreamEnd,
+    arrived: Duration,
+    now: Duration,
+    direction: Direction,
+) -> Duration {
+    let mut at = arrived;
+    for active in faults {
+        let later = active.schedule_end(direction, at, end);
+        if later > at && later > now && active.is_slow_close() {
+            active.count(direction, u64::MAX, 1);
+        }
+        at = later;
+    }
+    at
+}
+
+/// How much later than the head the third segment behind it came, if somebody has to know.
+pub(super) fn lag(faults: &[Active], queue: &Queue, direction: Direction) -> Option<Duration> {
+    let asked = faults.iter().any(|active| active.asks_for_lag(direction));
+    if asked { queue.lag() } else { None }
+}

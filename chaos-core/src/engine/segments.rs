@@ -1,0 +1,148 @@
+//! What TCP makes of packets that are lost, doubled or overtaken: a delay of the bytes in them.
+//!
+//! The stream is thought of as cut into segments as a sender would cut it: each chunk into pieces
+//! of [`SIZE`] bytes. What happens to a segment is a hash of its ordinal, so it does not depend on
+//! what happened before.
+
+use std::time::Duration;
+
+use crate::fault::PacketEffect;
+use crate::probability::Probability;
+use crate::seed::Seed;
+
+/// What an Ethernet frame carries of a TCP stream: 1500 bytes less the headers and a timestamp.
+pub(super) const SIZE: usize = 1448;
+
+/// How many later segments have to arrive until the sender takes one for lost (RFC 5681).
+pub(super) const GIVEN_AWAY_BY: usize = 3;
+
+/// The shortest time after which Linux sends again what was not acknowledged.
+const TIMEOUT: Duration = Duration::from_millis(200);
+
+/// After so many times in a row (`tcp_retries2`) Linux gives a connection up, and the model lets
+/// the segment pass.
+const MOST_LOSSES: u32 = 15;
+
+/// How long a segment is on a wire of 1 Gbit/s.
+const TIME_ON_THE_WIRE: Duration = Duration::from_micros(12);
+
+/// The segments of one direction.
+#[derive(Debug)]
+pub(super) struct Segments {
+    effect: PacketEffect,
+    probability: Probability,
+    round_trip: Duration,
+    seed: Seed,
+    /// The number of the segment that is next, or has begun.
+    ordinal: u64,
+    /// How many bytes of it left.
+    begun: usize,
+    /// When the last one left: TCP delivers in order.
+    last: Duration,
+}
+
+impl Segments {
+    pub(super) fn new(
+        effect: PacketEffect,
+        probability: Probability,
+        round_trip: Duration,
+        seed: Seed,
+    ) -> Self {
+        let last = Duration::ZERO;
+        Self { effect, probability, round_trip, seed, ordinal: 0, begun: 0, last }
+    }
+
+    /// How many of the next `whole` bytes may leave in one piece: a segment to which something
+    /// happens, or all before the next such segment.
+    pub(super) fn most(&self, whole: usize) -> usize {
+        let mut most = SIZE - self.begun;
+        if self.strikes(self.ordinal) > 0 {
+            return most;
+        }
+        let mut next = self.ordinal + 1;
+        while most < whole && self.strikes(next) == 0 {
+            most += SIZE;
+            next += 1;
+        }
+        most
+    }
+
+    /// When what comes at time `at` leaves. The third later segment came `lag` later, if it did.
+    pub(super) fn schedule(&self, at: Duration, lag: Option<Duration>) -> Duration {
+        at.saturating_add(self.delay(lag)).max(self.last)
+    }
+
+    /// When the end of the stream leaves if it comes at time `at`.
+    pub(super) fn schedule_end(&self, at: Duration) -> Duration {
+        at.max(self.last)
+    }
+
+    /// Notes that bytes left, and says when they left by the plan.
+    pub(super) fn commit(
+        &mut self,
+        at: Duration,
+        written: usize,
+        chunk_done: bool,
+        lag: Option<Duration>,
+    ) -> Duration {
+        let left_at = self.schedule(at, lag);
+        let is_doubled = self.effect == PacketEffect::Duplication && self.strikes_now();
+        self.last =
+            left_at.saturating_add(if is_doubled { TIME_ON_THE_WIRE } else { Duration::ZERO });
+        self.begun += written;
+        self.ordinal += (self.begun / SIZE) as u64;
+        self.begun %= SIZE;
+        if chunk_done && self.begun > 0 {
+            self.ordinal += 1;
+            self.begun = 0;
+        }
+        left_at
+    }
+
+    /// Whether something happens to the segment that is to begin now.
+    pub(super) fn strikes_now(&self) -> bool {
+        self.begun == 0 && self.strikes(self.ordinal) > 0
+    }
+
+    /// How much later the next piece leaves by what happens to it.
+    fn delay(&self, lag: Option<Duration>) -> Duration {
+        // What is left of a segment comes with its beginning.
+        let strikes = if self.begun == 0 { self.strikes(self.ordinal) } else { 0 };
+        match self.effect {
+            _ if strikes == 0 => Duration::ZERO,
+            // The copy is thrown away when it comes; only what is behind it has to wait for it.
+            PacketEffect::Duplication => Duration::ZERO,
+            PacketEffect::Reordering => self.round_trip / 2,
+            PacketEffect::Loss | PacketEffect::Corruption => {
+                let by_timeout = timeouts(strikes);
+                let given_away = lag.map(|lag| lag.saturating_add(timeouts(strikes - 1)));
+                self.round_trip.saturating_add(given_away.unwrap_or(by_timeout).min(by_timeout))
+            }
+        }
+    }
+
+    /// How often in a row something happens to this segment.
+    fn strikes(&self, ordinal: u64) -> u32 {
+        let mut draws = self.seed.numbered(ordinal).draws();
+        let most = match self.effect {
+            PacketEffect::Loss | PacketEffect::Corruption => MOST_LOSSES,
+            PacketEffect::Duplication | PacketEffect::Reordering => 1,
+        };
+        let mut strikes = 0;
+        while strikes < most && draws.hits(self.probability) {
+            strikes += 1;
+        }
+        strikes
+    }
+}
+
+/// How long a sender waits altogether until it has sent again so often.
+///
+/// The first time is a probe, after which the timeout is not doubled yet; so the sum is what
+/// doubles.
+fn timeouts(times: u32) -> Duration {
+    match times.checked_sub(1) {
+        None => Duration::ZERO,
+        Some(doublings) => TIMEOUT.saturating_mul(1 << doublings),
+    }
+}

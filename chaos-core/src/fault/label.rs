@@ -1,0 +1,84 @@
+//! The labels of faults, as every report has them.
+
+use std::fmt;
+
+use super::{Corruption, Fault, FaultKind, IdleEnd, PacketEffect};
+use crate::duration;
+use crate::rate::ByteSize;
+use crate::trigger::Trigger;
+
+/// `latency 80ms–120ms ↓`: the label of the fault in every report.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        if self.kind.is_directed() {
+            write!(f, " {}", self.directions)?;
+        }
+        if let Some(seen) = &self.seen {
+            write!(f, " when {seen} was seen")?;
+        }
+        if self.after.0 > 0 {
+            write!(f, " after {}", self.after)?;
+        }
+        if self.trigger != Trigger::Always {
+            write!(f, " on {}", self.trigger)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Packets { .. } = self {
+            // Nobody is to take it for packets that were really lost.
+            f.write_str("modelled ")?;
+        }
+        f.write_str(self.name())?;
+        match self {
+            Self::Latency { delay } | Self::SlowClose { delay } => write!(f, " {delay}"),
+            Self::Bandwidth { rate } => write!(f, " {rate}"),
+            Self::Slice { size, gap } => {
+                write!(f, " {} every {}", ByteSize(*size), duration::Display(*gap))
+            }
+            Self::Limit { bytes } => write!(f, " {}", ByteSize(*bytes)),
+            Self::LatencySteps { delays, each } => {
+                for (index, delay) in delays.iter().enumerate() {
+                    write!(f, "{}{delay}", if index == 0 { " " } else { ", " })?;
+                }
+                write!(f, " every {}", duration::Display(*each))
+            }
+            Self::IdleDrop { after, end } => {
+                write!(f, " ({end}) when idle for {}", duration::Display(*after))
+            }
+            Self::Corrupt { which: Corruption::Chunks { probability } }
+            | Self::Duplicate { probability } => write!(f, " {probability} of the chunks"),
+            Self::Corrupt { which: Corruption::EveryNth { bytes } } => {
+                write!(f, " {}", ByteSize(bytes.get()))
+            }
+            Self::Packets { probability, round_trip, .. } => {
+                write!(f, " {probability}")?;
+                if *round_trip == PacketEffect::DEFAULT_ROUND_TRIP {
+                    return Ok(());
+                }
+                write!(f, " at a round trip of {}", duration::Display(*round_trip))
+            }
+            Self::Stall
+            | Self::Cut
+            | Self::Reset
+            | Self::Refuse
+            | Self::BlackHole
+            | Self::Partition
+            | Self::Hang => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for IdleEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Silent => "silent",
+            Self::Fin => "FIN",
+            Self::Reset => "RST",
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! What happens to packets, as a model of its consequences under TCP.
+//!
+//! An application above TCP never sees that packets are lost, doubled, overtaken or damaged: it
+//! sees that bytes come later. These faults delay bytes by what TCP takes to make up for it, and
+//! never lose one. The model: a packet carries up to 1448 bytes of a chunk.
+//!
+//! * A *lost* one, and all behind it, waits until it is sent again: a round trip when three later
+//!   ones are under way to give the loss away, else a round trip and 200 ms. That doubles with each
+//!   time that it is lost again.
+//! * A *damaged* one fails its checksum, and is lost.
+//! * One that is *overtaken* comes half a round trip late, and what is behind it waits.
+//! * The copy of a *doubled* one takes its time on the wire, 12 µs, before what is behind it.
+//!
+//! What happens to a packet is drawn from the seed, the link, the connection, the direction and the
+//! ordinal of the packet.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::alteration::possible;
+use super::builder::Packets;
+use super::{Fault, FaultKind};
+use crate::probability::Probability;
+
+/// What happens to packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PacketEffect {
+    /// They are lost.
+    Loss,
+    /// They come twice.
+    Duplication,
+    /// They are overtaken by others.
+    Reordering,
+    /// They are damaged, so that their receiver drops them.
+    Corruption,
+}
+
+impl PacketEffect {
+    /// The round trip that is assumed where none is given.
+    pub const DEFAULT_ROUND_TRIP: Duration = Duration::from_millis(1);
+
+    /// The name of the function that builds the fault.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Duplication => "packet_duplication",
+            Self::Reordering => "reordering",
+            Self::Corruption => "packet_corruption",
+        }
+    }
+}
+
+/// Delays bytes as TCP does when this part of the packets is lost. No byte is lost.
+///
+/// With 5 % in both directions, about one request in ten takes 200 ms longer.
+///
+/// ```
+/// use chaos_core::prelude::*;
+///
+/// let fault = loss(1.percent()).round_trip(40.ms()).downstream();
+/// assert_eq!(Fault::from(fault).to_string(), "modelled loss 1 % at a round trip of 40ms ↓");
+/// ```
+///
+/// # Panics
+///
+/// When the probability is 0.
+#[track_caller]
+pub fn loss(probability: Probability) -> Packets {
+    packets(PacketEffect::Loss, probability)
+}
+
+/// Delays bytes as TCP does when this part of the packets comes twice. No byte comes twice; for
+/// that see [`duplicate`](super::duplicate).
+///
+/// # Panics
+///
+/// When the probability is 0.
+#[track_caller]
+pub fn packet_duplication(probability: Probability) -> Packets {
+    packets(PacketEffect::Duplication, probability)
+}
+
+/// Delays bytes as TCP does when this part of the packets is overtaken. Bytes keep their order.
+///
+/// # Panics
+///
+/// When the probability is 0.
+#[track_caller]
+pub fn reordering(probability: Probability) -> Packets {
+    packets(PacketEffect::Reordering, probability)
+}
+
+/// Delays bytes as TCP does when this part of the packets is damaged. No byte is changed; for that
+/// see [`corrupt`](super::corrupt).
+///
+/// # Panics
+///
+/// When the probability is 0.
+#[track_caller]
+pub fn packet_corruption(probability: Probability) -> Packets {
+    packets(PacketEffect::Corruption, probability)
+}
+
+#[track_caller]
+fn packets(effect: PacketEffect, probability: Probability) -> Packets {
+    possible(probability, effect.name());
+    let round_trip = PacketEffect::DEFAULT_ROUND_TRIP;
+    Fault::new(FaultKind::Packets { effect, probability, round_trip }).into()
+}

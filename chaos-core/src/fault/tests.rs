@@ -1,0 +1,124 @@
+//! What is printed and stored of faults, and which are refused.
+
+use std::time::Duration;
+
+use super::*;
+use crate::delay::Delay;
+use crate::trigger::{connection, every_nth, first, nth, seen};
+use crate::units::{ByteUnits, DurationUnits, PercentUnits};
+
+#[test]
+fn a_label_says_what_where_and_when() {
+    let labels = [
+        (Fault::from(latency(80.ms()..=120.ms()).downstream()), "latency 80ms–120ms ↓"),
+        (bandwidth(100.kib_per_sec()).into(), "bandwidth 100 KiB/s ↕"),
+        (slice(1, 2.ms()).upstream().into(), "slice 1 B every 2ms ↑"),
+        (reset().on(5.percent()).into(), "reset on 5 % of the connections"),
+        (reset().on(first(1)).into(), "reset on the first connection"),
+        (reset().on(every_nth(3)).into(), "reset on 1 connection in 3"),
+        (cut().on(nth(3)).after_bytes(64.kib()).into(), "cut after 64 KiB on connection 3"),
+        (limit(10).downstream().into(), "limit 10 B ↓"),
+        (refuse().into(), "refuse"),
+        (hang().into(), "hang"),
+        (partition().upstream().into(), "partition ↑"),
+        (black_hole().on(connection(2)).into(), "black_hole ↕ on connection 2 of the link"),
+        (idle_drop(30.secs()).into(), "idle_drop (silent) when idle for 30s"),
+        (idle_drop(1.secs()).fin().into(), "idle_drop (FIN) when idle for 1s"),
+        (idle_drop(1.secs()).reset().into(), "idle_drop (RST) when idle for 1s"),
+        (latency_steps([10.ms(), 50.ms()], 5.secs()).into(), "latency_steps 10ms, 50ms every 5s ↕"),
+        (corrupt(5.percent()).into(), "corrupt 5 % of the chunks ↕"),
+        (corrupt_every(1.kib()).upstream().into(), "corrupt_every 1 KiB ↑"),
+        (duplicate(5.percent()).downstream().into(), "duplicate 5 % of the chunks ↓"),
+        (loss(5.percent()).into(), "modelled loss 5 % ↕"),
+        (
+            reordering(1.percent()).round_trip(40.ms()).into(),
+            "modelled reordering 1 % at a round trip of 40ms ↕",
+        ),
+        (packet_duplication(1.percent()).upstream().into(), "modelled packet_duplication 1 % ↑"),
+        (packet_corruption(0.1.percent()).into(), "modelled packet_corruption 0.1 % ↕"),
+        (
+            cut().when_seen(seen(b"COMMIT\0").upstream()).into(),
+            "cut when \"COMMIT\\x00\" ↑ was seen",
+        ),
+        (stall().when_seen("x").after_bytes(2).into(), "stall ↕ when \"x\" was seen after 2 B"),
+    ];
+    for (fault, label) in labels {
+        assert_eq!(fault.to_string(), label);
+    }
+}
+
+#[test]
+fn what_is_stored_can_be_read_back() {
+    for fault in [
+        Fault::from(latency(Delay::log_normal(20.ms(), 0.5)).upstream().on(nth(2))),
+        slice(3, 1.ms()).may_be_idle().into(),
+        reset().after_bytes(7).into(),
+        refuse().into(),
+        hang().into(),
+        partition().downstream().into(),
+        black_hole().on(connection(4)).into(),
+        idle_drop(30.secs()).into(),
+        idle_drop(30.secs()).fin().into(),
+        idle_drop(30.secs()).reset().into(),
+        latency_steps([10.ms(), 50.ms()], 5.secs()).into(),
+        corrupt(5.percent()).into(),
+        corrupt_every(7).into(),
+        duplicate(5.percent()).into(),
+        loss(5.percent()).round_trip(3.ms()).into(),
+        packet_duplication(5.percent()).into(),
+        reordering(5.percent()).into(),
+        packet_corruption(5.percent()).into(),
+        cut().when_seen(seen(b"COMMIT").upstream()).into(),
+        reset().when_seen(seen([0xff, 0])).into(),
+    ] {
+        let stored = serde_json::to_string(&fault).unwrap();
+        assert_eq!(serde_json::from_str::<Fault>(&stored).unwrap(), fault, "{stored}");
+    }
+}
+
+/// What a call panics with.
+fn refusal<T>(call: impl FnOnce() -> T + std::panic::UnwindSafe) -> String {
+    let Err(panic) = std::panic::catch_unwind(call) else { panic!("it was accepted") };
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .unwrap_or_else(|| (*panic.downcast_ref::<&str>().expect("a panic has a text")).to_owned())
+}
+
+#[test]
+fn what_would_never_act_is_refused_with_what_to_write_instead() {
+    let none = Vec::<Duration>::new();
+    let refusals = [
+        (refusal(|| idle_drop(Duration::ZERO)), "use `cut()` or `reset()`"),
+        (refusal(|| latency_steps(none, 1.secs())), "at least 1 step"),
+        (refusal(|| latency_steps([1.ms()], Duration::ZERO)), "use `latency(..)`"),
+        (refusal(|| corrupt(0.percent())), "`corrupt` with a probability of 0 %"),
+        (refusal(|| corrupt_every(0)), "`corrupt_every(1)`"),
+        (refusal(|| duplicate(0.percent())), "`duplicate` with a probability of 0 %"),
+        (refusal(|| loss(0.percent())), "`loss` with a probability of 0 %"),
+        (refusal(|| packet_duplication(0.percent())), "`packet_duplication`"),
+        (refusal(|| reordering(0.percent())), "`reordering`"),
+        (refusal(|| packet_corruption(0.percent())), "`packet_corruption`"),
+        (refusal(|| loss(1.percent()).round_trip(Duration::ZERO)), "a round trip takes"),
+        (refusal(|| slice(0, 1.ms())), "at least 1 byte"),
+        (refusal(|| loss(101.percent())), "between 0 and 1"),
+        (refusal(|| loss((-0.5).percent())), "between 0 and 1"),
+        (refusal(|| cut().when_seen(b"")), "at least 1 byte"),
+        (refusal(|| cut().on(connection(0))), "counted from 1"),
+    ];
+    for (text, part) in refusals {
+        assert!(text.contains(part), "{text:?} lacks {part:?}");
+    }
+}
+
+#[test]
+fn what_was_stored_wrongly_is_refused() {
+    for stored in [
+        r#"{"kind":{"fault":"corrupt","which":{"every_nth":{"bytes":0}}}}"#,
+        r#"{"kind":{"fault":"duplicate","probability":1.5}}"#,
+        r#"{"kind":{"fault":"cut"},"seen":{"bytes":""}}"#,
+        r#"{"kind":{"fault":"cut"},"trigger":{"connection":0}}"#,
+    ] {
+        assert!(serde_json::from_str::<Fault>(stored).is_err(), "{stored} was accepted");
+    }
+}
