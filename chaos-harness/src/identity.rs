@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::registry::TestCase;
+use crate::repeat_command::RepeatCommand;
 
 /// The names by which cargo knows this test binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,14 +59,10 @@ impl Identity {
     /// The command that makes one attempt at a test again, with the same seed.
     pub(crate) fn reproduce(&self, test: &str, seed: u64) -> String {
         let Self { package, target, kind } = self;
-        let target = match kind {
-            Kind::Test => format!("--test {target} "),
-            Kind::Unit => String::new(),
-        };
-        // With retries it would go on to other seeds, and pass.
-        format!(
-            "CHAOS_SEED={seed} CHAOS_RETRIES=0 cargo test -p {package} {target}-- --exact {test}"
-        )
+        let target = (*kind == Kind::Test).then_some(target.as_str());
+        let command =
+            RepeatCommand { package, target, test, seed, has_retries: true, is_ignored: false };
+        command.to_string()
     }
 }
 

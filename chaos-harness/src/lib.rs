@@ -55,6 +55,7 @@ mod interrupt;
 mod list;
 mod nextest;
 pub mod registry;
+mod repeat_command;
 mod report;
 mod run_directory;
 pub mod run_event;

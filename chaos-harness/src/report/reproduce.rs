@@ -4,31 +4,26 @@ use std::path::Path;
 
 use super::judgement::seed_to_repeat;
 use super::record::{ProcessRecord, TestRecord};
+use crate::repeat_command::RepeatCommand;
 
 /// The command that repeats the failure of a test with its seed, to be pasted into a shell anywhere
 /// in the workspace.
 pub(crate) fn command(test: &TestRecord, process: &ProcessRecord) -> Option<String> {
     let seed = seed_to_repeat(&test.attempts)?;
     let started = &process.started;
-    let ignored = started
-        .arguments
-        .iter()
-        .find(|argument| ["--ignored", "--include-ignored"].contains(&argument.as_str()))
-        .map_or("", |_| " --include-ignored");
-    // With retries the command would go on to other seeds, and pass.
-    let retries = test.attempts.iter().filter_map(|attempt| attempt.started.as_ref());
-    let only =
-        if retries.map(|started| started.of).any(|of| of > 1) { " CHAOS_RETRIES=0" } else { "" };
-    let target = if is_unit_test(test) {
-        String::new()
-    } else {
-        format!(" --test {}", quoted(&started.binary))
+    let runs_ignored =
+        |argument: &String| ["--ignored", "--include-ignored"].contains(&argument.as_str());
+    let is_ignored = started.arguments.iter().any(runs_ignored);
+    let mut attempts = test.attempts.iter().filter_map(|attempt| attempt.started.as_ref());
+    let command = RepeatCommand {
+        package: &started.package,
+        target: (!is_unit_test(test)).then_some(started.binary.as_str()),
+        test: &test.name,
+        seed,
+        has_retries: attempts.any(|started| started.of > 1),
+        is_ignored,
     };
-    Some(format!(
-        "CHAOS_SEED={seed}{only} cargo test -p {}{target} -- --exact {}{ignored}",
-        quoted(&started.package),
-        quoted(&test.name)
-    ))
+    Some(command.to_string())
 }
 
 /// Whether the test is one of the unit tests of a library or a program, which `--test` cannot name.
@@ -36,16 +31,6 @@ fn is_unit_test(test: &TestRecord) -> bool {
     let Some(description) = &test.description else { return false };
     let below = |directory: &str| Path::new(&description.file).iter().any(|part| part == directory);
     below("src") && !below("tests")
-}
-
-/// A word for the shell. Names are words by themselves unless they come from elsewhere.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | ':' | '.' | '/');
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]
@@ -80,12 +65,5 @@ mod tests {
             command_for("tests/chaos.rs", &["--ignored"]),
             format!("{begin} --test chaos {end} --include-ignored")
         );
-    }
-
-    #[test]
-    fn a_word_that_a_shell_would_take_apart_is_quoted() {
-        assert_eq!(quoted("bank::transfers"), "bank::transfers");
-        assert_eq!(quoted("it's; rm"), r"'it'\''s; rm'");
-        assert_eq!(quoted(""), "''");
     }
 }
