@@ -78,6 +78,18 @@ impl fmt::Display for Display {
     }
 }
 
+/// A measured time with three significant digits: more of them are noise to a reader.
+#[must_use]
+pub fn rounded(duration: Duration) -> Duration {
+    let nanos = duration.as_nanos();
+    let mut unit = 1;
+    while nanos / unit >= 1_000 {
+        unit *= 10;
+    }
+    let rounded = (nanos + unit / 2) / unit * unit;
+    u64::try_from(rounded).map_or(duration, Duration::from_nanos)
+}
+
 /// For `#[serde(with = "chaos_core::duration::text")]`.
 pub mod text {
     use super::{Deserialize, Deserializer, Duration, Serializer};
@@ -114,6 +126,17 @@ mod tests {
         }
         assert_eq!(Display(Duration::ZERO).to_string(), "0s");
         assert_eq!(Display(Duration::from_nanos(1_250_000)).to_string(), "1.25ms");
+    }
+
+    #[test]
+    fn a_measured_time_keeps_three_digits() {
+        for (nanos, text) in
+            [(502_731_000, "503ms"), (1_234_567_890, "1.23s"), (999_600_000, "1s"), (7, "0.007us")]
+        {
+            assert_eq!(Display(rounded(Duration::from_nanos(nanos))).to_string(), text);
+        }
+        assert_eq!(rounded(Duration::ZERO), Duration::ZERO);
+        assert_eq!(rounded(Duration::MAX), Duration::MAX);
     }
 
     #[test]

@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use crate::duration::Display;
+use crate::duration::{Display, rounded};
 use crate::event::FaultId;
 use crate::outcome::Outcome;
 use crate::run::Operation;
@@ -152,7 +152,7 @@ pub enum RecoveryError {
     /// It took too long.
     #[error(
         "recovery after `{label}` took {}, more than the {} allowed{}",
-        Display(*.took), Display(*.bound), and_the_last_error(.last_error)
+        Display(rounded(*.took)), Display(*.bound), and_the_last_error(.last_error)
     )]
     TooSlow {
         /// The fault.
@@ -167,7 +167,7 @@ pub enum RecoveryError {
     /// Operations still failed, or none ended, when the next fault began or the run ended.
     #[error(
         "no recovery after `{label}` in the {} that followed it{}",
-        Display(*.watched), and_the_last_error(.last_error)
+        Display(rounded(*.watched)), and_the_last_error(.last_error)
     )]
     Never {
         /// The fault.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::{Either, join_all, select};
 
 use crate::client::Client;
-use crate::duration::Display;
+use crate::duration::{Display, rounded};
 use crate::error::{TestError, with_sources};
 use crate::event::EventKind;
 use crate::load::Load;
@@ -79,7 +79,7 @@ pub enum RunError {
     /// The system did not work before anything was done to it.
     #[error(
         "no steady state before the first fault: {ok} of {total} operations succeeded in {}{}",
-        Display(*.watched),
+        Display(rounded(*.watched)),
         first_error.as_ref().map(|error| format!("; the first error was: {error}")).unwrap_or_default()
     )]
     NoSteadyState {

@@ -43,7 +43,7 @@ fn round_trips(fault: impl Into<Fault>, count: usize, seed: u64) -> Vec<Duration
 }
 
 #[test]
-fn lost_requests_and_answers_take_as_long_as_measured_with_linux() {
+fn as_many_requests_are_late_and_as_late_as_linux_makes_them() {
     let times = round_trips(loss(5.percent()), 20_000, 7);
     let share = |at_least: Duration| {
         let count = times.iter().filter(|time| **time >= at_least).count();
@@ -58,7 +58,8 @@ fn lost_requests_and_answers_take_as_long_as_measured_with_linux() {
     // The kernel took 211 ms.
     assert_eq!(slow, Some(&201.ms()));
 
-    // One direction, as it was measured: 6.3 % of the pings at a loss of 5 %.
+    // One direction: 5 %, with a standard deviation of 0.15 %. Linux, on which a filter dropped 5 %
+    // of what came in, acknowledgements included, lies between the two with 6.3 %.
     let times = round_trips(loss(5.percent()).downstream(), 20_000, 7);
     let slow = times.iter().filter(|time| **time >= 200.ms()).count();
     assert!((860..=1_140).contains(&slow), "{slow} of 20000");

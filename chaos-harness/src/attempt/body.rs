@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use chaos_core::duration::Display;
+use chaos_core::duration::{Display, rounded};
 use chaos_core::event::{self, Event, EventKind};
 use chaos_core::journal::{self, Journal};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
@@ -130,10 +130,6 @@ async fn until_deadline(case: &'static TestCase, cx: Chaos, spec: &Spec, began: 
             Ending::Late(format!("still running at its deadline of {timeout}, {activity}"))
         }
     }
-}
-
-fn rounded(duration: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// What the journal says about this moment.
