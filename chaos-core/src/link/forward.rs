@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use super::connection::{OpenConnection, Orders};
 use super::finale::Finale;
-use super::runtime::LinkRuntime;
 use super::socket::Socket;
+use super::tcp::TcpLink;
 use super::timer::Alarm;
 use crate::direction::Direction;
 use crate::engine::StreamEnd;
@@ -24,8 +24,8 @@ const TURN: usize = 512 << 10;
 /// Moves the bytes of one connection.
 #[derive(Debug)]
 pub(super) struct Forward {
+    link: Arc<TcpLink>,
     connection: Arc<OpenConnection>,
-    runtime: LinkRuntime,
     alarm: Alarm,
     client: Peer,
     server: Peer,
@@ -85,16 +85,16 @@ enum Step {
 
 impl Forward {
     pub(super) fn new(
-        runtime: &LinkRuntime,
+        link: &Arc<TcpLink>,
         connection: &Arc<OpenConnection>,
         client: Socket,
         server: Socket,
         delivered: Delivered,
     ) -> Self {
         Self {
+            link: Arc::clone(link),
             connection: Arc::clone(connection),
-            alarm: Alarm::new(runtime.timer()),
-            runtime: runtime.clone(),
+            alarm: Alarm::new(link.runtime().timer()),
             client: Peer { socket: client, gone: false },
             server: Peer { socket: server, gone: false },
             upstream: Way { delivered: delivered.upstream, ..Way::default() },
@@ -152,7 +152,7 @@ impl Forward {
 
     /// Takes over new orders.
     fn follow(&mut self, orders: &Orders) {
-        let now = self.runtime.now();
+        let now = self.link.runtime().now();
         if self.faulted.is_none() {
             if orders.faults.is_empty() {
                 return;
