@@ -39,7 +39,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::direction::Directions;
-use crate::trigger::{AfterBytes, Pattern, Trigger};
+use crate::trigger::{AfterBytes, Counting, Pattern, Trigger};
 
 mod alteration;
 mod builder;
@@ -82,6 +82,9 @@ pub struct Fault {
     /// Not before these bytes have passed: see [`Stall::when_seen`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Pattern>,
+    /// Over what the bytes and patterns are counted that it waits for.
+    #[serde(default, skip_serializing_if = "Counting::is_default")]
+    pub counting: Counting,
     /// Whether it may end without having touched anything. Otherwise that fails the test.
     #[serde(default)]
     pub may_be_idle: bool,
@@ -97,12 +100,16 @@ impl Fault {
             trigger: Trigger::Always,
             after: AfterBytes(0),
             seen: None,
+            counting: Counting::PerConnection,
             may_be_idle: false,
         }
     }
 
-    /// Whether it acts from the first byte on that it meets.
-    pub(crate) const fn acts_at_once(&self) -> bool {
-        self.after.0 == 0 && self.seen.is_none()
+    /// Whether it waits for something that all connections of its link count together.
+    pub(crate) const fn counts_over_link(&self) -> bool {
+        let waits = self.after.0 > 0
+            || self.seen.is_some()
+            || matches!(self.kind, FaultKind::Limit { bytes } if bytes > 0);
+        waits && matches!(self.counting, Counting::PerLink)
     }
 }

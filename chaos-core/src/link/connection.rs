@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::engine::{self, Ended};
+use crate::engine::{Ended, StreamEnd, Tally};
 use crate::event::FaultId;
 use crate::scope::FaultRecord;
 use crate::seed::Seed;
@@ -44,6 +44,8 @@ pub(super) struct Met {
     pub(super) record: Arc<FaultRecord>,
     /// What its draws for this connection derive from.
     pub(super) seed: Seed,
+    /// What has come of what it waits for.
+    pub(super) tally: Arc<Tally>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,17 +73,28 @@ impl OpenConnection {
 
     /// A fault begins to act on the connection.
     pub(super) fn meet(&self, met: Met) {
-        let record = Arc::clone(&met.record);
-        let at_once = engine::ends_at_once(record.fault());
-        self.change(|orders| match at_once {
+        self.change(|orders| match met.tally.ends() {
             None => orders.faults.push(met),
-            Some(how) if orders.ending.is_none() => {
-                // Counted here and not by the task, so that it is known when `inject` returns.
-                record.hit(self.ordinal, 1, true);
-                orders.ending = Some(Ending::Fault(Ended { fault: record.id(), how }));
-            }
-            Some(_) => {}
+            Some(how) => self.end_by(orders, &met.record, how),
         });
+    }
+
+    /// What a fault waits for has come on another connection. If this one met the fault, it feels it.
+    pub(super) fn reach(&self, fault: FaultId) {
+        self.change(|orders| {
+            let met = orders.faults.iter().find(|met| met.record.id() == fault).cloned();
+            if let Some((met, how)) = met.and_then(|met| met.tally.ends().map(|how| (met, how))) {
+                self.end_by(orders, &met.record, how);
+            }
+        });
+    }
+
+    fn end_by(&self, orders: &mut Orders, record: &FaultRecord, how: StreamEnd) {
+        if orders.ending.is_none() {
+            // Counted here and not by the task, so that it is known when `inject` returns.
+            record.hit(self.ordinal, 1, true);
+            orders.ending = Some(Ending::Fault(Ended { fault: record.id(), how }));
+        }
     }
 
     /// A fault acts no longer.

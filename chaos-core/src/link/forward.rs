@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use super::connection::{OpenConnection, Orders};
 use super::finale::Finale;
-use super::runtime::LinkRuntime;
 use super::socket::Socket;
+use super::tcp::TcpLink;
 use super::timer::Alarm;
 use crate::direction::Direction;
 use crate::engine::StreamEnd;
@@ -26,8 +26,8 @@ const TURN: usize = 512 << 10;
 /// Moves the bytes of one connection.
 #[derive(Debug)]
 pub(super) struct Forward {
+    link: Arc<TcpLink>,
     connection: Arc<OpenConnection>,
-    runtime: LinkRuntime,
     alarm: Alarm,
     client: Peer,
     server: Peer,
@@ -89,7 +89,7 @@ enum Step {
 
 impl Forward {
     pub(super) fn new(
-        runtime: &LinkRuntime,
+        link: &Arc<TcpLink>,
         connection: &Arc<OpenConnection>,
         client: Socket,
         server: Socket,
@@ -98,9 +98,9 @@ impl Forward {
         // From now on whoever changes the orders of its sockets waits for it.
         connection.heed(0);
         Self {
+            link: Arc::clone(link),
             connection: Arc::clone(connection),
-            alarm: Alarm::new(runtime.timer()),
-            runtime: runtime.clone(),
+            alarm: Alarm::new(link.runtime().timer()),
             client: Peer::new(client),
             server: Peer::new(server),
             upstream: Way { delivered: delivered.upstream, ..Way::default() },
@@ -162,7 +162,7 @@ impl Forward {
 
     /// Takes over new orders.
     fn follow(&mut self, orders: &Orders) {
-        let now = self.runtime.now();
+        let now = self.link.runtime().now();
         if self.faulted.is_none() {
             if orders.faults.is_empty() {
                 return;

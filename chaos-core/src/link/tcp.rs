@@ -15,7 +15,8 @@ use super::finale::Finale;
 use super::runtime::LinkRuntime;
 use super::upstream::Upstream;
 use super::{Connections, LinkError, admission};
-use crate::event::EventKind;
+use crate::engine::Tally;
+use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultKind};
 use crate::scope::{FaultRecord, Scope};
 use crate::seed::Seed;
@@ -59,6 +60,8 @@ struct State {
 #[derive(Debug)]
 struct Injected {
     record: Arc<FaultRecord>,
+    /// What all connections count together.
+    tally: Arc<Tally>,
     /// How many connections it met.
     meetings: u64,
 }
@@ -128,7 +131,8 @@ impl TcpLink {
         let record = {
             let mut state = self.state.lock();
             let record = self.scope.start_fault(&self.name, fault);
-            let mut injected = Injected { record: Arc::clone(&record), meetings: 0 };
+            let tally = Arc::new(Tally::new(record.fault()));
+            let mut injected = Injected { record: Arc::clone(&record), tally, meetings: 0 };
             for connection in state.open.values() {
                 injected.meet(connection, self.seed);
                 if is_on_sockets {
@@ -163,6 +167,16 @@ impl TcpLink {
             self.turn_door();
         }
         record.end();
+    }
+
+    /// What a fault waits for has come, with bytes of connection `by`, which knows: has all others
+    /// that met the fault feel it.
+    pub(super) fn reach(&self, fault: FaultId, by: u64) {
+        let others: Vec<_> = {
+            let state = self.state.lock();
+            state.open.values().filter(|it| it.ordinal() != by).map(Arc::clone).collect()
+        };
+        others.iter().for_each(|connection| connection.reach(fault));
     }
 
     /// Ends all faults.
@@ -297,7 +311,12 @@ impl Injected {
         let ordinal = connection.ordinal();
         let seed = link.numbered(ordinal).numbered(self.record.id().0);
         if fault.trigger.fires(meeting, ordinal, &mut seed.draws()) {
-            connection.meet(Met { record: Arc::clone(&self.record), seed });
+            let tally = if fault.counts_over_link() {
+                Arc::clone(&self.tally)
+            } else {
+                Arc::new(Tally::new(fault))
+            };
+            connection.meet(Met { record: Arc::clone(&self.record), seed, tally });
         }
     }
 }
