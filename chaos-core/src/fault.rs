@@ -66,6 +66,7 @@ pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 
 /// One fault of a link: what goes wrong, in which direction, and on which connections.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Fault {
     /// What goes wrong.

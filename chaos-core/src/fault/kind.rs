@@ -12,7 +12,7 @@ use crate::rate::Rate;
 
 /// The kinds of faults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "fault")]
+#[serde(rename_all = "snake_case", tag = "fault", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum FaultKind {
     /// See [`latency`](super::latency()).

@@ -128,6 +128,14 @@ fn what_would_never_act_is_refused_with_what_to_write_instead() {
 fn what_was_stored_wrongly_is_refused() {
     for stored in [
         r#"{"kind":{"fault":"corrupt","which":{"every_nth":{"bytes":0}}}}"#,
+        r#"{"kind":{"fault":"latncy","delay":{"distribution":"fixed","delay":"5ms"}}}"#,
+        r#"{"kind":{"fault":"latency","dealy":{"distribution":"fixed","delay":"5ms"}}}"#,
+        r#"{"kind":{"fault":"latency","delay":{"distribution":"fixed","delay":"-5ms"}}}"#,
+        r#"{"kind":{"fault":"limit","bytes":5,"rate":7}}"#,
+        r#"{"kind":{"fault":"limit","bytes":-5}}"#,
+        r#"{"kind":{"fault":"cut"},"toxicity":0.5}"#,
+        r#"{"kind":{"fault":"cut"},"trigger":{"probability":7}}"#,
+        r#"{"kind":{"fault":"cut"},"seen":{"bytes":"x","nth":2}}"#,
         r#"{"kind":{"fault":"duplicate","probability":1.5}}"#,
         r#"{"kind":{"fault":"cut"},"seen":{"bytes":""}}"#,
         r#"{"kind":{"fault":"cut"},"seen":{"bytes":"x","times":0}}"#,

@@ -9,6 +9,7 @@ use crate::direction::Directions;
 
 /// Bytes to look for in what a connection delivers, in both directions or one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[must_use = "a pattern does nothing until it is given to a fault: `cut().when_seen(pattern)`"]
 pub struct Pattern {
     bytes: Stored,
