@@ -47,7 +47,7 @@ mod ending;
 mod kind;
 mod label;
 mod packets;
-mod session;
+pub mod session;
 mod spec;
 mod timing;
 mod unreachable;
@@ -63,10 +63,7 @@ pub use self::builder::{
 pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
 pub use self::kind::FaultKind;
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
-pub use self::session::{
-    LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
-    lock_table, terminate_sessions,
-};
+pub use self::session::{SessionFault, SessionFaultKind};
 pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
 pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};

@@ -63,7 +63,6 @@ impl Database {
     }
 
     /// Whether no other test uses the server.
-    #[allow(dead_code, reason = "for faults that reach the whole server")]
     pub(super) fn is_alone(&self) -> bool {
         self.is_alone
     }
