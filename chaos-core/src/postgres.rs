@@ -34,10 +34,13 @@
 //! # supervisor();
 //! ```
 
+pub mod audit;
 mod connector;
 mod directory;
 mod endpoint;
 mod error;
+pub mod fingerprint;
+mod inspection;
 mod pool;
 #[cfg(unix)]
 mod server;
@@ -171,6 +174,11 @@ impl Postgres {
     pub async fn admin(&self) -> Result<tokio_postgres::Client, Error> {
         let config = self.database.endpoint().administrator(self.database());
         Ok(endpoint::open(config.connect(NoTls), "as superuser", self.clone()).await?)
+    }
+
+    /// What everything in the attempt shares.
+    pub(crate) fn scope(&self) -> &Scope {
+        self.link.scope()
     }
 
     /// The name of the database.

@@ -256,6 +256,10 @@ impl TcpLink {
         }
     }
 
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     /// Writes a note for a person into the journal.
     pub(super) fn note(&self, message: String) {
         self.scope.journal().record(EventKind::Note { message });
