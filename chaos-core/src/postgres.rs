@@ -41,7 +41,9 @@ mod endpoint;
 mod error;
 pub mod fingerprint;
 mod inspection;
+pub mod isolation;
 mod pool;
+pub mod schema;
 #[cfg(unix)]
 mod server;
 #[cfg(not(unix))]

@@ -5,7 +5,9 @@
 #[path = "../support/arena.rs"]
 mod arena;
 mod audit;
+mod isolation;
 mod rich;
+mod schema;
 
 use arena::{Arena, Stage, enter};
 use chaos_core::TestResult;
@@ -14,6 +16,8 @@ use chaos_core::TestResult;
 fn entry() {
     enter(async |role, stage| match role.split_once(' ') {
         Some(("audit", role)) => audit::play(role, &stage).await,
+        Some(("isolation", role)) => isolation::play(role, &stage).await,
+        Some(("schema", role)) => schema::play(role, &stage).await,
         _ => panic!("unknown role {role}"),
     });
 }

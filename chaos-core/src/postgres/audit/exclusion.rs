@@ -6,8 +6,8 @@ use crate::postgres::error::PostgresError;
 use crate::postgres::fingerprint::Table;
 use crate::postgres::inspection::{Inspection, flag, number, text};
 
-/// The largest table, in rows, whose rows are compared each with each: 2 million comparisons.
-const LIMIT: u64 = 2_000;
+/// The largest table, in rows, whose rows are compared each with each: half a million comparisons.
+const LIMIT: u64 = 1_000;
 
 /// The largest table, in rows, where one of the operators is an equality that can be hashed.
 const HASHED_LIMIT: u64 = 1_000_000;
