@@ -9,7 +9,7 @@
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
-//!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//!   [`journal`], [`leftover`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
@@ -28,6 +28,7 @@ pub mod error;
 pub mod event;
 pub mod fault;
 pub mod journal;
+pub mod leftover;
 pub mod link;
 pub mod load;
 pub mod outcome;

@@ -9,6 +9,7 @@ pub use crate::fault::{
     latency_steps, limit, loss, packet_corruption, packet_duplication, partition, refuse,
     reordering, reset, slice, slow_close, stall,
 };
+pub use crate::leftover::Leftover;
 pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;
 pub use crate::outcome::Outcome;

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use crate::event::{EventKind, FaultId};
 use crate::fault::Fault;
 use crate::journal::Journal;
+use crate::leftover::EndChecks;
 use crate::seed::Seed;
 
 /// What everything in one attempt shares. Clones share it too.
@@ -27,6 +28,7 @@ struct Inner {
     next_run: AtomicU64,
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
+    end_checks: EndChecks,
 }
 
 impl Scope {
@@ -40,6 +42,7 @@ impl Scope {
             next_run: AtomicU64::new(0),
             links: Mutex::default(),
             ledger: Mutex::default(),
+            end_checks: EndChecks::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -73,6 +76,11 @@ impl Scope {
     /// The number of the run that begins now, counted from 0.
     pub(crate) fn begin_run(&self) -> u64 {
         self.inner.next_run.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What is looked at when the attempt has ended.
+    pub(crate) fn end_checks(&self) -> &EndChecks {
+        &self.inner.end_checks
     }
 
     /// Notes that a fault becomes active at the target, and returns the record in which the target
