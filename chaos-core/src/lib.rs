@@ -32,6 +32,7 @@ pub mod leftover;
 pub mod link;
 pub mod load;
 pub mod outcome;
+pub mod packets;
 pub mod postgres;
 pub mod prelude;
 pub mod probability;
