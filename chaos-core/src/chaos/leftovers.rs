@@ -10,7 +10,7 @@ impl Chaos {
     /// returned to their pools, open transactions, advisory locks, prepared transactions.
     ///
     /// The harness looks by itself when the test has returned. What may go away by itself is waited
-    /// for, for at most 2 s. Connections that the caller still holds are left behind too.
+    /// for, for at most 4 s. Connections that the caller still holds are left behind too.
     pub async fn leftovers(&self) -> Leftovers {
         self.scope().end_checks().look().await
     }

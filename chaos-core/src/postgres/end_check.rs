@@ -28,8 +28,8 @@ mod sessions;
 /// the midst of a transaction at any moment, and is in another one soon after.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a look takes at the most, beside the time in which the server does not answer.
-const LIMIT: Duration = Duration::from_secs(2);
+/// How long all of it takes at the most. A harness that has set a deadline waits a little longer.
+const LIMIT: Duration = Duration::from_millis(3500);
 
 /// How often what may go away is looked at again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -85,7 +85,6 @@ impl DatabaseWatch {
         let begun = Instant::now();
         let mut server = self.database.upgrade().map(|it| sessions::Witness::new(&it));
         let mut notes = Vec::new();
-        let mut limit = LIMIT;
         loop {
             let mut suspects = self.held();
             if let Some(witness) = &mut server {
@@ -98,7 +97,6 @@ impl DatabaseWatch {
                             error.with_sources()
                         ));
                         server = None;
-                        limit += sessions::LIMIT;
                     }
                 }
             }
@@ -111,7 +109,7 @@ impl DatabaseWatch {
             }
             let is_old = |key: &Key| seen.get(key).is_some_and(|since| now - *since >= PATIENCE);
             let all_old = suspects.iter().all(|(key, _)| is_old(key));
-            if all_old || begun.elapsed() > limit {
+            if all_old || begun.elapsed() > LIMIT {
                 let left = suspects.into_iter().filter(|(key, _)| is_old(key));
                 let found = self.found();
                 let left = found.into_iter().chain(left.map(|(_, found)| found));

@@ -10,7 +10,7 @@ use crate::postgres::error::PostgresError;
 use crate::postgres::server::Database;
 
 /// How long the server may take to answer. A test may have stopped or paused it.
-pub(super) const LIMIT: Duration = Duration::from_millis(1500);
+const LIMIT: Duration = Duration::from_millis(1500);
 
 /// By which the sessions of the library can be told from those of the application.
 const APPLICATION: &str = "chaos: end of test";
