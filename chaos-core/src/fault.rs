@@ -47,6 +47,8 @@ mod ending;
 mod kind;
 mod label;
 mod packets;
+mod session;
+mod spec;
 mod timing;
 mod unreachable;
 
@@ -61,6 +63,11 @@ pub use self::builder::{
 pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
 pub use self::kind::FaultKind;
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
+pub use self::session::{
+    LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
+    lock_table, terminate_sessions,
+};
+pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
 pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 

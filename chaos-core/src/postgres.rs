@@ -40,6 +40,7 @@ mod end_check;
 mod endpoint;
 mod error;
 mod pool;
+mod sabotage;
 #[cfg(unix)]
 mod server;
 #[cfg(not(unix))]

@@ -98,6 +98,7 @@ impl Session {
         self.tracker.lock().hand_out();
     }
 
+    #[expect(dead_code, reason = "for pools that are broken on purpose")]
     /// Notes where it was taken from its pool, which a pool cannot tell by itself.
     pub(super) fn taken_at(&self, location: &'static Location<'static>) {
         if let Some(now) = &mut self.holders.lock().now {
@@ -110,10 +111,12 @@ impl Session {
         self.holders.lock().now.clone()
     }
 
+    #[expect(dead_code, reason = "for pools that are broken on purpose")]
     pub(super) fn poison(&self) {
         self.is_poisoned.store(true, Ordering::Relaxed);
     }
 
+    #[expect(dead_code, reason = "for pools that are broken on purpose")]
     /// Whether the library spoilt it. It is not any more when this returns.
     pub(super) fn cure(&self) -> bool {
         self.is_poisoned.swap(false, Ordering::Relaxed)
@@ -132,6 +135,7 @@ impl Session {
         self.tracker.lock().settled() == protocol::State::Idle
     }
 
+    #[expect(dead_code, reason = "for pools that are broken on purpose")]
     /// Whether it surely is in a transaction, and nothing is under way.
     pub(super) fn is_in_transaction(&self) -> bool {
         self.tracker.lock().settled().is_transaction()
