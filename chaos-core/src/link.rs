@@ -39,7 +39,7 @@ mod tcp;
 mod timer;
 mod upstream;
 
-use self::injection::ActiveFault;
+pub(crate) use self::injection::ActiveFault;
 pub use self::injection::Injection;
 pub use self::network::{Injections, Network};
 pub use self::stream::LinkStream;
@@ -177,7 +177,7 @@ impl Link {
         self.open.tcp.connections()
     }
 
-    /// The scope that the link was opened in.
+    /// What everything in the attempt shares, to which the link belongs.
     pub(crate) fn scope(&self) -> &Scope {
         self.open.tcp.scope()
     }
