@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use self::request::FingerprintRequest;
 pub(super) use self::selection::Selection;
 pub use self::table::TableFingerprint;
-pub(super) use self::table::{Table, quoted, take, tables};
+pub(super) use self::table::{Table, quoted, tables, take};
 use super::Postgres;
 use super::error::PostgresError;
 
@@ -163,9 +163,9 @@ mod tests {
     use super::*;
 
     fn of(tables: &[(&str, u64, i128)]) -> Fingerprint {
-        let tables = tables.iter().map(|&(name, rows, sum)| {
-            (name.to_owned(), TableFingerprint::from_sum(rows, sum))
-        });
+        let tables = tables
+            .iter()
+            .map(|&(name, rows, sum)| (name.to_owned(), TableFingerprint::from_sum(rows, sum)));
         Fingerprint { selection: Selection::default(), tables: tables.collect() }
     }
 

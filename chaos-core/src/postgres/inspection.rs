@@ -60,11 +60,10 @@ impl Inspection {
         let mut config = postgres.database.endpoint().administrator(postgres.database());
         // Not only below: a limit that is set for the database would stop the statement that lifts it.
         let options = config.get_options().unwrap_or_default();
-        config
-            .options(format!("{options} -c statement_timeout=0"))
-            .application_name(APPLICATION);
+        config.options(format!("{options} -c statement_timeout=0")).application_name(APPLICATION);
         let connecting = config.connect(NoTls);
-        let client = endpoint::open(connecting, "to inspect the database", postgres.clone()).await?;
+        let client =
+            endpoint::open(connecting, "to inspect the database", postgres.clone()).await?;
         let mode = match access {
             Access::Read => "READ ONLY",
             Access::Scratch => "READ WRITE",

@@ -151,7 +151,10 @@ async fn wrong(pg: &Postgres) -> TestResult {
     let write = "UPDATE accounts SET balance = 0 WHERE id = 1";
     let error = two().step("a", write).blocks("b", write).step("b", "SELECT 1").run().await;
     let error = error.unwrap_err().to_string();
-    assert!(error.contains("step 3 of `b` can never begin: the session still waits for a"), "{error}");
+    assert!(
+        error.contains("step 3 of `b` can never begin: the session still waits for a"),
+        "{error}"
+    );
 
     // Somebody who is no session of ours, and somebody who merely takes long.
     let outside = pg.connect().await?;
@@ -213,7 +216,9 @@ async fn units_of_work(pg: &Postgres) -> TestResult {
 
     // Half of a distributed transaction shows in the audit and not in the content.
     let before = pg.fingerprint().await?;
-    client.batch_execute("BEGIN; INSERT INTO parents VALUES (9); PREPARE TRANSACTION 'half'").await?;
+    client
+        .batch_execute("BEGIN; INSERT INTO parents VALUES (9); PREPARE TRANSACTION 'half'")
+        .await?;
     let audit = pg.audit().against(&before).await?;
     assert_eq!(audit.findings().len(), 1, "{audit}");
     client.batch_execute("COMMIT PREPARED 'half'").await?;

@@ -19,7 +19,10 @@ SELECT con.conname, pg_catalog.format('%I.%I', n.nspname, c.relname),
    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
  ORDER BY 2, 1";
 
-pub(super) async fn checks(inspection: &Inspection, audit: &mut Audit) -> Result<(), PostgresError> {
+pub(super) async fn checks(
+    inspection: &Inspection,
+    audit: &mut Audit,
+) -> Result<(), PostgresError> {
     for row in inspection.rows("list check constraints", CHECKS).await? {
         let (name, table, condition) = (text(&row, 0), text(&row, 1), text(&row, 2));
         let object = format!("{name} on {table}");
@@ -67,11 +70,10 @@ pub(super) async fn not_null(
     for columns in columns.chunk_by(|one, other| one.get(0) == other.get(0)) {
         let table = text(&columns[0], 0);
         // The planner knows that `IS NULL` cannot be and would not look; it does not know this one.
-        let nulls = columns.iter().map(|row| {
-            format!("pg_catalog.sum(pg_catalog.num_nulls({}))", quoted(&text(row, 1)))
-        });
-        let sql =
-            format!("SELECT {} FROM ONLY {table}", nulls.collect::<Vec<_>>().join(", "));
+        let nulls = columns
+            .iter()
+            .map(|row| format!("pg_catalog.sum(pg_catalog.num_nulls({}))", quoted(&text(row, 1))));
+        let sql = format!("SELECT {} FROM ONLY {table}", nulls.collect::<Vec<_>>().join(", "));
         let counted = match inspection.ask(&format!("look for nulls in {table}"), &sql).await? {
             Ok(rows) => rows,
             Err(error) => {

@@ -100,7 +100,10 @@ pub(super) async fn checksums(
         audit.find(Finding::new(
             FindingKind::ChecksumFailure,
             format!("database {}", audit.database()),
-            format!("{failures} blocks had a wrong checksum when they were read, the last one at {}", text(row, 2)),
+            format!(
+                "{failures} blocks had a wrong checksum when they were read, the last one at {}",
+                text(row, 2)
+            ),
             "find the damaged tables in the other findings and restore them; \
              `SELECT pg_stat_reset()` forgets the count",
         ));

@@ -22,9 +22,8 @@ pub(super) async fn check(inspection: &Inspection, audit: &mut Audit) -> Result<
     for row in inspection.rows("list columns of domains", LIST).await? {
         let (table, column) = (text(&row, 0), quoted(&text(&row, 1)));
         let (domain, base) = (text(&row, 2), text(&row, 3));
-        let sql = format!(
-            "SELECT pg_catalog.count(({column}::{base})::{domain}) FROM ONLY {table}"
-        );
+        let sql =
+            format!("SELECT pg_catalog.count(({column}::{base})::{domain}) FROM ONLY {table}");
         let object = format!("{table}.{column}");
         let checked = inspection.ask(&format!("check the domain of {object}"), &sql).await?;
         let Err(error) = checked else { continue };

@@ -76,7 +76,10 @@ pub(super) async fn check(
                     audit.find(Finding::new(
                         FindingKind::ExclusionViolation,
                         object,
-                        format!("{pairs} pairs of rows exclude each other, at {}", text(&rows[0], 1)),
+                        format!(
+                            "{pairs} pairs of rows exclude each other, at {}",
+                            text(&rows[0], 1)
+                        ),
                         "change or delete one row of each pair",
                     ));
                 }

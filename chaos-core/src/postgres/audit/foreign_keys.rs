@@ -57,7 +57,8 @@ pub(super) async fn check(inspection: &Inspection, audit: &mut Audit) -> Result<
         let (child_only, parent_only) = (text(&row, 2), text(&row, 4));
         let (columns, matches, count) = (text(&row, 6), text(&row, 7), text(&row, 8));
         let nulls = format!("pg_catalog.num_nulls({columns})");
-        let no_parent = format!("NOT EXISTS (SELECT FROM {parent_only}{parent} AS p WHERE {matches})");
+        let no_parent =
+            format!("NOT EXISTS (SELECT FROM {parent_only}{parent} AS p WHERE {matches})");
         // With MATCH FULL a key that is null in part is a violation, otherwise it refers to nothing.
         let violation = match row.get(5) {
             Some("f") => format!("{nulls} <> {count} AND ({nulls} > 0 OR {no_parent})"),

@@ -61,7 +61,9 @@ pub(super) fn report(before: &Idle, after: &Idle, audit: &mut Audit) {
             FindingKind::IdleInTransaction,
             format!("process {pid}"),
             description.clone(),
-            format!("commit or roll back on every path; `SELECT pg_terminate_backend({pid})` ends it"),
+            format!(
+                "commit or roll back on every path; `SELECT pg_terminate_backend({pid})` ends it"
+            ),
         ));
     }
 }

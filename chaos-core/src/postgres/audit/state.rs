@@ -82,7 +82,10 @@ pub(super) async fn constraints(
 }
 
 /// Tables that do not survive a crash.
-pub(super) async fn tables(inspection: &Inspection, audit: &mut Audit) -> Result<(), PostgresError> {
+pub(super) async fn tables(
+    inspection: &Inspection,
+    audit: &mut Audit,
+) -> Result<(), PostgresError> {
     let sql = format!(
         "SELECT {} FROM pg_catalog.pg_class c \
           WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'u' ORDER BY 1",

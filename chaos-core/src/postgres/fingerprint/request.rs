@@ -5,7 +5,7 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 
 use super::selection::Selection;
-use super::table::{take, tables};
+use super::table::{tables, take};
 use super::{Fingerprint, FingerprintError};
 use crate::postgres::Postgres;
 use crate::postgres::inspection::{Access, Inspection};

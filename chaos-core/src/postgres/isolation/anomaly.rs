@@ -116,7 +116,8 @@ impl Anomaly {
         postgres: &Postgres,
         level: IsolationLevel,
     ) -> Result<Observation, InterleavingError> {
-        let begun = Interleaving::new(postgres).setup(SETUP).session("a", level).session("b", level);
+        let begun =
+            Interleaving::new(postgres).setup(SETUP).session("a", level).session("b", level);
         let full = |sql: &str| sql.replace('*', "chaos_isolation.test");
         let steps = self.script().iter();
         let stated = steps.fold(begun, |stated, (session, step)| match *step {

@@ -76,7 +76,11 @@ fn check(sessions: &[String], steps: &[Step<'_>]) -> Result<(), InterleavingErro
     for (index, step) in steps.iter().enumerate() {
         if !names.contains(step.session.as_str()) {
             let (step, session) = (index + 1, step.session.clone());
-            return Err(InterleavingError::UnknownSession { step, session, known: sessions.to_vec() });
+            return Err(InterleavingError::UnknownSession {
+                step,
+                session,
+                known: sessions.to_vec(),
+            });
         }
     }
     Ok(())
@@ -93,7 +97,12 @@ impl<'a> Engine<'a> {
             // Everything is at rest, so nothing but a step of another session would release it.
             let StepReport { what, blocked_by, .. } = &self.reports[at - 1];
             let (what, waits_for) = (what.clone(), blocked_by.clone());
-            return Err(InterleavingError::Waiting { step: number, session: name, what, waits_for });
+            return Err(InterleavingError::Waiting {
+                step: number,
+                session: name,
+                what,
+                waits_for,
+            });
         }
         session.busy = Some(number);
         let (client, process) = (Arc::clone(&session.client), session.process);

@@ -124,7 +124,9 @@ impl fmt::Display for StepOutcome {
                 write!(f, "failed: {message} (SQLSTATE {sqlstate})")
             }
             Self::Failed { sqlstate: None, message } => write!(f, "failed: {message}"),
-            Self::Done(Reading { rows, affected }) if rows.is_empty() => write!(f, "{affected} rows"),
+            Self::Done(Reading { rows, affected }) if rows.is_empty() => {
+                write!(f, "{affected} rows")
+            }
             Self::Done(Reading { rows, .. }) => {
                 let value = |value: &Option<String>| value.clone().unwrap_or("null".to_owned());
                 let row = |row: &Vec<_>| row.iter().map(value).collect::<Vec<_>>().join(", ");

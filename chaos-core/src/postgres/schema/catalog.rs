@@ -54,7 +54,9 @@ fn expand(sql: &str) -> String {
             )
         };
         expanded.push_str(&match (name, arguments.as_slice()) {
-            ("own", [n]) => format!("({n}.nspname <> 'information_schema' AND {n}.nspname !~ '^pg_')"),
+            ("own", [n]) => {
+                format!("({n}.nspname <> 'information_schema' AND {n}.nspname !~ '^pg_')")
+            }
             ("free", [catalog, x]) => format!(
                 "NOT EXISTS (SELECT FROM pg_depend dep WHERE dep.deptype = 'e' \
                  AND dep.classid = '{catalog}'::regclass AND dep.objid = {x})"
