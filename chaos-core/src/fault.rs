@@ -19,6 +19,7 @@
 //! | [`partition`] | delivers nothing, and cannot be opened; on healing all is delivered |
 //! | [`refuse`] | is refused when it is opened; open ones go on |
 //! | [`hang`] | is neither accepted nor refused when it is opened; open ones go on |
+//! | [`dead_peer`] | is acknowledged no longer, as by a machine that lost its power |
 //! | [`latency_steps`] | delivers bytes later, and later still as time goes by |
 //! | [`corrupt`], [`corrupt_every`] | delivers some bytes changed |
 //! | [`duplicate`] | delivers some chunks twice |
@@ -46,6 +47,8 @@ mod ending;
 mod kind;
 mod label;
 mod packets;
+mod session;
+mod spec;
 mod timing;
 mod unreachable;
 
@@ -54,14 +57,19 @@ mod tests;
 
 pub use self::alteration::{Corruption, corrupt, corrupt_every, duplicate};
 pub use self::builder::{
-    Bandwidth, BlackHole, Corrupt, Cut, Duplicate, Hang, IdleDrop, Latency, LatencySteps, Limit,
-    Packets, Partition, Refuse, Reset, Slice, SlowClose, Stall,
+    Bandwidth, BlackHole, Corrupt, Cut, DeadPeer, Duplicate, Hang, IdleDrop, Latency, LatencySteps,
+    Limit, Packets, Partition, Refuse, Reset, Slice, SlowClose, Stall,
 };
 pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
 pub use self::kind::FaultKind;
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
+pub use self::session::{
+    LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
+    lock_table, terminate_sessions,
+};
+pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
-pub use self::unreachable::{black_hole, hang, partition, refuse};
+pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 
 /// One fault of a link: what goes wrong, in which direction, and on which connections.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -71,7 +71,7 @@ impl Pace {
                 let size = usize::try_from(size).unwrap_or(usize::MAX).max(1);
                 Self::Slice { size, gap, left: size, free: Duration::ZERO }
             }
-            FaultKind::Stall | FaultKind::Partition => Self::Stall,
+            FaultKind::Stall | FaultKind::Partition | FaultKind::DeadPeer => Self::Stall,
             FaultKind::SlowClose { delay } => Self::SlowClose { delay: drawn(delay) },
             FaultKind::Packets { effect, probability, round_trip } => {
                 Self::Packets(Segments::new(effect, probability, round_trip, seed))

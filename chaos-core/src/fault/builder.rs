@@ -134,6 +134,8 @@ builders! {
     Partition: directed;
     /// Built by [`hang`](super::hang()).
     Hang: ;
+    /// Built by [`dead_peer`](super::dead_peer()).
+    DeadPeer: ;
     /// Built by [`corrupt`](super::corrupt()) and [`corrupt_every`](super::corrupt_every()).
     Corrupt: directed, triggered, delayed, counted;
     /// Built by [`duplicate`](super::duplicate()).

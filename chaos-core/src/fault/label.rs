@@ -71,7 +71,8 @@ impl fmt::Display for FaultKind {
             | Self::Refuse
             | Self::BlackHole
             | Self::Partition
-            | Self::Hang => Ok(()),
+            | Self::Hang
+            | Self::DeadPeer => Ok(()),
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
+use std::time::Instant;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::engine::{Ended, StreamEnd, Tally};
 use crate::event::FaultId;
@@ -21,6 +22,10 @@ pub(super) struct OpenConnection {
     /// Whom changes wake. Not an `AtomicWaker`: that may wake a waker while it is registered, and a
     /// stream that is woken follows its orders at once, under the lock that it registers under.
     task: Mutex<Option<Waker>>,
+    /// Up to which epoch its sockets are as the orders have them; absent until it is forwarded.
+    heeded: Mutex<Option<u64>>,
+    /// Told when that changes.
+    heeding: Condvar,
 }
 
 /// What the link wants done with a connection.
@@ -51,7 +56,14 @@ pub(super) enum Ending {
 
 impl OpenConnection {
     pub(super) fn new(ordinal: u64) -> Self {
-        Self { ordinal, orders: Mutex::default(), epoch: AtomicU64::new(1), task: Mutex::default() }
+        Self {
+            ordinal,
+            orders: Mutex::default(),
+            epoch: AtomicU64::new(1),
+            task: Mutex::default(),
+            heeded: Mutex::default(),
+            heeding: Condvar::new(),
+        }
     }
 
     /// Which connection of the link it is, counted from 1.
@@ -127,6 +139,23 @@ impl OpenConnection {
     pub(super) fn orders(&self) -> (u64, Orders) {
         let orders = self.orders.lock();
         (self.epoch.load(Ordering::Acquire), orders.clone())
+    }
+
+    /// Notes that the sockets of the connection are as the orders of this epoch have them.
+    pub(super) fn heed(&self, epoch: u64) {
+        *self.heeded.lock() = Some(epoch);
+        self.heeding.notify_all();
+    }
+
+    /// Waits until the sockets of the connection are as the orders of this epoch have them, but no
+    /// longer than `until`. A connection that is being opened sees to it before it moves a byte.
+    pub(super) fn await_heed(&self, epoch: u64, until: Instant) {
+        let mut heeded = self.heeded.lock();
+        while heeded.is_some_and(|heeded| heeded < epoch) {
+            if self.heeding.wait_until(&mut heeded, until).timed_out() {
+                return;
+            }
+        }
     }
 
     pub(super) fn ending(&self) -> Option<Ending> {

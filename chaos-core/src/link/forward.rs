@@ -11,7 +11,9 @@ use super::timer::Alarm;
 use crate::direction::Direction;
 use crate::engine::StreamEnd;
 use crate::event::ConnectionEnd;
+use crate::packets::deaf::Deafness;
 
+mod deafened;
 mod faulted;
 mod plain;
 
@@ -44,6 +46,8 @@ struct Peer {
     /// Whether writing to it failed: it has reset the connection, and an end of its stream that
     /// looks proper is none.
     gone: bool,
+    /// How it was made deaf, while it is.
+    deafness: Option<Deafness>,
 }
 
 /// One direction of the connection.
@@ -91,12 +95,14 @@ impl Forward {
         server: Socket,
         delivered: Delivered,
     ) -> Self {
+        // From now on whoever changes the orders of its sockets waits for it.
+        connection.heed(0);
         Self {
             link: Arc::clone(link),
             connection: Arc::clone(connection),
             alarm: Alarm::new(link.runtime().timer()),
-            client: Peer { socket: client, gone: false },
-            server: Peer { socket: server, gone: false },
+            client: Peer::new(client),
+            server: Peer::new(server),
             upstream: Way { delivered: delivered.upstream, ..Way::default() },
             downstream: Way { delivered: delivered.downstream, ..Way::default() },
             faulted: None,
@@ -118,6 +124,7 @@ impl Forward {
                     return Poll::Ready(self.counted(Finale::from_ending(ending)));
                 }
                 self.follow(&orders);
+                self.connection.heed(epoch);
             }
             let step = match &self.faulted {
                 None => self.move_plainly(cx, &mut turn),
@@ -146,7 +153,10 @@ impl Forward {
         }
     }
 
-    pub(super) fn into_sockets(self) -> (Socket, Socket) {
+    pub(super) fn into_sockets(mut self) -> (Socket, Socket) {
+        // Their peers are to see the end.
+        self.client.hear();
+        self.server.hear();
         (self.client.socket, self.server.socket)
     }
 
@@ -165,6 +175,7 @@ impl Forward {
         if let Some(faulted) = &mut self.faulted {
             faulted.set_faults(now, &orders.faults);
         }
+        self.turn_deaf(&orders.faults);
     }
 
     /// How the connection ended, if both directions are done.
@@ -197,6 +208,10 @@ impl Forward {
 }
 
 impl Peer {
+    fn new(socket: Socket) -> Self {
+        Self { socket, gone: false, deafness: None }
+    }
+
     /// How its stream ended, from what reading it gave.
     fn end_of_stream(&self, read_failed: bool) -> StreamEnd {
         if read_failed || self.gone { StreamEnd::Reset } else { StreamEnd::Finish }

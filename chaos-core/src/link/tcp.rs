@@ -25,6 +25,10 @@ use crate::seed::Seed;
 /// busy to run the thread that serves them.
 const CLOSING: Duration = Duration::from_millis(200);
 
+/// How long injecting a fault may wait for connections whose sockets it is to change. They do so at
+/// once, unless the machine is too busy to run the thread that serves them.
+const HEEDING: Duration = Duration::from_secs(1);
+
 /// The state of a link, which its guards, its door and its connections share.
 #[derive(Debug)]
 pub(super) struct TcpLink {
@@ -102,6 +106,10 @@ impl TcpLink {
         self.door.address()
     }
 
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     pub(super) fn upstream(&self) -> &Upstream {
         &self.upstream
     }
@@ -122,6 +130,8 @@ impl TcpLink {
     /// Makes a fault act on all open connections and on those to come.
     pub(super) fn begin(self: &Arc<Self>, fault: Fault) -> Arc<FaultRecord> {
         let is_at_the_door = fault.kind.is_at_the_door();
+        let is_on_sockets = fault.kind.is_on_sockets();
+        let mut met = Vec::new();
         let record = {
             let mut state = self.state.lock();
             let record = self.scope.start_fault(&self.name, fault);
@@ -129,12 +139,19 @@ impl TcpLink {
             let mut injected = Injected { record: Arc::clone(&record), tally, meetings: 0 };
             for connection in state.open.values() {
                 injected.meet(connection, self.seed);
+                if is_on_sockets {
+                    met.push((Arc::clone(connection), connection.epoch()));
+                }
             }
             state.faults.push(injected);
             record
         };
         if is_at_the_door {
             self.turn_door();
+        }
+        let until = Instant::now() + HEEDING;
+        for (connection, epoch) in met {
+            connection.await_heed(epoch, until);
         }
         record
     }
@@ -262,6 +279,7 @@ impl TcpLink {
             upstream_bytes: finale.upstream_bytes,
             downstream_bytes: finale.downstream_bytes,
         });
+        connection.heed(u64::MAX);
         // Only now: whoever waits for the end of the connection finds it in the journal.
         let mut state = self.state.lock();
         state.open.remove(&connection.ordinal());
@@ -281,7 +299,7 @@ impl Injected {
     fn stance(&self) -> Option<Stance> {
         match self.record.fault().kind {
             FaultKind::Refuse => Some(Stance::Refuse),
-            FaultKind::Hang | FaultKind::Partition => Some(Stance::Hang),
+            FaultKind::Hang | FaultKind::Partition | FaultKind::DeadPeer => Some(Stance::Hang),
             _ => None,
         }
     }

@@ -58,6 +58,12 @@ impl Faulted {
         }
     }
 
+    /// Notes that a fault acted on this connection, and says whether it did so for the first time.
+    pub(super) fn touch(&mut self, id: FaultId) -> bool {
+        let known = self.faults.iter_mut().find(|known| known.met.record.id() == id);
+        known.is_some_and(|known| !std::mem::replace(&mut known.touched, true))
+    }
+
     /// Tells the faults how often they acted.
     fn report_hits(&mut self, connection: &OpenConnection) {
         let Self { engine, faults } = self;
