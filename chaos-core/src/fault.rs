@@ -25,6 +25,12 @@
 //! | [`loss`], [`packet_corruption`] | delivers bytes as late as TCP does when packets are lost |
 //! | [`packet_duplication`], [`reordering`] | delivers bytes as late as TCP does when packets are doubled or overtaken |
 //!
+//! | [`error`] | answers a request with an error of the database |
+//! | [`delay_message`], [`drop_message`], [`duplicate_message`], [`corrupt_message`] | delivers a message later, never, twice or changed |
+//!
+//! Those that end or hold a connection can begin to act at a message of the protocol:
+//! `reset().on(commit_complete())`. See [`trigger::message`](crate::trigger::message).
+//!
 //! Faults with a direction are asymmetric when they are given one: `latency(200.ms()).downstream()`
 //! delays what the server sends, and leaves alone what it is sent. Two of them make a link whose
 //! ways differ.
@@ -38,6 +44,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::direction::Directions;
+use crate::trigger::message::Moment;
 use crate::trigger::{AfterBytes, Pattern, Trigger};
 
 mod alteration;
@@ -45,6 +52,7 @@ mod builder;
 mod ending;
 mod kind;
 mod label;
+mod message;
 mod packets;
 mod timing;
 mod unreachable;
@@ -54,11 +62,15 @@ mod tests;
 
 pub use self::alteration::{Corruption, corrupt, corrupt_every, duplicate};
 pub use self::builder::{
-    Bandwidth, BlackHole, Corrupt, Cut, Duplicate, Hang, IdleDrop, Latency, LatencySteps, Limit,
-    Packets, Partition, Refuse, Reset, Slice, SlowClose, Stall,
+    Bandwidth, BlackHole, Corrupt, Cut, Duplicate, ErrorReply, Hang, IdleDrop, Latency,
+    LatencySteps, Limit, MessageFault, Packets, Partition, Refuse, Reset, Slice, SlowClose, Stall,
 };
 pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
 pub use self::kind::FaultKind;
+pub use self::message::{
+    InvalidSqlState, Severity, SqlCode, SqlError, corrupt_message, delay_message, drop_message,
+    duplicate_message, error,
+};
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
 pub use self::unreachable::{black_hole, hang, partition, refuse};
@@ -81,6 +93,9 @@ pub struct Fault {
     /// Not before these bytes have passed: see [`Stall::when_seen`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Pattern>,
+    /// Not before this moment at a message: see [`Cut::on`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Box<Moment>>,
     /// Whether it may end without having touched anything. Otherwise that fails the test.
     #[serde(default)]
     pub may_be_idle: bool,
@@ -96,12 +111,13 @@ impl Fault {
             trigger: Trigger::Always,
             after: AfterBytes(0),
             seen: None,
+            message: None,
             may_be_idle: false,
         }
     }
 
     /// Whether it acts from the first byte on that it meets.
     pub(crate) const fn acts_at_once(&self) -> bool {
-        self.after.0 == 0 && self.seen.is_none()
+        self.after.0 == 0 && self.seen.is_none() && self.message.is_none()
     }
 }

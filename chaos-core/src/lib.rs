@@ -10,6 +10,7 @@
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
 //!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//! * `wire`: bytes framed into the messages of a protocol, without any input or output.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
@@ -45,6 +46,7 @@ pub mod stats;
 pub mod trigger;
 pub mod units;
 pub mod verdict;
+mod wire;
 
 pub use crate::chaos::{Chaos, Fixture};
 pub use crate::error::{Error, TestError, TestResult};

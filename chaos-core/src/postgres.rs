@@ -97,7 +97,7 @@ impl Postgres {
         let database = found.map_err(|error| {
             PostgresError::io("find a database on a thread of its own")(error.into())
         })??;
-        let link = Link::tcp(scope, LINK, database.endpoint().upstream())?;
+        let link = Link::postgres(scope, LINK, database.endpoint().upstream())?;
         Ok(Self { link, database })
     }
 

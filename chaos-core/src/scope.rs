@@ -10,6 +10,7 @@ use crate::event::{EventKind, FaultId};
 use crate::fault::Fault;
 use crate::journal::Journal;
 use crate::seed::Seed;
+use crate::trigger::message::MessageMet;
 
 /// What everything in one attempt shares. Clones share it too.
 ///
@@ -88,6 +89,7 @@ impl Scope {
             started: Instant::now(),
             ended: Mutex::new(None),
             hits: AtomicU64::new(0),
+            messages: Arc::default(),
             connections: AtomicU64::new(0),
         });
         self.inner.journal.record(EventKind::FaultStarted {
@@ -118,6 +120,8 @@ pub struct FaultRecord {
     started: Instant,
     ended: Mutex<Option<Instant>>,
     hits: AtomicU64,
+    /// How many messages counted, over all connections.
+    messages: Arc<AtomicU64>,
     connections: AtomicU64,
 }
 
@@ -205,6 +209,26 @@ impl FaultRecord {
         if is_first {
             self.connections.fetch_add(1, Ordering::Relaxed);
             self.journal.record(EventKind::FaultHit { fault: self.id, connection });
+        }
+    }
+
+    /// How many messages counted for its trigger, over all connections.
+    pub(crate) fn messages(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.messages)
+    }
+
+    /// Notes a message at which the fault acted.
+    pub(crate) fn met(&self, connection: u64, met: MessageMet) {
+        if self.is_active() {
+            let MessageMet { direction, nth, message } = met;
+            let fault = self.id;
+            self.journal.record(EventKind::MessageHit {
+                fault,
+                connection,
+                direction,
+                nth,
+                message,
+            });
         }
     }
 

@@ -1,7 +1,8 @@
 //! When a fault applies.
 //!
 //! A [`Trigger`] chooses connections, [`AfterBytes`] and a [`Pattern`] the byte from which on a fault
-//! acts on each of them. Ordinals count from 1, over all connections of a link.
+//! acts on each of them, and a [`Moment`](message::Moment) a message of the protocol. Ordinals count
+//! from 1, over all connections of a link.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -12,6 +13,7 @@ use crate::probability::Probability;
 use crate::rate::ByteSize;
 use crate::seed::Draws;
 
+pub mod message;
 mod pattern;
 
 pub use self::pattern::{EmptyPattern, Pattern, seen};

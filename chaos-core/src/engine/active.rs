@@ -1,9 +1,12 @@
 //! One fault that is active on one connection.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::at_message::AtMessage;
 use super::pace::{NEVER, Pace};
 use super::watch::Watch;
 use super::{Ended, StreamEnd};
@@ -11,6 +14,7 @@ use crate::direction::{Direction, Directions};
 use crate::event::FaultId;
 use crate::fault::{Fault, FaultKind};
 use crate::seed::Seed;
+use crate::wire::postgres::{Message, Session};
 
 mod harm;
 
@@ -25,6 +29,8 @@ pub(super) struct Active {
     met: Duration,
     /// What has to pass before anything else counts.
     watch: Option<Watch>,
+    /// The moment at a message that has to come before anything else counts.
+    at_message: Option<AtMessage>,
     /// After how many bytes of both directions it begins to act.
     after: u64,
     /// How many bytes of both directions passed since then.
@@ -83,6 +89,7 @@ impl Active {
             directions: fault.directions,
             met: now,
             watch: fault.seen.as_ref().map(Watch::new),
+            at_message: fault.message.as_deref().map(AtMessage::new),
             after: fault.after.0,
             passed: 0,
             broken: false,
@@ -97,9 +104,49 @@ impl Active {
         self.watch.as_ref().is_none_or(Watch::seen)
     }
 
+    /// Whether the moment for which it waits has come.
+    fn has_come(&self) -> bool {
+        self.at_message.as_ref().is_none_or(|at_message| at_message.come)
+    }
+
+    /// Has it count messages here that it counts over all connections of the link.
+    pub(super) fn count_messages_in(&mut self, messages: &Arc<AtomicU64>) {
+        if let Some(at_message) = &mut self.at_message {
+            at_message.over_link = Arc::clone(messages);
+        }
+    }
+
+    /// Whether it looks at messages.
+    pub(super) fn reads_messages(&self) -> bool {
+        self.at_message.is_some()
+    }
+
+    /// Whether it acts at this message, which it counts.
+    pub(super) fn meets(&mut self, message: &Message, session: &Session) -> bool {
+        let is_ready = self.has_seen();
+        self.at_message.as_mut().is_some_and(|it| is_ready && !it.come && it.is(message, session))
+    }
+
+    /// How much of a message of this length leaves before it acts.
+    pub(super) fn offset_in(&self, length: u64) -> u64 {
+        self.at_message.as_ref().map_or(0, |it| it.at().offset(length))
+    }
+
+    /// The moment for which it waited has come.
+    pub(super) fn moment_has_come(&mut self) {
+        if let Some(at_message) = &mut self.at_message {
+            at_message.come = true;
+        }
+    }
+
+    /// What it does, and what its draws in this direction derive from.
+    pub(super) fn deed(&self, direction: Direction) -> (&FaultKind, Seed) {
+        (&self.kind, self.share(direction).seed)
+    }
+
     /// Whether it has begun to act.
     fn has_begun(&self) -> bool {
-        self.has_seen() && self.passed >= self.after
+        self.has_seen() && self.has_come() && self.passed >= self.after
     }
 
     /// Whether it acts in this direction by now.
@@ -109,7 +156,7 @@ impl Active {
 
     /// How many of the next `whole` bytes may leave in one piece, at least 1.
     pub(super) fn most(&self, direction: Direction, whole: usize) -> usize {
-        if self.has_seen() && self.passed < self.after {
+        if self.has_seen() && self.has_come() && self.passed < self.after {
             return usize::try_from(self.after - self.passed).unwrap_or(usize::MAX);
         }
         if self.acts(direction) {
@@ -158,6 +205,7 @@ impl Active {
         let written = left.bytes.len();
         match &mut self.watch {
             Some(watch) if !watch.seen() => watch.pass(left.direction, &left.bytes),
+            _ if !self.at_message.as_ref().is_none_or(|it| it.come) => {}
             _ => self.passed = self.passed.saturating_add(written as u64),
         }
         if !acted {

@@ -7,10 +7,12 @@ use super::connection::{OpenConnection, Orders};
 use super::finale::Finale;
 use super::runtime::LinkRuntime;
 use super::socket::Socket;
+use super::tcp::TcpLink;
 use super::timer::Alarm;
 use crate::direction::Direction;
 use crate::engine::StreamEnd;
 use crate::event::ConnectionEnd;
+use crate::wire::postgres::Session;
 
 mod faulted;
 mod plain;
@@ -24,6 +26,7 @@ const TURN: usize = 512 << 10;
 /// Moves the bytes of one connection.
 #[derive(Debug)]
 pub(super) struct Forward {
+    link: Arc<TcpLink>,
     connection: Arc<OpenConnection>,
     runtime: LinkRuntime,
     alarm: Alarm,
@@ -33,6 +36,8 @@ pub(super) struct Forward {
     downstream: Way,
     /// There while a fault acts on the connection, or bytes that one held are under way.
     faulted: Option<Box<Faulted>>,
+    /// Follows the messages while no fault acts, if their protocol is known.
+    session: Option<Box<Session>>,
     /// The epoch of the orders that are being followed.
     epoch: u64,
 }
@@ -85,13 +90,16 @@ enum Step {
 
 impl Forward {
     pub(super) fn new(
-        runtime: &LinkRuntime,
+        link: &Arc<TcpLink>,
         connection: &Arc<OpenConnection>,
         client: Socket,
         server: Socket,
         delivered: Delivered,
+        session: Option<Box<Session>>,
     ) -> Self {
+        let runtime = link.runtime();
         Self {
+            link: Arc::clone(link),
             connection: Arc::clone(connection),
             alarm: Alarm::new(runtime.timer()),
             runtime: runtime.clone(),
@@ -100,6 +108,7 @@ impl Forward {
             upstream: Way { delivered: delivered.upstream, ..Way::default() },
             downstream: Way { delivered: delivered.downstream, ..Way::default() },
             faulted: None,
+            session,
             // No epoch is 0, so the orders are read first of all.
             epoch: 0,
         }
@@ -125,7 +134,10 @@ impl Forward {
             };
             match step {
                 Step::Changed => {}
-                Step::Calm => self.faulted = None,
+                Step::Calm => {
+                    let faulted = self.faulted.take();
+                    self.session = faulted.and_then(|faulted| faulted.into_session());
+                }
                 Step::TurnOver => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -158,6 +170,7 @@ impl Forward {
                 return;
             }
             let mut faulted = Box::<Faulted>::default();
+            faulted.read_messages(self.session.take());
             faulted.take_over(now, Direction::Upstream, &mut self.upstream);
             faulted.take_over(now, Direction::Downstream, &mut self.downstream);
             self.faulted = Some(faulted);

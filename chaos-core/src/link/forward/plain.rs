@@ -37,7 +37,11 @@ impl Forward {
         turn: &mut usize,
     ) -> Step {
         loop {
-            let (sender, receiver, way) = self.parts(direction);
+            let Self { client, server, upstream, downstream, session, link, .. } = self;
+            let (sender, receiver, way) = match direction {
+                Direction::Upstream => (client, server, upstream),
+                Direction::Downstream => (server, client, downstream),
+            };
             if way.done {
                 return Step::Blocked;
             }
@@ -45,6 +49,10 @@ impl Forward {
                 match receiver.socket.poll_write(cx, filled.rest()) {
                     Poll::Pending => return Step::Blocked,
                     Poll::Ready(Ok(written)) if written > 0 => {
+                        if let Some(session) = session {
+                            session.pass(direction, &filled.rest()[..written]);
+                            link.note_of(session);
+                        }
                         way.delivered += written as u64;
                         filled.start += written;
                         *turn = turn.saturating_sub(written);
