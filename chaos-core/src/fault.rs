@@ -19,6 +19,7 @@
 //! | [`partition`] | delivers nothing, and cannot be opened; on healing all is delivered |
 //! | [`refuse`] | is refused when it is opened; open ones go on |
 //! | [`hang`] | is neither accepted nor refused when it is opened; open ones go on |
+//! | [`dead_peer`] | is acknowledged no longer, as by a machine that lost its power |
 //! | [`latency_steps`] | delivers bytes later, and later still as time goes by |
 //! | [`corrupt`], [`corrupt_every`] | delivers some bytes changed |
 //! | [`duplicate`] | delivers some chunks twice |
@@ -45,7 +46,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::direction::Directions;
 use crate::trigger::message::Moment;
-use crate::trigger::{AfterBytes, Pattern, Trigger};
+use crate::trigger::{AfterBytes, Counting, Pattern, Trigger};
 
 mod alteration;
 mod builder;
@@ -54,6 +55,8 @@ mod kind;
 mod label;
 mod message;
 mod packets;
+mod session;
+mod spec;
 mod timing;
 mod unreachable;
 
@@ -62,7 +65,7 @@ mod tests;
 
 pub use self::alteration::{Corruption, corrupt, corrupt_every, duplicate};
 pub use self::builder::{
-    Bandwidth, BlackHole, Corrupt, Cut, Duplicate, ErrorReply, Hang, IdleDrop, Latency,
+    Bandwidth, BlackHole, Corrupt, Cut, DeadPeer, Duplicate, ErrorReply, Hang, IdleDrop, Latency,
     LatencySteps, Limit, MessageFault, Packets, Partition, Refuse, Reset, Slice, SlowClose, Stall,
 };
 pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
@@ -72,11 +75,17 @@ pub use self::message::{
     duplicate_message, error,
 };
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
+pub use self::session::{
+    LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
+    lock_table, terminate_sessions,
+};
+pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
-pub use self::unreachable::{black_hole, hang, partition, refuse};
+pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 
 /// One fault of a link: what goes wrong, in which direction, and on which connections.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Fault {
     /// What goes wrong.
@@ -96,6 +105,9 @@ pub struct Fault {
     /// Not before this moment at a message: see [`Cut::on`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Box<Moment>>,
+    /// Over what the bytes and patterns are counted that it waits for.
+    #[serde(default, skip_serializing_if = "Counting::is_default")]
+    pub counting: Counting,
     /// Whether it may end without having touched anything. Otherwise that fails the test.
     #[serde(default)]
     pub may_be_idle: bool,
@@ -112,12 +124,17 @@ impl Fault {
             after: AfterBytes(0),
             seen: None,
             message: None,
+            counting: Counting::PerConnection,
             may_be_idle: false,
         }
     }
 
-    /// Whether it acts from the first byte on that it meets.
-    pub(crate) const fn acts_at_once(&self) -> bool {
-        self.after.0 == 0 && self.seen.is_none() && self.message.is_none()
+    /// Whether it waits for something that all connections of its link count together.
+    pub(crate) const fn counts_over_link(&self) -> bool {
+        let waits = self.after.0 > 0
+            || self.seen.is_some()
+            || self.message.is_some()
+            || matches!(self.kind, FaultKind::Limit { bytes } if bytes > 0);
+        waits && matches!(self.counting, Counting::PerLink)
     }
 }

@@ -1,8 +1,9 @@
 //! When a fault applies.
 //!
 //! A [`Trigger`] chooses connections, [`AfterBytes`] and a [`Pattern`] the byte from which on a fault
-//! acts on each of them, and a [`Moment`](message::Moment) a message of the protocol. Ordinals count
-//! from 1, over all connections of a link.
+//! acts on them: on each by what passed on it, or on all by what passed on the link, as [`Counting`]
+//! has it. A [`Moment`](message::Moment) chooses a message of the protocol. Ordinals count from 1, over
+//! all connections of a link.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -13,9 +14,11 @@ use crate::probability::Probability;
 use crate::rate::ByteSize;
 use crate::seed::Draws;
 
+mod counting;
 pub mod message;
 mod pattern;
 
+pub use self::counting::Counting;
 pub use self::pattern::{EmptyPattern, Pattern, seen};
 
 /// On which of the connections that a fault meets it applies.

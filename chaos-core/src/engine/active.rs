@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::at_message::AtMessage;
 use super::pace::{NEVER, Pace};
+use super::tally::Tally;
 use super::watch::Watch;
 use super::{Ended, StreamEnd};
 use crate::direction::{Direction, Directions};
@@ -27,14 +28,17 @@ pub(super) struct Active {
     kind: FaultKind,
     directions: Directions,
     met: Duration,
-    /// What has to pass before anything else counts.
+    /// Looks for what has to pass before anything else counts.
     watch: Option<Watch>,
-    /// The moment at a message that has to come before anything else counts.
+    /// Looks for the moment at a message that has to come before anything else counts.
     at_message: Option<AtMessage>,
-    /// After how many bytes of both directions it begins to act.
-    after: u64,
-    /// How many bytes of both directions passed since then.
-    passed: u64,
+    /// What has come of what it waits for.
+    tally: Arc<Tally>,
+    /// Whether other connections are to be told that the fault began, or used up its limit, with
+    /// bytes of this one.
+    pub(super) to_tell: bool,
+    /// Whether others share the tally.
+    is_shared: bool,
     /// Whether the connection is lost for good, because bytes of it are.
     broken: bool,
     /// Whether it was quiet for too long, and what is sent into it is lost.
@@ -76,6 +80,7 @@ impl Active {
         id: FaultId,
         fault: &Fault,
         seed: Seed,
+        tally: Arc<Tally>,
     ) -> Self {
         let share = |number| {
             let seed = seed.numbered(number);
@@ -89,24 +94,18 @@ impl Active {
             directions: fault.directions,
             met: now,
             watch: fault.seen.as_ref().map(Watch::new),
-            at_message: fault.message.as_deref().map(AtMessage::new),
-            after: fault.after.0,
-            passed: 0,
+            at_message: fault
+                .message
+                .as_deref()
+                .map(|moment| AtMessage::new(moment, fault.counts_over_link())),
+            tally,
+            to_tell: false,
+            is_shared: fault.counts_over_link(),
             broken: false,
             forgotten: false,
             upstream: share(1),
             downstream: share(2),
         }
-    }
-
-    /// Whether what it waits for has passed.
-    fn has_seen(&self) -> bool {
-        self.watch.as_ref().is_none_or(Watch::seen)
-    }
-
-    /// Whether the moment for which it waits has come.
-    fn has_come(&self) -> bool {
-        self.at_message.as_ref().is_none_or(|at_message| at_message.come)
     }
 
     /// Has it count messages here that it counts over all connections of the link.
@@ -123,8 +122,8 @@ impl Active {
 
     /// Whether it acts at this message, which it counts.
     pub(super) fn meets(&mut self, message: &Message, session: &Session) -> bool {
-        let is_ready = self.has_seen();
-        self.at_message.as_mut().is_some_and(|it| is_ready && !it.come && it.is(message, session))
+        let is_ready = self.tally.has_seen() && !self.tally.has_come();
+        self.at_message.as_mut().is_some_and(|it| is_ready && it.is(message, session))
     }
 
     /// How much of a message of this length leaves before it acts.
@@ -134,9 +133,8 @@ impl Active {
 
     /// The moment for which it waited has come.
     pub(super) fn moment_has_come(&mut self) {
-        if let Some(at_message) = &mut self.at_message {
-            at_message.come = true;
-        }
+        self.tally.come();
+        self.to_tell |= self.is_shared;
     }
 
     /// What it does, and what its draws in this direction derive from.
@@ -144,31 +142,36 @@ impl Active {
         (&self.kind, self.share(direction).seed)
     }
 
-    /// Whether it has begun to act.
-    fn has_begun(&self) -> bool {
-        self.has_seen() && self.has_come() && self.passed >= self.after
-    }
-
     /// Whether it acts in this direction by now.
     fn acts(&self, direction: Direction) -> bool {
-        self.has_begun() && self.directions.contains(direction)
+        self.tally.has_begun() && self.directions.contains(direction)
     }
 
     /// How many of the next `whole` bytes may leave in one piece, at least 1.
     pub(super) fn most(&self, direction: Direction, whole: usize) -> usize {
-        if self.has_seen() && self.has_come() && self.passed < self.after {
-            return usize::try_from(self.after - self.passed).unwrap_or(usize::MAX);
+        if !self.tally.has_seen() || self.tally.is_before_moment() {
+            return usize::MAX;
         }
-        if self.acts(direction) {
-            return self.share(direction).pace.most(whole);
+        let to_pass = self.tally.to_pass();
+        if to_pass > 0 {
+            return usize::try_from(to_pass).unwrap_or(usize::MAX);
         }
-        usize::MAX
+        if !self.acts(direction) {
+            return usize::MAX;
+        }
+        let left = match self.tally.left(direction) {
+            // The connection ends before the next byte.
+            0 => usize::MAX,
+            left => usize::try_from(left).unwrap_or(usize::MAX),
+        };
+        self.share(direction).pace.most(whole).min(left)
     }
 
     /// How many of these bytes, which are next, may leave in one piece, so that it begins to act
     /// right behind what it waits for.
     pub(super) fn most_until_seen(&self, direction: Direction, bytes: &[u8]) -> usize {
-        let end = self.watch.as_ref().and_then(|watch| watch.end_in(direction, bytes));
+        let missing = self.tally.missing();
+        let end = self.watch.as_ref().and_then(|watch| watch.end_in(direction, bytes, missing));
         end.unwrap_or(usize::MAX)
     }
 
@@ -201,13 +204,21 @@ impl Active {
 
     /// Notes that bytes left, and says when they left this fault.
     pub(super) fn commit(&mut self, left: &Left, at: Duration) -> Duration {
-        let acted = self.acts(left.direction);
+        let (acted, begun) = (self.acts(left.direction), self.tally.has_begun());
         let written = left.bytes.len();
         match &mut self.watch {
-            Some(watch) if !watch.seen() => watch.pass(left.direction, &left.bytes),
-            _ if !self.at_message.as_ref().is_none_or(|it| it.come) => {}
-            _ => self.passed = self.passed.saturating_add(written as u64),
+            Some(watch) if !self.tally.has_seen() => {
+                self.tally.see(watch.pass(left.direction, &left.bytes));
+            }
+            _ if self.tally.is_before_moment() => {}
+            _ => self.tally.pass(written),
         }
+        if acted {
+            self.tally.use_up(left.direction, written);
+        }
+        let has_changed =
+            begun != self.tally.has_begun() || (acted && self.is_spent(left.direction));
+        self.to_tell |= self.is_shared && has_changed;
         if !acted {
             return at;
         }
@@ -218,20 +229,12 @@ impl Active {
 
     /// How it ends the connection now, if it does.
     pub(super) fn ends_now(&self) -> Option<StreamEnd> {
-        match self.kind {
-            FaultKind::Cut if self.has_begun() => Some(StreamEnd::Finish),
-            FaultKind::Reset if self.has_begun() => Some(StreamEnd::Reset),
-            FaultKind::Limit { bytes } if bytes > 0 => {
-                let spent = self.is_spent(Direction::Upstream);
-                (spent || self.is_spent(Direction::Downstream)).then_some(StreamEnd::Finish)
-            }
-            _ => None,
-        }
+        self.tally.ends()
     }
 
     /// Whether no further byte may pass in this direction before the connection ends.
     pub(super) fn is_spent(&self, direction: Direction) -> bool {
-        self.acts(direction) && self.share(direction).pace.is_spent()
+        self.acts(direction) && self.tally.left(direction) == 0
     }
 
     pub(super) fn is_slow_close(&self) -> bool {

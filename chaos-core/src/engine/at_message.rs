@@ -16,10 +16,9 @@ pub(super) struct AtMessage {
     pattern: Pattern,
     /// How many messages counted on this connection.
     matched: u64,
+    counts_over_link: bool,
     /// How many counted on all connections of the link.
     pub(super) over_link: Arc<AtomicU64>,
-    /// Whether the moment has come.
-    pub(super) come: bool,
 }
 
 /// A pattern, made ready to be compared.
@@ -33,12 +32,15 @@ enum Pattern {
 }
 
 impl AtMessage {
-    pub(super) fn new(moment: &Moment) -> Self {
+    /// Which counts over all connections of the link, or on each as the trigger has it.
+    pub(super) fn new(moment: &Moment, counts_over_link: bool) -> Self {
         let pattern = match &moment.message.which {
             Which::Statement(pattern) | Which::StatementComplete(pattern) => Pattern::new(pattern),
             _ => Pattern::None,
         };
-        Self { moment: moment.clone(), pattern, matched: 0, over_link: Arc::default(), come: false }
+        let counts_over_link = counts_over_link || moment.message.over_link;
+        let moment = moment.clone();
+        Self { moment, pattern, matched: 0, counts_over_link, over_link: Arc::default() }
     }
 
     /// Whether this is the message, which is counted.
@@ -48,8 +50,8 @@ impl AtMessage {
         }
         self.matched += 1;
         let over_link = self.over_link.fetch_add(1, Ordering::Relaxed) + 1;
-        let trigger = &self.moment.message;
-        trigger.count.includes(if trigger.over_link { over_link } else { self.matched })
+        let count = if self.counts_over_link { over_link } else { self.matched };
+        self.moment.message.count.includes(count)
     }
 
     /// Where at the message the fault begins to act.

@@ -15,13 +15,16 @@ impl fmt::Display for Fault {
             write!(f, " {}", self.directions)?;
         }
         if let Some(seen) = &self.seen {
-            write!(f, " when {seen} was seen")?;
+            write!(f, " when {seen}")?;
         }
         if self.after.0 > 0 {
             write!(f, " after {}", self.after)?;
         }
         if let Some(moment) = &self.message {
             write!(f, " {moment}")?;
+        }
+        if self.counts_over_link() {
+            f.write_str(" over the link")?;
         }
         if self.trigger != Trigger::Always {
             write!(f, " on {}", self.trigger)?;
@@ -76,7 +79,8 @@ impl fmt::Display for FaultKind {
             | Self::Refuse
             | Self::BlackHole
             | Self::Partition
-            | Self::Hang => Ok(()),
+            | Self::Hang
+            | Self::DeadPeer => Ok(()),
         }
     }
 }

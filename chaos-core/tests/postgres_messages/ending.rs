@@ -223,3 +223,21 @@ pub(crate) async fn a_black_hole_at_a_commit_loses_it_in_silence(
     assert_eq!(paid(pg).await?, [0; 0]);
     Ok(())
 }
+
+pub(crate) async fn the_third_commit_over_the_link_ends_all_of_its_connections(
+    _cx: &Chaos,
+    pg: &Postgres,
+    way: Way,
+) -> TestResult {
+    let (one, two, idle) = (way.client(pg).await?, way.client(pg).await?, way.client(pg).await?);
+    let fault = pg.inject(reset().on(commit().nth(3)).per_link());
+    for (client, id) in [(&one, 1), (&two, 2)] {
+        client.batch_execute(&format!("BEGIN; INSERT INTO paid VALUES ({id}); COMMIT")).await?;
+    }
+    assert_eq!(fault.hits(), 0);
+    assert!(soon(one.batch_execute("BEGIN; INSERT INTO paid VALUES (3); COMMIT")).await.is_err());
+    assert!(soon(idle.batch_execute("SELECT 1")).await.is_err());
+    assert!(soon(two.batch_execute("SELECT 1")).await.is_err());
+    assert_eq!((fault.connections(), paid(pg).await?), (3, vec![1, 2]));
+    Ok(())
+}

@@ -64,6 +64,8 @@ impl Switch {
         server: Socket,
         session: Option<Box<Session>>,
     ) -> Arc<Self> {
+        // From now on whoever changes the orders of its socket waits for it.
+        connection.heed(0);
         let switch = Self::with_route(link, connection, Route::Straight(server), session);
         switch.follow_orders();
         switch
