@@ -15,6 +15,7 @@
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
 //!   a timeline, and what is asked of it.
+//! * [`history`]: what clients did and saw, the input of the checkers in [`check`].
 //! * [`Chaos`]: what a test is given.
 
 pub mod chaos;
@@ -27,6 +28,7 @@ mod engine;
 pub mod error;
 pub mod event;
 pub mod fault;
+pub mod history;
 pub mod journal;
 pub mod link;
 pub mod load;
