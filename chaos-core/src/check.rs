@@ -4,10 +4,12 @@
 //! whole [`History`](crate::history::History) of what the clients of a system did and saw:
 //!
 //! * [`transactions`]: whether transactions were isolated from each other;
+//! * [`linearizability`]: whether concurrent operations could have been made one after another.
 
 use std::fmt;
 use std::panic::Location;
 
+pub mod linearizability;
 pub mod transactions;
 mod validity;
 

@@ -179,7 +179,7 @@ impl Transactions {
             Some("its lists contradict each other too often for all of them to be kept")
         } else if given_up {
             Some("the search for a cycle was given up")
-        } else if !graph.has_edges() {
+        } else if !graph.has_dependencies() {
             Some("no transaction read or overwrote what another one wrote")
         } else {
             None

@@ -72,8 +72,10 @@ impl Graph {
         u32::try_from(self.starts.len() - 1).unwrap_or(NONE)
     }
 
-    pub(super) fn has_edges(&self) -> bool {
-        !self.targets.is_empty()
+    /// Whether any transaction read or overwrote what another one wrote.
+    pub(super) fn has_dependencies(&self) -> bool {
+        let data = Edges::WW.and(Edges::WR).and(Edges::RW);
+        self.kinds.iter().any(|kind| kind.0 & data.0 != 0)
     }
 
     /// Where the edges of a node stand.
