@@ -163,8 +163,8 @@ impl Transactions {
 
     /// Checks whether the transactions are possible under a model.
     ///
-    /// The answer is unknown where there is nothing to judge by: no transaction depends on another
-    /// one. It is exact otherwise, but for a history so contradictory that a search is given up.
+    /// The answer is unknown where there is nothing to judge by: no transaction comes before another
+    /// one, by what they read and wrote or by an order that the model looks at. It is exact otherwise, but for a history so contradictory that a search is given up.
     #[must_use]
     pub fn check(&self, model: Model) -> TransactionReport {
         let graph = Graph::of(&self.log, model.order());
@@ -180,7 +180,7 @@ impl Transactions {
         } else if given_up {
             Some("the search for a cycle was given up")
         } else if !graph.has_dependencies() {
-            Some("no transaction read or overwrote what another one wrote")
+            Some("no transaction comes before another one")
         } else {
             None
         };

@@ -2,7 +2,7 @@
 
 use super::cycles::Cycle;
 use super::graph::Edges;
-use super::log::{Log, NONE, Read, Status};
+use super::log::{Log, NONE, Read};
 
 /// Why each transaction of a cycle comes before the next.
 pub(super) fn explain(log: &Log, cycle: &Cycle) -> Vec<String> {
@@ -31,12 +31,10 @@ fn overwrote(log: &Log, before: u32, after: u32) -> Option<String> {
                 continue;
             }
             let order = &log.keys[later.key as usize].order;
-            let next = order[earlier.position as usize + 1..]
-                .iter()
-                .find(|append| **append != NONE && log.status(**append) != Status::Aborted);
-            let follows = match next {
-                Some(next) => log.appends[*next as usize].element == later.element,
-                None => later.position == NONE,
+            let follows = if later.position == NONE {
+                earlier.position as usize + 1 == order.len()
+            } else {
+                earlier.position + 1 == later.position
             };
             if follows {
                 return Some(format!(

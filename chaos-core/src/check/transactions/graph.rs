@@ -72,10 +72,9 @@ impl Graph {
         u32::try_from(self.starts.len() - 1).unwrap_or(NONE)
     }
 
-    /// Whether any transaction read or overwrote what another one wrote.
+    /// Whether any transaction comes before another one.
     pub(super) fn has_dependencies(&self) -> bool {
-        let data = Edges::WW.and(Edges::WR).and(Edges::RW);
-        self.kinds.iter().any(|kind| kind.0 & data.0 != 0)
+        self.kinds.iter().any(|kind| *kind != Edges::PASSAGE)
     }
 
     /// Where the edges of a node stand.
@@ -138,20 +137,18 @@ impl<'a> Builder<'a> {
     }
 
     /// The order of the writes of one key.
+    ///
+    /// What stands on an aborted write follows nobody, as in Elle: that it stands there is an
+    /// anomaly of its own.
     fn writes(&mut self, key: &super::log::Key) {
-        let mut last = None;
-        for append in &key.order {
-            if !self.counts(*append) {
-                continue;
-            }
-            let writer = self.writer(*append);
-            if let Some(before) = last.replace(writer) {
-                self.edge(before, writer, Edges::WW);
+        for pair in key.order.windows(2) {
+            if self.counts(pair[0]) && self.counts(pair[1]) {
+                self.edge(self.writer(pair[0]), self.writer(pair[1]), Edges::WW);
             }
         }
         let tail = self.tail(&key.unseen);
-        if let Some(last) = last {
-            self.to_tail(last, &tail, Edges::WW);
+        if let Some(last) = key.order.last().filter(|last| self.counts(**last)) {
+            self.to_tail(self.writer(*last), &tail, Edges::WW);
         }
         self.tails.push(tail);
     }
@@ -206,10 +203,11 @@ impl<'a> Builder<'a> {
             if read.version == NONE {
                 continue;
             }
-            let order = &log.keys[read.key as usize].order;
-            let next = order[read.version as usize..].iter().find(|next| self.counts(**next));
-            match next {
-                Some(next) => self.edge(read.transaction, self.writer(*next), Edges::RW),
+            match log.keys[read.key as usize].order.get(read.version as usize) {
+                Some(next) if self.counts(*next) => {
+                    self.edge(read.transaction, self.writer(*next), Edges::RW);
+                }
+                Some(_) => {}
                 None => self.to_tail(read.transaction, &tails[read.key as usize], Edges::RW),
             }
         }
