@@ -220,7 +220,12 @@ impl Search<'_> {
     fn lost_updates(&mut self) {
         let log = self.log;
         let mut updates: HashMap<(u32, u32), u32> = HashMap::new();
-        for read in log.reads.iter().filter(|read| !read.after_own) {
+        let is_first = |read: &&super::log::Read| {
+            let earlier =
+                |other: &super::log::Read| other.key == read.key && other.step < read.step;
+            !read.after_own && !log.reads_of(read.transaction).iter().any(earlier)
+        };
+        for read in log.reads.iter().filter(is_first) {
             let writes =
                 |append: &super::log::Append| append.key == read.key && append.step > read.step;
             if read.version == NONE || !log.appends_of(read.transaction).iter().any(writes) {

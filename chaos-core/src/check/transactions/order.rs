@@ -25,9 +25,9 @@ pub(super) fn settle(log: &mut Log) {
 fn settle_key(log: &mut Log, number: usize) {
     let name = u32::try_from(number).unwrap_or(NONE);
     let key = &mut log.keys[number];
-    // Among equals the first one, so that the answer does not depend on anything else.
+    // Among equals the last one, so that the answer does not depend on anything else.
     let longest = |best: usize, branch: usize| {
-        if key.branches[branch].len() > key.branches[best].len() { branch } else { best }
+        if key.branches[branch].len() >= key.branches[best].len() { branch } else { best }
     };
     key.main = (0..key.branches.len()).reduce(longest).unwrap_or(0);
     let Some(branch) = key.branches.get(key.main) else { return };
