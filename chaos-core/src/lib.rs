@@ -9,9 +9,10 @@
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
-//!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//!   [`journal`], [`leftover`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
+//! * [`sabotage`]: faults of everything else, which take effect by a request.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
 //!   a timeline, and what is asked of it.
@@ -30,9 +31,11 @@ pub mod event;
 pub mod fault;
 pub mod history;
 pub mod journal;
+pub mod leftover;
 pub mod link;
 pub mod load;
 pub mod outcome;
+pub mod packets;
 pub mod postgres;
 pub mod prelude;
 pub mod probability;
@@ -40,6 +43,7 @@ pub mod rate;
 pub mod recovery;
 pub mod reexec;
 pub mod run;
+pub mod sabotage;
 pub mod schedule;
 pub mod scope;
 pub mod seed;
