@@ -86,13 +86,15 @@ pub(super) fn by_key<M: Model>(
     Ok(keys)
 }
 
-/// The operation and the key that it is on.
+/// The key that an operation is on, and the operation unless it may be left out.
+type OnKey<C> = (String, Option<Operation<C>>);
+
 fn operation<M: Model>(
     model: &M,
     (invoked, invocation): (u64, &Entry),
     completed: Option<(u64, &Entry)>,
     per_key: bool,
-) -> Result<(String, Option<Operation<M::Call>>), HistoryError> {
+) -> Result<OnKey<M::Call>, HistoryError> {
     let wrong = |what| HistoryError::Value { entry: invoked, what };
     let f = invocation.f.as_deref().unwrap_or_default();
     let completion = completed.filter(|(_, entry)| entry.kind == EntryKind::Ok);

@@ -47,7 +47,7 @@ impl Codes {
         match datum {
             // The lowest bit tells integers from texts, so one bit is missing at the top.
             Datum::Integer(integer) if (integer << 1) >> 1 == integer => {
-                Code((integer << 1).cast_unsigned())
+                Code(u64::from_ne_bytes((integer << 1).to_ne_bytes()))
             }
             Datum::Integer(integer) => self.text(&integer.to_string()),
             Datum::Text(text) => self.text(text),
@@ -86,7 +86,7 @@ impl Codes {
 
     pub(super) fn decode(&self, code: Code) -> Decoded<'_> {
         if code.0 & 1 == 0 {
-            return Decoded::Integer(code.0.cast_signed() >> 1);
+            return Decoded::Integer(i64::from_ne_bytes(code.0.to_ne_bytes()) >> 1);
         }
         let number = usize::try_from(code.0 >> 1).unwrap_or(usize::MAX);
         Decoded::Text(self.texts.get(number).map_or("?", |text| text))

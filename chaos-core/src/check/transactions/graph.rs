@@ -148,7 +148,7 @@ impl<'a> Builder<'a> {
         }
         let tail = self.tail(&key.unseen);
         if let Some(last) = key.order.last().filter(|last| self.counts(**last)) {
-            self.to_tail(self.writer(*last), &tail, Edges::WW);
+            self.lead_to_unseen(self.writer(*last), &tail, Edges::WW);
         }
         self.tails.push(tail);
     }
@@ -175,7 +175,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Edges from a transaction to all unseen writers but itself.
-    fn to_tail(&mut self, from: u32, tail: &Tail, kind: Edges) {
+    fn lead_to_unseen(&mut self, from: u32, tail: &Tail, kind: Edges) {
         let count = u32::try_from(tail.writers.len()).unwrap_or(NONE);
         match (tail.writers.as_slice(), tail.writers.binary_search(&from)) {
             ([], _) => {}
@@ -208,7 +208,7 @@ impl<'a> Builder<'a> {
                     self.edge(read.transaction, self.writer(*next), Edges::RW);
                 }
                 Some(_) => {}
-                None => self.to_tail(read.transaction, &tails[read.key as usize], Edges::RW),
+                None => self.lead_to_unseen(read.transaction, &tails[read.key as usize], Edges::RW),
             }
         }
     }
