@@ -9,13 +9,15 @@
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
-//!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//!   [`journal`], [`leftover`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//! * `wire`: bytes framed into the messages of a protocol, without any input or output.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
 //! * [`sabotage`]: faults of everything else, which take effect by a request.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
 //!   a timeline, and what is asked of it.
+//! * [`history`]: what clients did and saw, the input of the checkers in [`check`].
 //! * [`Chaos`]: what a test is given.
 
 pub mod chaos;
@@ -28,7 +30,9 @@ mod engine;
 pub mod error;
 pub mod event;
 pub mod fault;
+pub mod history;
 pub mod journal;
+pub mod leftover;
 pub mod link;
 pub mod load;
 pub mod outcome;
@@ -48,6 +52,14 @@ pub mod stats;
 pub mod trigger;
 pub mod units;
 pub mod verdict;
+mod wire;
+
+/// Plays the story that bytes tell to the engine: what the fuzz target runs. Not part of the interface.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_engine(data: &[u8]) {
+    engine::fuzzing::run(data);
+}
 
 pub use crate::chaos::{Chaos, Fixture};
 pub use crate::error::{Error, TestError, TestResult};

@@ -10,7 +10,9 @@ use parking_lot::{Condvar, Mutex};
 use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultSpec};
 use crate::journal::Journal;
+use crate::leftover::EndChecks;
 use crate::seed::Seed;
+use crate::trigger::message::MessageMet;
 
 /// What everything in one attempt shares. Clones share it too.
 ///
@@ -28,6 +30,7 @@ struct Inner {
     next_run: AtomicU64,
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
+    end_checks: EndChecks,
     /// How many faults are being undone, and what tells that none is any more.
     undoing: Mutex<usize>,
     undone: Condvar,
@@ -44,6 +47,7 @@ impl Scope {
             next_run: AtomicU64::new(0),
             links: Mutex::default(),
             ledger: Mutex::default(),
+            end_checks: EndChecks::default(),
             undoing: Mutex::default(),
             undone: Condvar::new(),
         };
@@ -81,6 +85,11 @@ impl Scope {
         self.inner.next_run.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// What is looked at when the attempt has ended.
+    pub(crate) fn end_checks(&self) -> &EndChecks {
+        &self.inner.end_checks
+    }
+
     /// Notes that a fault becomes active at the target, and returns the record in which the target
     /// counts what the fault touches.
     pub(crate) fn start_fault(
@@ -99,6 +108,7 @@ impl Scope {
             started: Instant::now(),
             ended: Mutex::new(None),
             hits: AtomicU64::new(0),
+            messages: Arc::default(),
             connections: AtomicU64::new(0),
             touched: Mutex::default(),
             failed: AtomicBool::new(false),
@@ -168,6 +178,8 @@ pub struct FaultRecord {
     started: Instant,
     ended: Mutex<Option<Instant>>,
     hits: AtomicU64,
+    /// How many messages counted, over all connections.
+    messages: Arc<AtomicU64>,
     connections: AtomicU64,
     /// What [`touch`](Self::touch) was told of.
     touched: Mutex<HashSet<u64>>,
@@ -284,6 +296,26 @@ impl FaultRecord {
         if is_first {
             self.connections.fetch_add(1, Ordering::Relaxed);
             self.journal.record(EventKind::FaultHit { fault: self.id, connection });
+        }
+    }
+
+    /// How many messages counted for its trigger, over all connections.
+    pub(crate) fn messages(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.messages)
+    }
+
+    /// Notes a message at which the fault acted.
+    pub(crate) fn met(&self, connection: u64, met: MessageMet) {
+        if self.is_active() {
+            let MessageMet { direction, nth, message } = met;
+            let fault = self.id;
+            self.journal.record(EventKind::MessageHit {
+                fault,
+                connection,
+                direction,
+                nth,
+                message,
+            });
         }
     }
 

@@ -41,8 +41,8 @@ pub use self::settings::{
     statement_timeout, transaction_timeout,
 };
 pub use self::writes::{
-    Moment, NoSqlState, SqlStateCode, abort_commits, forget_prepared_statements,
-    lose_commit_answers, slow_commits, slow_writes, sql_error,
+    Moment, abort_commits, forget_prepared_statements, lose_commit_answers, slow_commits,
+    slow_writes, sql_error,
 };
 
 /// One fault of the sessions of a database, as plain data.

@@ -167,7 +167,7 @@ pub(crate) async fn two_faults_of_one_thing_compose_or_are_refused(cx: Chaos) ->
 
     // Different settings, and traps on one table, act together.
     let slow = pg.sabotage(slow_writes("accounts", 20.ms())).await?;
-    let failing = pg.sabotage(sql_error("accounts", "40001").at_commit()).await?;
+    let failing = pg.sabotage(sql_error("accounts", SqlState::T_R_SERIALIZATION_FAILURE).at_commit()).await?;
     let began = std::time::Instant::now();
     assert_eq!(state(client.execute("DELETE FROM accounts", &[]).await), "40001");
     assert!(began.elapsed() >= 20.ms());

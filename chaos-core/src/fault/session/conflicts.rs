@@ -45,7 +45,7 @@ pub fn deadlock(table: impl Into<String>, condition: impl Into<String>) -> Deadl
 ///
 /// It happens over and over, or so many [`times`](SerializationFailure::times). A transaction may slip
 /// through before the library has the rows again; to have exactly the first three fail, use
-/// `sql_error(table, "40001").times(3)`.
+/// `sql_error(table, SqlState::T_R_SERIALIZATION_FAILURE).times(3)`.
 pub fn serialization_failure(
     table: impl Into<String>,
     condition: impl Into<String>,

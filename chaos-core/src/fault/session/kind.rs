@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LockMode, Moment, Reach, SqlStateCode, Survivor};
+use super::{LockMode, Moment, Reach, Survivor};
 use crate::duration;
+use crate::fault::SqlCode;
 
 /// The kinds of faults of sessions. What a field names is written as in SQL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +65,7 @@ pub enum SessionFaultKind {
     /// See [`sql_error`](super::sql_error()).
     SqlError {
         table: String,
-        sqlstate: SqlStateCode,
+        sqlstate: SqlCode,
         moment: Moment,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         times: Option<NonZeroU32>,

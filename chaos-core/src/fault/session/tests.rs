@@ -1,5 +1,7 @@
 //! Labels, storage and refusals.
 
+use tokio_postgres::error::SqlState;
+
 use super::*;
 use crate::fault::FaultSpec;
 use crate::units::DurationUnits;
@@ -34,9 +36,9 @@ fn all() -> Vec<(SessionFault, &'static str)> {
             read_only().open_sessions_too().into(),
             "default_transaction_read_only = on in all sessions",
         ),
-        (sql_error("t", "40001").into(), "sql_error 40001 on t"),
+        (sql_error("t", SqlState::T_R_SERIALIZATION_FAILURE).into(), "sql_error 40001 on t"),
         (
-            sql_error("t", "40001").at_commit().times(2).into(),
+            sql_error("t", SqlState::T_R_SERIALIZATION_FAILURE).at_commit().times(2).into(),
             "sql_error 40001 on t at commit, 2 times",
         ),
         (slow_writes("t", 1.secs()).into(), "slow_writes 1s on t"),

@@ -1,6 +1,5 @@
 //! Faults of those who write to a table, at the statement or at the commit.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AbortCommits, ForgetPreparedStatements, LoseCommitAnswers, SessionFaultKind, Slow, SqlError,
 };
+use crate::fault::SqlCode;
 
 /// When a fault of those who write acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,71 +20,31 @@ pub enum Moment {
     Commit,
 }
 
-/// A SQLSTATE of an error, such as `40001`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SqlStateCode(String);
-
-/// A text that is no SQLSTATE of an error.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is no SQLSTATE of an error; write five digits and capitals such as 40001, of a class \
-     other than 00, 01 and 02, which are no errors"
-)]
-pub struct NoSqlState {
-    text: String,
-}
-
-impl SqlStateCode {
-    /// The five letters.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for SqlStateCode {
-    type Error = NoSqlState;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let letters = text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
-        let is_error = !["00", "01", "02"].iter().any(|class| text.starts_with(class));
-        if text.len() == 5 && letters && is_error {
-            Ok(Self(text))
-        } else {
-            Err(NoSqlState { text })
-        }
-    }
-}
-
-impl From<SqlStateCode> for String {
-    fn from(code: SqlStateCode) -> Self {
-        code.0
-    }
-}
-
-impl fmt::Display for SqlStateCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Has whoever writes to `table` fail with this SQLSTATE, such as `"40001"`; the transaction is
-/// aborted as by any error.
+/// Has whoever writes to `table` fail with this SQLSTATE; the transaction is aborted as by any error.
 ///
 /// It acts at the statement, or [`at_commit`](SqlError::at_commit); every time, or so many
 /// [`times`](SqlError::times). It is made with a trigger, which an application sees that looks at its
 /// schema. Creating and removing it waits for open transactions that use the table.
 ///
+/// Any other statement can be made to fail on its way to the server: see
+/// [`error`](crate::fault::error()).
+///
+/// ```
+/// use chaos_core::prelude::*;
+///
+/// let fault = sql_error("accounts", SqlState::T_R_SERIALIZATION_FAILURE).at_commit().times(3);
+/// let fault = sql_error("accounts", "UD001".parse::<SqlCode>()?);
+/// # Ok::<(), chaos_core::fault::InvalidSqlState>(())
+/// ```
+///
 /// # Panics
 ///
-/// When `sqlstate` is no SQLSTATE of an error.
+/// When a `SqlState` was made from a text that is none; parsing a [`SqlCode`] returns the error
+/// instead.
 #[track_caller]
-pub fn sql_error(table: impl Into<String>, sqlstate: &str) -> SqlError {
-    let code = SqlStateCode::try_from(sqlstate.to_owned());
-    let sqlstate = code.unwrap_or_else(|error| panic!("{error}"));
-    let moment = Moment::Statement;
-    SessionFaultKind::SqlError { table: table.into(), sqlstate, moment, times: None }.into()
+pub fn sql_error(table: impl Into<String>, code: impl Into<SqlCode>) -> SqlError {
+    let (table, sqlstate, moment) = (table.into(), code.into(), Moment::Statement);
+    SessionFaultKind::SqlError { table, sqlstate, moment, times: None }.into()
 }
 
 /// Has every statement that writes to `table` take longer by `delay`.
