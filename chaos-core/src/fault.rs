@@ -24,6 +24,7 @@
 //! | [`corrupt`], [`corrupt_every`] | delivers some bytes changed |
 //! | [`duplicate`] | delivers some chunks twice |
 //! | [`loss`], [`packet_corruption`] | delivers bytes as late as TCP does when packets are lost |
+//! | [`packet_delay`] | delivers bytes as late as TCP does when packets come later |
 //! | [`packet_duplication`], [`reordering`] | delivers bytes as late as TCP does when packets are doubled or overtaken |
 //!
 //! Faults with a direction are asymmetric when they are given one: `latency(200.ms()).downstream()`
@@ -55,12 +56,15 @@ mod tests;
 
 pub use self::alteration::{Corruption, corrupt, corrupt_every, duplicate};
 pub use self::builder::{
-    Bandwidth, BlackHole, Corrupt, Cut, DeadPeer, Duplicate, Hang, IdleDrop, Latency, LatencySteps,
-    Limit, Packets, Partition, Refuse, Reset, Slice, SlowClose, Stall,
+    Bandwidth, BlackHole, Corrupt, Cut, DeadPeer, Duplicate, Hang, IdleDrop, KernelPackets,
+    Latency, LatencySteps, Limit, PacketDelay, Packets, Partition, Refuse, Reset, Slice, SlowClose,
+    Stall,
 };
 pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
 pub use self::kind::FaultKind;
-pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
+pub use self::packets::{
+    PacketEffect, loss, packet_corruption, packet_delay, packet_duplication, reordering,
+};
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
 pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 

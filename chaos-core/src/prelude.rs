@@ -6,8 +6,8 @@ pub use crate::delay::Delay;
 pub use crate::error::{TestError, TestResult};
 pub use crate::fault::{
     Fault, bandwidth, black_hole, corrupt, corrupt_every, cut, dead_peer, duplicate, hang,
-    idle_drop, latency, latency_steps, limit, loss, packet_corruption, packet_duplication,
-    partition, refuse, reordering, reset, slice, slow_close, stall,
+    idle_drop, latency, latency_steps, limit, loss, packet_corruption, packet_delay,
+    packet_duplication, partition, refuse, reordering, reset, slice, slow_close, stall,
 };
 pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;

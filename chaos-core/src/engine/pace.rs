@@ -59,7 +59,7 @@ impl Pace {
     pub(super) fn new(kind: &FaultKind, began: Duration, now: Duration, seed: Seed) -> Self {
         let drawn = |delay| Drawn::new(delay, seed.draws());
         match *kind {
-            FaultKind::Latency { delay } => {
+            FaultKind::Latency { delay } | FaultKind::PacketDelay { delay } => {
                 Self::Latency { delay: drawn(delay), last: Duration::ZERO }
             }
             FaultKind::LatencySteps { ref delays, each } => Self::Latency {
@@ -84,7 +84,9 @@ impl Pace {
             | FaultKind::BlackHole
             | FaultKind::IdleDrop { .. }
             | FaultKind::Corrupt { .. }
-            | FaultKind::Duplicate { .. } => Self::Transparent,
+            | FaultKind::Duplicate { .. }
+            | FaultKind::KernelPackets { .. }
+            | FaultKind::KernelPacketDelay { .. } => Self::Transparent,
         }
     }
 
