@@ -10,6 +10,7 @@
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
 //!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.

@@ -13,7 +13,7 @@
 //! through the helper.
 
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Read};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
@@ -293,7 +293,7 @@ fn start_by(mut command: Command, namespace: Namespace) -> Result<(Wire, Child),
         .current_dir("/")
         .stdin(Stdio::from(theirs))
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
+        .stderr(Stdio::piped());
     let spawned = command.spawn();
     // It holds the other end of the socket, whose closing is how the end of the helper is heard of.
     drop(command);
@@ -304,6 +304,7 @@ fn start_by(mut command: Command, namespace: Namespace) -> Result<(Wire, Child),
         .and_then(|()| message::receive::<Report>(&control, RecvFlags::empty()));
     let reason = match report {
         Ok(Some((Report::Ready { namespace }, _))) => {
+            drop(child.stderr.take());
             let wire = Wire {
                 control,
                 namespace,
@@ -314,15 +315,19 @@ fn start_by(mut command: Command, namespace: Namespace) -> Result<(Wire, Child),
             return Ok((wire, child));
         }
         Ok(Some((Report::Refused { reason }, _))) => reason,
-        Ok(_) => "its helper process ended before it said anything; is \
-                  `chaos_core::packets::serve_if_asked` called?"
-            .to_owned(),
+        Ok(_) => "its helper process ended without a word to this one".to_owned(),
         Err(error) => format!("its helper process did not answer ({error})"),
     };
     drop(control);
     child.kill().ok();
     child.wait().ok();
-    Err(reason)
+    let mut words = String::new();
+    if let Some(stderr) = child.stderr {
+        // Enough for a sentence, and for no more.
+        stderr.take(400).read_to_string(&mut words).ok();
+    }
+    let words = words.trim();
+    Err(if words.is_empty() { reason } else { format!("{reason} ({words})") })
 }
 
 /// Hears what the helper says until it ends.

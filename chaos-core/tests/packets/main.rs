@@ -9,6 +9,7 @@ mod client;
 mod faults;
 mod lives;
 #[path = "../link_faults/support.rs"]
+#[allow(dead_code, reason = "every test file uses a part of it")]
 mod support;
 
 use chaos_core::packets;

@@ -14,9 +14,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::net::sockopt::{
     set_socket_recv_buffer_size, set_socket_recv_buffer_size_force, set_socket_send_buffer_size,
 };
@@ -110,11 +110,17 @@ fn enter_first() -> Result<Namespace, String> {
     let Err(denied) = unshare(CloneFlags::CLONE_NEWNET) else { return Ok(Namespace::Network) };
     match unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET) {
         Ok(()) => Ok(Namespace::User),
-        Err(error) => Err(format!(
-            "this process may not make a network of its own ({denied}), nor a user namespace in \
-             which it might ({error}){}",
-            settings()
-        )),
+        Err(error) => {
+            let hint = match error {
+                Errno::EINVAL => ", which takes a process of one thread",
+                _ => "",
+            };
+            Err(format!(
+                "this process may not make a network of its own ({denied}), nor a user namespace \
+                 in which it might ({error}{hint}){}",
+                settings()
+            ))
+        }
     }
 }
 
@@ -215,7 +221,7 @@ impl Tap {
         loop {
             let mut events = [PollFd::new(&socket, PollFlags::IN)];
             if poll(&mut events, Some(&patience))? == 0 {
-                return Err(Errno::TIMEDOUT);
+                return Err(rustix::io::Errno::TIMEDOUT);
             }
             if let (_, _, Some(device)) = recvfrom(&socket, &mut [0; 64], RecvFlags::empty())? {
                 return Ok(Self { socket, device });
