@@ -48,6 +48,8 @@ mod ending;
 mod kind;
 mod label;
 mod packets;
+mod session;
+mod spec;
 mod timing;
 mod unreachable;
 
@@ -65,6 +67,11 @@ pub use self::kind::FaultKind;
 pub use self::packets::{
     PacketEffect, loss, packet_corruption, packet_delay, packet_duplication, reordering,
 };
+pub use self::session::{
+    LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
+    lock_table, terminate_sessions,
+};
+pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
 pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 

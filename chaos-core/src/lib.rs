@@ -9,10 +9,11 @@
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
-//!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//!   [`journal`], [`leftover`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
+//! * [`sabotage`]: faults of everything else, which take effect by a request.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
 //!   a timeline, and what is asked of it.
@@ -29,6 +30,7 @@ pub mod error;
 pub mod event;
 pub mod fault;
 pub mod journal;
+pub mod leftover;
 pub mod link;
 pub mod load;
 pub mod outcome;
@@ -40,6 +42,7 @@ pub mod rate;
 pub mod recovery;
 pub mod reexec;
 pub mod run;
+pub mod sabotage;
 pub mod schedule;
 pub mod scope;
 pub mod seed;
@@ -47,6 +50,13 @@ pub mod stats;
 pub mod trigger;
 pub mod units;
 pub mod verdict;
+
+/// Plays the story that bytes tell to the engine: what the fuzz target runs. Not part of the interface.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_engine(data: &[u8]) {
+    engine::fuzzing::run(data);
+}
 
 pub use crate::chaos::{Chaos, Fixture};
 pub use crate::error::{Error, TestError, TestResult};

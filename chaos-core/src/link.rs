@@ -39,7 +39,7 @@ mod tcp;
 mod timer;
 mod upstream;
 
-use self::injection::ActiveFault;
+pub(crate) use self::injection::ActiveFault;
 pub use self::injection::Injection;
 pub use self::network::{Injections, Network};
 pub use self::stream::LinkStream;
@@ -65,6 +65,13 @@ pub enum LinkError {
         /// The error of the operating system.
         source: io::Error,
     },
+}
+
+/// How many tasks the thread that serves all links of this process has: for tests that look for leaks.
+#[doc(hidden)]
+#[must_use]
+pub fn tasks() -> usize {
+    runtime::LinkRuntime::get().map_or(0, |runtime| runtime.handle().metrics().num_alive_tasks())
 }
 
 /// A listener in front of a service, through which a client reaches it. Clones are the same link.
@@ -175,6 +182,11 @@ impl Link {
     #[must_use]
     pub fn connections(&self) -> Connections {
         self.open.tcp.connections()
+    }
+
+    /// What everything in the attempt shares, to which the link belongs.
+    pub(crate) fn scope(&self) -> &Scope {
+        self.open.tcp.scope()
     }
 
     /// Activates a fault until it is ended: what guards, blocks and schedules are made of.

@@ -9,6 +9,9 @@ pub use crate::fault::{
     idle_drop, latency, latency_steps, limit, loss, packet_corruption, packet_delay,
     packet_duplication, partition, refuse, reordering, reset, slice, slow_close, stall,
 };
+// Faults of the server: `pg.sabotage(..)`.
+pub use crate::fault::{lock_table, terminate_sessions};
+pub use crate::leftover::Leftover;
 pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;
 pub use crate::outcome::Outcome;
