@@ -12,6 +12,7 @@ use crate::direction::Direction;
 use crate::engine::StreamEnd;
 use crate::event::ConnectionEnd;
 use crate::packets::deaf::Deafness;
+use crate::wire::postgres::Session;
 
 #[cfg(target_os = "linux")]
 mod crossing;
@@ -43,6 +44,8 @@ pub(super) struct Forward {
     faulted: Option<Box<Faulted>>,
     /// There once real packets were broken: what is between both sockets then.
     crossing: Option<Crossing>,
+    /// Follows the messages while no fault acts, if their protocol is known.
+    session: Option<Box<Session>>,
     /// The epoch of the orders that are being followed.
     epoch: u64,
     /// The epoch of the orders that the sockets are known to follow.
@@ -104,6 +107,7 @@ impl Forward {
         client: Socket,
         server: Socket,
         delivered: Delivered,
+        session: Option<Box<Session>>,
     ) -> Self {
         // From now on whoever changes the orders of its sockets waits for it.
         connection.heed(0);
@@ -116,6 +120,7 @@ impl Forward {
             upstream: Way { delivered: delivered.upstream, ..Way::default() },
             downstream: Way { delivered: delivered.downstream, ..Way::default() },
             faulted: None,
+            session,
             // No epoch is 0, so the orders are read first of all.
             epoch: 0,
             heeded: 0,
@@ -150,7 +155,10 @@ impl Forward {
             };
             match step {
                 Step::Changed => {}
-                Step::Calm => self.faulted = None,
+                Step::Calm => {
+                    let faulted = self.faulted.take();
+                    self.session = faulted.and_then(|faulted| faulted.into_session());
+                }
                 Step::TurnOver => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -186,6 +194,7 @@ impl Forward {
                 return;
             }
             let mut faulted = Box::<Faulted>::default();
+            faulted.read_messages(self.session.take());
             faulted.take_over(now, Direction::Upstream, &mut self.upstream);
             faulted.take_over(now, Direction::Downstream, &mut self.downstream);
             self.faulted = Some(faulted);

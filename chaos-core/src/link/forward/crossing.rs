@@ -126,7 +126,7 @@ impl Forward {
             self.server.deafen();
         }
         let half = Arc::new(OpenConnection::new(self.connection.ordinal()));
-        let mut relay = Self::new(&self.link, &half, far, server, Delivered::default());
+        let mut relay = Self::new(&self.link, &half, far, server, Delivered::default(), None);
         let runtime = self.link.runtime().clone();
         self.link.runtime().handle().spawn(async move {
             let finale = poll_fn(|cx| relay.poll(cx)).await;
