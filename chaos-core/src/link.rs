@@ -177,6 +177,11 @@ impl Link {
         self.open.tcp.connections()
     }
 
+    /// What everything in the attempt shares, to which the link belongs.
+    pub(crate) fn scope(&self) -> &Scope {
+        self.open.tcp.scope()
+    }
+
     /// Activates a fault until it is ended: what guards, blocks and schedules are made of.
     pub(crate) fn activate(&self, fault: Fault) -> ActiveFault {
         ActiveFault::new(self.clone(), self.open.tcp.begin(fault))

@@ -38,7 +38,9 @@ mod connector;
 mod directory;
 mod endpoint;
 mod error;
+mod options;
 mod pool;
+mod process;
 #[cfg(unix)]
 mod server;
 #[cfg(not(unix))]
@@ -56,6 +58,10 @@ use tokio_postgres::NoTls;
 pub use self::connector::PostgresConnector;
 pub use self::directory::cache_directory;
 pub use self::error::{Looked, PostgresError};
+pub use self::options::{DiskHolds, ServerOptions};
+pub use self::process::{
+    Part, PostgresServer, Ready, Resource, ServerProcess, ServerStatus, StopMode,
+};
 use self::server::Database;
 use crate::error::Error;
 use crate::link::{Link, Target};
@@ -83,13 +89,16 @@ impl Postgres {
     }
 
     /// A new database on a server of its own.
-    pub(crate) async fn own(scope: &Scope) -> Result<Self, Error> {
-        Self::open(scope, server::on_own_server).await
+    pub(crate) async fn own(scope: &Scope, options: ServerOptions) -> Result<Self, Error> {
+        if let Some(reason) = options.disk().and_then(|_| server::obstacle_to_small_disks()) {
+            return Err(Error::Unavailable { reason });
+        }
+        Self::open(scope, move || server::on_own_server(options)).await
     }
 
     async fn open(
         scope: &Scope,
-        find: fn() -> Result<Arc<Database>, PostgresError>,
+        find: impl FnOnce() -> Result<Arc<Database>, PostgresError> + Send + 'static,
     ) -> Result<Self, Error> {
         // A thread of its own finishes even if this future is dropped, and then gives up what it
         // got.

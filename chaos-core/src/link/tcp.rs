@@ -99,6 +99,10 @@ impl TcpLink {
         self.door.address()
     }
 
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     pub(super) fn upstream(&self) -> &Upstream {
         &self.upstream
     }
