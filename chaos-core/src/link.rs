@@ -39,7 +39,7 @@ mod tcp;
 mod timer;
 mod upstream;
 
-use self::injection::ActiveFault;
+pub(crate) use self::injection::ActiveFault;
 pub use self::injection::Injection;
 pub use self::network::{Injections, Network};
 pub use self::stream::LinkStream;

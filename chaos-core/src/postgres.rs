@@ -41,11 +41,13 @@ mod error;
 mod options;
 mod pool;
 mod process;
+mod sabotage;
 #[cfg(unix)]
 mod server;
 #[cfg(not(unix))]
 #[path = "postgres/unsupported.rs"]
 mod server;
+mod storage;
 #[cfg_attr(not(unix), allow(dead_code, reason = "no server is looked for"))]
 mod version;
 
@@ -63,6 +65,11 @@ pub use self::process::{
     Part, PostgresServer, Ready, Resource, ServerProcess, ServerStatus, StopMode,
 };
 use self::server::Database;
+pub use self::storage::{
+    Damage, Damaged, Place, bypass_index, bypass_triggers, corrupt_control_file, flip_bytes,
+    flip_wal_tail, forge_xmin, invalid_index, prepared_transaction, remove_file, remove_wal,
+    rewind_sequence, truncate_file, zero_page,
+};
 use crate::error::Error;
 use crate::link::{Link, Target};
 use crate::scope::Scope;

@@ -98,7 +98,8 @@ impl ServerOptions {
     }
 
     /// Puts the cluster, or a part of it, on a file system of its own that has room for this many
-    /// bytes, so that it can be [filled](super::PostgresServer::fill_disk).
+    /// bytes, so that it can be
+    /// [filled](crate::fault::disk_full).
     ///
     /// Such a file system can be made by root on Linux; elsewhere the server is
     /// [unavailable](crate::Error::Unavailable), which skips the test.

@@ -4,6 +4,7 @@
 //! which stays when the server is down: the server can be started again on the same data, the same
 //! socket and the same port, and still nothing of it outlives the test, paused processes included.
 
+mod fault;
 mod part;
 mod ready;
 mod request;
@@ -35,7 +36,7 @@ impl Postgres {
     /// [`PostgresError::Shared`] when others use the server too: take
     /// [`Chaos::postgres_server`](crate::Chaos::postgres_server) instead.
     pub fn server(&self) -> Result<PostgresServer, Error> {
-        if !self.database.is_own() {
+        if !self.database.is_alone() {
             return Err(PostgresError::Shared { what: "stopped, killed or damaged" }.into());
         }
         Ok(PostgresServer { postgres: self.clone(), since: Arc::default() })

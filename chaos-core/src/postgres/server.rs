@@ -58,6 +58,7 @@ pub(super) struct Database {
     // Given up before the lease is: the supervisor drops it while the server runs.
     claim: Claim,
     server: Arc<Attachment>,
+    is_alone: bool,
 }
 
 impl Database {
@@ -69,9 +70,9 @@ impl Database {
         &self.server.state().endpoint
     }
 
-    /// Whether the server is this test's own.
-    pub(super) fn is_own(&self) -> bool {
-        self.server.state().is_own
+    /// Whether no other test uses the server.
+    pub(super) fn is_alone(&self) -> bool {
+        self.is_alone
     }
 
     /// Has the supervisor do something to the server, which is one's own.
@@ -140,7 +141,7 @@ fn database(
         let server = attach(job)?;
         let claimed = claim::claim(&server, keep)?;
         if let Some(claim) = claimed.filter(|_| server.is_supervised()) {
-            let database = Arc::new(Database { claim, server });
+            let database = Arc::new(Database { claim, server, is_alone: !job.is_shared });
             if keep {
                 kept::hold(&database);
             }

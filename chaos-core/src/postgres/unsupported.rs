@@ -23,7 +23,7 @@ impl Database {
         match self.0 {}
     }
 
-    pub(super) fn is_own(&self) -> bool {
+    pub(super) fn is_alone(&self) -> bool {
         match self.0 {}
     }
 

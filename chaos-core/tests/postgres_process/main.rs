@@ -4,11 +4,14 @@
 
 #[path = "../support/arena.rs"]
 mod arena;
+mod damage;
 mod durability;
 mod dying;
+mod faults;
 mod lifecycle;
 mod pausing;
 mod settings;
+mod shortage;
 
 use arena::{Arena, LIMIT, enter};
 
@@ -18,6 +21,9 @@ fn entry() {
         let (module, role) = role.split_once(' ').unwrap();
         let playing = async {
             match module {
+                "damage" => damage::play(role, &stage).await,
+                "faults" => faults::play(role, &stage).await,
+                "shortage" => shortage::play(role, &stage).await,
                 "durability" => durability::play(role, &stage).await,
                 "dying" => dying::play(role, &stage).await,
                 "lifecycle" => lifecycle::play(role, &stage).await,

@@ -38,8 +38,8 @@ pub(in crate::postgres) enum ServerSignal {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Resource {
-    /// The size of any file that it writes, in bytes. At least 1 MiB, the size of a file of the log:
-    /// less would end the server.
+    /// The size of any file that it writes, in bytes, rounded to half a page. At least 1 MiB, the
+    /// size of a file of the log: less would end the server.
     FileSize,
     /// Its address space, in bytes beyond what it has at the moment.
     Memory,

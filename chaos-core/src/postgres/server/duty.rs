@@ -103,7 +103,7 @@ async fn look_after(
     let pending = server.pending.take();
     // Somebody listens before anybody is told of the server.
     let governor = governor(job, layout, account, server)?;
-    publish(job, layout, server)?;
+    publish(layout, server)?;
     lease.release().map_err(PostgresError::io("unlock the lease"))?;
     detach()?;
     let chores = chores(layout.clone(), pending);
@@ -233,13 +233,12 @@ fn boot(
 }
 
 /// Tells where the server is.
-fn publish(job: &Job, layout: &Layout, server: &Server) -> Result<(), PostgresError> {
+fn publish(layout: &Layout, server: &Server) -> Result<(), PostgresError> {
     let path = layout.state();
     let state = State {
         supervisor: rustix::process::getpid().as_raw_nonzero().get(),
         endpoint: server.endpoint.clone(),
         is_given: server.instance.is_none(),
-        is_own: server.instance.is_some() && !job.is_shared,
     };
     let text = serde_json::to_string(&state)
         .map_err(|error| PostgresError::file("write", &path)(error.into()))?;

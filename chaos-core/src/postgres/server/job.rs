@@ -110,6 +110,4 @@ pub(super) struct State {
     pub(super) endpoint: Endpoint,
     /// Whether the server belongs to the user, and stays when its supervisor ends.
     pub(super) is_given: bool,
-    /// Whether its supervisor does what a test asks of its processes.
-    pub(super) is_own: bool,
 }

@@ -16,6 +16,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// written, which ends the server.
 const SMALLEST_FILE: u64 = 1 << 20;
 
+/// The size of a page.
+const PAGE: u64 = 8192;
+
+/// How much of the last page may be written. A page that is written in part is what a server takes
+/// for a full disk; one that is refused as a whole (EFBIG) is an error without a code of its own.
+const PART_OF_PAGE: u64 = 4096;
+
 /// Sets the limit on these processes, or lifts it.
 ///
 /// On the whole server it is set on the sessions, and on the postmaster, from which later ones have
@@ -46,7 +53,7 @@ pub(super) fn limit(
         }
         let value = match (resource, bytes) {
             (_, None) => "unlimited".to_owned(),
-            (Resource::FileSize, Some(bytes)) => bytes.to_string(),
+            (Resource::FileSize, Some(bytes)) => (bytes / PAGE * PAGE + PART_OF_PAGE).to_string(),
             (Resource::Memory, Some(bytes)) => (address_space(process.pid)? + bytes).to_string(),
         };
         let name = match resource {
