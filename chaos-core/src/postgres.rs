@@ -36,6 +36,7 @@
 
 mod connector;
 mod directory;
+mod end_check;
 mod endpoint;
 mod error;
 mod options;
@@ -47,6 +48,7 @@ mod server;
 #[cfg(not(unix))]
 #[path = "postgres/unsupported.rs"]
 mod server;
+mod session;
 mod storage;
 #[cfg_attr(not(unix), allow(dead_code, reason = "no server is looked for"))]
 mod version;
@@ -59,6 +61,7 @@ use tokio_postgres::NoTls;
 
 pub use self::connector::PostgresConnector;
 pub use self::directory::cache_directory;
+use self::end_check::DatabaseWatch;
 pub use self::error::{Looked, PostgresError};
 pub use self::options::{DiskHolds, ServerOptions};
 pub use self::process::{
@@ -87,6 +90,7 @@ const LINK: &str = "postgres";
 pub struct Postgres {
     link: Link,
     database: Arc<Database>,
+    watch: Arc<DatabaseWatch>,
 }
 
 impl Postgres {
@@ -114,7 +118,13 @@ impl Postgres {
             PostgresError::io("find a database on a thread of its own")(error.into())
         })??;
         let link = Link::tcp(scope, LINK, database.endpoint().upstream())?;
-        Ok(Self { link, database })
+        let watch = DatabaseWatch::new(&database);
+        if scope.end_checks().keeps() {
+            watch.keep(&link, &database);
+        }
+        let check: Arc<DatabaseWatch> = Arc::clone(&watch);
+        scope.end_checks().add(check).await;
+        Ok(Self { link, database, watch })
     }
 
     /// A pool of connections through the link.
@@ -131,7 +141,7 @@ impl Postgres {
     ///
     /// When the pool cannot be built.
     pub fn pool(&self, max_size: usize) -> Result<deadpool_postgres::Pool, Error> {
-        Ok(pool::build(self, max_size)?)
+        Ok(pool::build(self, max_size)?.0)
     }
 
     /// What opens the connections of [`pool`](Postgres::pool), for a pool that is built otherwise.

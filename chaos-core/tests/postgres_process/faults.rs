@@ -4,8 +4,7 @@ use chaos_core::TestResult;
 use chaos_core::event::EventKind;
 use chaos_core::fault::{crash, pause};
 use chaos_core::fault::{pause_part, socket_moved, stopped};
-use chaos_core::outcome::Outcome;
-use chaos_core::postgres::{Part, Postgres, ServerStatus, StopMode};
+use chaos_core::postgres::ServerStatus;
 use chaos_core::prelude::*;
 
 use super::arena::Stage;

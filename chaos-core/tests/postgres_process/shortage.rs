@@ -4,9 +4,8 @@ use std::error::Error as StdError;
 
 use chaos_core::TestResult;
 use chaos_core::error::Error;
-use chaos_core::fault::{disk_full, file_size_limit, memory_limit};
 use chaos_core::outcome::sqlstate;
-use chaos_core::postgres::{DiskHolds, Postgres, Resource, ServerOptions, ServerStatus};
+use chaos_core::postgres::{DiskHolds, Resource, ServerStatus};
 use chaos_core::prelude::*;
 
 use super::arena::Stage;

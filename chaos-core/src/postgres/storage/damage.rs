@@ -238,7 +238,7 @@ pub fn invalid_index(
 }
 
 /// Leaves a transaction prepared that nobody will end (`PREPARE TRANSACTION`). It keeps its locks,
-/// over a crash too, until `ROLLBACK PREPARED`.
+/// over a crash too, until `ROLLBACK PREPARED`. It does not fail the test at its end.
 pub fn prepared_transaction(name: impl Into<String>, statement: impl Into<String>) -> Damage {
     Damage::PreparedTransaction { name: name.into(), statement: statement.into() }
 }

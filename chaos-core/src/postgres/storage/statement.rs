@@ -2,6 +2,7 @@
 
 use super::{Damage, refused};
 use crate::error::Error;
+use crate::leftover::Leftover;
 use crate::postgres::PostgresServer;
 use crate::postgres::error::PostgresError;
 
@@ -45,7 +46,10 @@ impl PostgresServer {
                     admin.batch_execute(&format!("PREPARE TRANSACTION '{name}'")).await?;
                     Ok(rows)
                 };
-                Ok(begin.await.map_err(failed())?)
+                let rows = begin.await.map_err(failed())?;
+                // It stays on purpose.
+                self.postgres.allow(Leftover::PreparedTransaction);
+                Ok(rows)
             }
             Damage::InvalidIndex { table, index, on } => {
                 self.leave_invalid_index(damage, table, index, on).await
