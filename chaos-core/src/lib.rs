@@ -50,5 +50,12 @@ pub mod trigger;
 pub mod units;
 pub mod verdict;
 
+/// Plays the story that bytes tell to the engine: what the fuzz target runs. Not part of the interface.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_engine(data: &[u8]) {
+    engine::fuzzing::run(data);
+}
+
 pub use crate::chaos::{Chaos, Fixture};
 pub use crate::error::{Error, TestError, TestResult};

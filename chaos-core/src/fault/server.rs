@@ -153,8 +153,9 @@ pub fn socket_moved() -> ServerFault {
 /// Keeps every file that a session writes from growing beyond this size, in bytes, at least 1 MiB:
 /// the nearest thing to a full disk that needs no disk of its own.
 ///
-/// Who extends a larger table gets SQLSTATE 53100, and its session goes on. Sessions that are there
-/// are limited, and those that are opened meanwhile. Linux only.
+/// Who extends a larger table gets SQLSTATE 53100, on PostgreSQL 16 and newer XX000 (`could not
+/// extend file .. File too large`), and its session goes on. Sessions that are there are limited,
+/// and those that are opened meanwhile. Linux only.
 pub fn file_size_limit(bytes: u64) -> ServerFault {
     ServerFault::new(ServerFaultKind::FileSizeLimit { bytes })
 }

@@ -229,7 +229,7 @@ impl PostgresServer {
     /// to come. On Linux only.
     ///
     /// * [`Resource::FileSize`]: a file cannot grow beyond it. Who extends a table gets 53100, as
-    ///   from a full disk, and the session goes on.
+    ///   from a full disk, on PostgreSQL 16 and newer XX000, and the session goes on.
     /// * [`Resource::Memory`]: who needs more gets 53200, and the session goes on.
     ///
     /// # Errors

@@ -30,16 +30,25 @@ fn state(error: impl AsRef<dyn StdError + 'static>) -> String {
 
 const FILL: &str = "INSERT INTO t SELECT repeat('w', 1000) FROM generate_series(1, 5000)";
 
+/// As on a full disk. Newer servers extend files in another way, whose failure has no code.
+fn assert_refused(pg: &Postgres, filled: Result<(), tokio_postgres::Error>) {
+    let error = filled.unwrap_err();
+    let expected = match pg.version().split('.').next().unwrap() {
+        "13" | "14" | "15" => "53100",
+        _ => "XX000",
+    };
+    assert_eq!(sqlstate(&error).as_deref(), Some(expected), "{error:?}");
+    assert!(chaos_core::error::with_sources(&error).contains("could not extend file"), "{error:?}");
+}
+
 async fn files(pg: &Postgres) -> TestResult {
-    let (client, later) = (pg.connect().await?, pg);
+    let client = pg.connect().await?;
     client.batch_execute("CREATE TABLE t (word text)").await?;
     let full = pg.sabotage(file_size_limit(2.mib())).await?;
-    let error = client.batch_execute(FILL).await.unwrap_err();
-    assert_eq!(sqlstate(&error).as_deref(), Some("53100"), "{error:?}");
+    assert_refused(pg, client.batch_execute(FILL).await);
     // The session goes on, and one that is opened now meets the same.
     client.batch_execute("SELECT 1").await?;
-    let error = later.connect().await?.batch_execute(FILL).await.unwrap_err();
-    assert_eq!(sqlstate(&error).as_deref(), Some("53100"), "{error:?}");
+    assert_refused(pg, pg.connect().await?.batch_execute(FILL).await);
     full.clear().await?;
     client.batch_execute(FILL).await?;
     pg.connect().await?.batch_execute(FILL).await?;
@@ -53,8 +62,7 @@ async fn one_session(pg: &Postgres) -> TestResult {
     client.batch_execute("CREATE TABLE t (word text)").await?;
     let part = server.backend_of(&client).await?;
     server.limit(part, Resource::FileSize, 2.mib()).await?;
-    let error = client.batch_execute(FILL).await.unwrap_err();
-    assert_eq!(sqlstate(&error).as_deref(), Some("53100"), "{error:?}");
+    assert_refused(pg, client.batch_execute(FILL).await);
     other.batch_execute(FILL).await?;
     server.lift_limit(part, Resource::FileSize).await?;
     client.batch_execute(FILL).await?;
