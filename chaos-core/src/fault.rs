@@ -47,6 +47,7 @@ mod ending;
 mod kind;
 mod label;
 mod packets;
+mod pool;
 mod session;
 mod spec;
 mod timing;
@@ -63,6 +64,11 @@ pub use self::builder::{
 pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
 pub use self::kind::FaultKind;
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
+pub use self::pool::{
+    DieAtRecycle, Exhaust, FailCheckout, FailConnect, HandOutDead, Poison, Poisoned, PoolFault,
+    PoolFaultKind, SlowCheckout, SlowConnect, die_at_recycle, exhaust, fail_checkout, fail_connect,
+    hand_out_dead, poison, slow_checkout, slow_connect,
+};
 pub use self::session::{
     LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
     lock_table, terminate_sessions,

@@ -60,6 +60,7 @@ pub use self::connector::PostgresConnector;
 pub use self::directory::cache_directory;
 use self::end_check::DatabaseWatch;
 pub use self::error::{Looked, PostgresError};
+pub use self::pool::{ChaosPool, HeldConnection, PooledClient, WaitReport};
 use self::server::Database;
 use crate::error::Error;
 use crate::link::{Link, Target};
@@ -124,7 +125,8 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// When the pool cannot be built.
+    /// When the pool cannot be built; [`PostgresError::PoolTooLarge`] when the server, which takes
+    /// 400 connections from all tests together, could never fill it.
     pub fn pool(&self, max_size: usize) -> Result<deadpool_postgres::Pool, Error> {
         Ok(pool::build(self, max_size)?.0)
     }

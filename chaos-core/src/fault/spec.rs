@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, SessionFault};
+use super::{Fault, PoolFault, SessionFault};
 
 /// Any fault, whatever it is injected into.
 ///
@@ -16,6 +16,8 @@ use super::{Fault, SessionFault};
 pub enum FaultSpec {
     /// A fault of the sessions of a database, and of what they share.
     Session(SessionFault),
+    /// A fault of a pool of connections.
+    Pool(PoolFault),
     /// A fault of a link. It is stored as itself, without a word around it.
     #[serde(untagged)]
     Link(Fault),
@@ -27,6 +29,7 @@ impl FaultSpec {
     pub const fn may_be_idle(&self) -> bool {
         match self {
             Self::Session(fault) => fault.may_be_idle,
+            Self::Pool(fault) => fault.may_be_idle,
             Self::Link(fault) => fault.may_be_idle,
         }
     }
@@ -36,6 +39,7 @@ impl FaultSpec {
     pub const fn is_observable(&self) -> bool {
         match self {
             Self::Session(fault) => fault.kind.is_observable(),
+            Self::Pool(fault) => fault.kind.is_observable(),
             Self::Link(fault) => fault.kind.is_observable(),
         }
     }
@@ -44,6 +48,7 @@ impl FaultSpec {
     pub(crate) fn silence(&self) -> &'static str {
         match self {
             Self::Session(fault) => fault.kind.silence(),
+            Self::Pool(fault) => fault.kind.silence(),
             Self::Link(_) => {
                 "met no traffic; is the client connected through the link (`pg.pool(..)`, \
                  `pg.config()`, `link.address()`)?"
@@ -64,11 +69,18 @@ impl From<SessionFault> for FaultSpec {
     }
 }
 
+impl From<PoolFault> for FaultSpec {
+    fn from(fault: PoolFault) -> Self {
+        Self::Pool(fault)
+    }
+}
+
 /// The label of the fault in every report.
 impl fmt::Display for FaultSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Session(fault) => fault.fmt(f),
+            Self::Pool(fault) => fault.fmt(f),
             Self::Link(fault) => fault.fmt(f),
         }
     }

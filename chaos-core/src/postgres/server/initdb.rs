@@ -20,6 +20,10 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// The first version that can be told how much work it is to check a password.
 const CHEAP_SCRAM: u16 = 16;
 
+/// How many connections a server takes. Many tests share one server, each with a pool or two. A slot
+/// that is not used costs some kilobytes.
+pub(super) const MAX_CONNECTIONS: usize = 400;
+
 /// What every server is set to, beside what depends on its version and place.
 ///
 /// The files of a server never survive it, and the processor is shared with the tests.
@@ -30,8 +34,6 @@ fsync = off
 synchronous_commit = on
 full_page_writes = on
 shared_buffers = 16MB
-# Many tests share one server, each with a pool or two. A slot that is not used costs some kilobytes.
-max_connections = 200
 # The default would leave files in /dev/shm when a server is killed.
 dynamic_shared_memory_type = mmap
 max_prepared_transactions = 10
@@ -162,7 +164,7 @@ pub(super) fn configure(
     let path = data.join("postgresql.conf");
     let initial = fs::read_to_string(&path).map_err(PostgresError::file("read", &path))?;
     let settings = format!(
-        "{initial}\n{SETTINGS}{encryption}\nlisten_addresses = '127.0.0.1'\n\
+        "{initial}\n{SETTINGS}max_connections = {MAX_CONNECTIONS}\n{encryption}\nlisten_addresses = '127.0.0.1'\n\
          unix_socket_directories = '\"{directory}\"'\ncluster_name = '{cluster_name}'\n"
     );
     fs::write(&path, settings).map_err(PostgresError::file("write", &path))?;
@@ -172,7 +174,7 @@ pub(super) fn configure(
 
 /// Everything that decides what a server is like, apart from its programs.
 pub(super) fn settings() -> String {
-    format!("{SETTINGS}{ACCESS}")
+    format!("{SETTINGS}{MAX_CONNECTIONS}{ACCESS}")
 }
 
 /// Writes a file that only its owner can read.
