@@ -16,6 +16,7 @@
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
 //!   a timeline, and what is asked of it.
+//! * [`history`]: what clients did and saw, the input of the checkers in [`check`].
 //! * [`Chaos`]: what a test is given.
 
 pub mod chaos;
@@ -28,6 +29,7 @@ mod engine;
 pub mod error;
 pub mod event;
 pub mod fault;
+pub mod history;
 pub mod journal;
 pub mod leftover;
 pub mod link;
@@ -49,6 +51,13 @@ pub mod stats;
 pub mod trigger;
 pub mod units;
 pub mod verdict;
+
+/// Plays the story that bytes tell to the engine: what the fuzz target runs. Not part of the interface.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_engine(data: &[u8]) {
+    engine::fuzzing::run(data);
+}
 
 pub use crate::chaos::{Chaos, Fixture};
 pub use crate::error::{Error, TestError, TestResult};

@@ -34,13 +34,18 @@
 //! # supervisor();
 //! ```
 
+pub mod audit;
 mod connector;
 mod directory;
 mod end_check;
 mod endpoint;
 mod error;
+pub mod fingerprint;
+mod inspection;
+pub mod isolation;
 mod pool;
 mod sabotage;
+pub mod schema;
 #[cfg(unix)]
 mod server;
 #[cfg(not(unix))]
@@ -184,6 +189,11 @@ impl Postgres {
     pub async fn admin(&self) -> Result<tokio_postgres::Client, Error> {
         let config = self.database.endpoint().administrator(self.database());
         Ok(endpoint::open(config.connect(NoTls), "as superuser", self.clone()).await?)
+    }
+
+    /// What everything in the attempt shares.
+    pub(crate) fn scope(&self) -> &Scope {
+        self.link.scope()
     }
 
     /// The name of the database.
