@@ -10,6 +10,7 @@
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
 //!   [`journal`], [`leftover`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//! * `wire`: bytes framed into the messages of a protocol, without any input or output.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
 //! * [`sabotage`]: faults of everything else, which take effect by a request.
@@ -51,6 +52,7 @@ pub mod stats;
 pub mod trigger;
 pub mod units;
 pub mod verdict;
+mod wire;
 
 /// Plays the story that bytes tell to the engine: what the fuzz target runs. Not part of the interface.
 #[cfg(fuzzing)]

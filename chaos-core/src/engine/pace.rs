@@ -84,6 +84,11 @@ impl Pace {
             | FaultKind::BlackHole
             | FaultKind::IdleDrop { .. }
             | FaultKind::Corrupt { .. }
+            | FaultKind::Error { .. }
+            | FaultKind::DelayMessage { .. }
+            | FaultKind::DropMessage
+            | FaultKind::DuplicateMessage
+            | FaultKind::CorruptMessage
             | FaultKind::Duplicate { .. } => Self::Transparent,
         }
     }

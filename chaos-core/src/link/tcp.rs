@@ -20,6 +20,7 @@ use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultKind};
 use crate::scope::{FaultRecord, Scope};
 use crate::seed::Seed;
+use crate::wire::postgres::{Session, Trace};
 
 /// How long closing a link may wait for its connections. They end at once, unless the machine is too
 /// busy to run the thread that serves them.
@@ -38,6 +39,8 @@ pub(super) struct TcpLink {
     seed: Seed,
     upstream: Upstream,
     runtime: LinkRuntime,
+    /// There where the protocol is known: the messages that passed, while they are asked for.
+    trace: Option<Trace>,
     door: Door,
     state: Mutex<State>,
     /// Told when the last connection of a closed link has ended.
@@ -71,6 +74,7 @@ impl TcpLink {
         scope: &Scope,
         name: &str,
         upstream: Upstream,
+        trace: Option<Trace>,
     ) -> Result<Arc<Self>, LinkError> {
         let runtime = LinkRuntime::get().map_err(|source| LinkError::Start { source })?;
         let door = {
@@ -89,6 +93,7 @@ impl TcpLink {
             scope: scope.clone(),
             upstream,
             runtime,
+            trace,
             door,
             state: Mutex::default(),
             emptied: Condvar::new(),
@@ -285,6 +290,19 @@ impl TcpLink {
         state.open.remove(&connection.ordinal());
         if state.closed && state.open.is_empty() {
             self.emptied.notify_all();
+        }
+    }
+
+    /// Follows the messages of a new connection, if their protocol is known.
+    pub(super) fn session(&self, connection: &OpenConnection) -> Option<Box<Session>> {
+        let trace = self.trace.clone()?;
+        Some(Box::new(Session::new(connection.ordinal(), trace)))
+    }
+
+    /// Writes down what a person is to know of the messages of a connection, if there is anything.
+    pub(super) fn note_of(&self, session: &mut Session) {
+        if let Some(sentence) = session.take_sentence() {
+            self.note(format!("link `{}`: {sentence}", self.name));
         }
     }
 
