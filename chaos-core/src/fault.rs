@@ -56,6 +56,7 @@ mod label;
 mod message;
 mod packets;
 mod pool;
+mod server;
 mod session;
 mod spec;
 mod timing;
@@ -80,6 +81,10 @@ pub use self::pool::{
     DieAtRecycle, Exhaust, FailCheckout, FailConnect, HandOutDead, Poison, Poisoned, PoolFault,
     PoolFaultKind, SlowCheckout, SlowConnect, die_at_recycle, exhaust, fail_checkout, fail_connect,
     hand_out_dead, poison, slow_checkout, slow_connect,
+};
+pub use self::server::{
+    ServerFault, ServerFaultKind, crash, disk_full, file_size_limit, memory_limit, pause,
+    pause_part, socket_moved, stopped,
 };
 pub use self::session::{
     LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
