@@ -47,6 +47,8 @@ mod kind;
 mod label;
 mod packets;
 mod timing;
+#[cfg(feature = "toxiproxy")]
+mod toxic;
 mod unreachable;
 
 #[cfg(test)]
@@ -61,6 +63,10 @@ pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
 pub use self::kind::FaultKind;
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
+#[cfg(feature = "toxiproxy")]
+pub use self::toxic::Toxic;
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::toxic::{micros, millis};
 pub use self::unreachable::{black_hole, hang, partition, refuse};
 
 /// One fault of a link: what goes wrong, in which direction, and on which connections.

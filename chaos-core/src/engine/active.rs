@@ -9,10 +9,17 @@ use super::watch::Watch;
 use super::{Ended, StreamEnd};
 use crate::direction::{Direction, Directions};
 use crate::event::FaultId;
+#[cfg(feature = "toxiproxy")]
+use crate::fault::Toxic;
 use crate::fault::{Fault, FaultKind};
 use crate::seed::Seed;
 
+#[cfg(feature = "toxiproxy")]
+mod change;
 mod harm;
+mod sink;
+
+use self::sink::Sink;
 
 /// One fault that is active on one connection, from when it met the connection.
 #[derive(Debug)]
@@ -33,6 +40,8 @@ pub(super) struct Active {
     broken: bool,
     /// Whether it was quiet for too long, and what is sent into it is lost.
     forgotten: bool,
+    /// What becomes of the data, if it is taken off the stream.
+    sink: Option<Sink>,
     upstream: Share,
     downstream: Share,
 }
@@ -87,6 +96,7 @@ impl Active {
             passed: 0,
             broken: false,
             forgotten: false,
+            sink: Sink::new(&fault.kind, now),
             upstream: share(1),
             downstream: share(2),
         }
@@ -173,11 +183,21 @@ impl Active {
         match self.kind {
             FaultKind::Cut if self.has_begun() => Some(StreamEnd::Finish),
             FaultKind::Reset if self.has_begun() => Some(StreamEnd::Reset),
-            FaultKind::Limit { bytes } if bytes > 0 => {
+            _ if self.ends_once_spent() => {
                 let spent = self.is_spent(Direction::Upstream);
                 (spent || self.is_spent(Direction::Downstream)).then_some(StreamEnd::Finish)
             }
             _ => None,
+        }
+    }
+
+    /// Whether the connection ends as soon as enough has passed, and not only when more comes.
+    fn ends_once_spent(&self) -> bool {
+        match self.kind {
+            FaultKind::Limit { bytes } => bytes > 0,
+            #[cfg(feature = "toxiproxy")]
+            FaultKind::Toxic { does: Toxic::LimitData { bytes } } => bytes > 0,
+            _ => false,
         }
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "toxiproxy")]
+use super::Toxic;
 use super::{Corruption, IdleEnd, PacketEffect};
 use crate::delay::Delay;
 use crate::duration;
@@ -93,10 +95,16 @@ pub enum FaultKind {
         #[serde(with = "duration::text")]
         round_trip: Duration,
     },
+    /// What Toxiproxy does: see [`toxiproxy`](crate::toxiproxy).
+    #[cfg(feature = "toxiproxy")]
+    Toxic {
+        /// What it does.
+        does: Toxic,
+    },
 }
 
 impl FaultKind {
-    /// The name of the function that builds it.
+    /// The name of the function that builds it, or of the type of the toxic.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -118,6 +126,8 @@ impl FaultKind {
             Self::Corrupt { which: Corruption::EveryNth { .. } } => "corrupt_every",
             Self::Duplicate { .. } => "duplicate",
             Self::Packets { effect, .. } => effect.name(),
+            #[cfg(feature = "toxiproxy")]
+            Self::Toxic { does } => does.type_name(),
         }
     }
 

@@ -62,13 +62,33 @@ impl OpenConnection {
         let record = Arc::clone(&met.record);
         let at_once = engine::ends_at_once(record.fault());
         self.change(|orders| match at_once {
-            None => orders.faults.push(met),
+            // One that comes later than others that were injected after it goes before them.
+            None => {
+                let place = orders.faults.partition_point(|known| known.record.id() < record.id());
+                orders.faults.insert(place, met);
+            }
             Some(how) if orders.ending.is_none() => {
                 // Counted here and not by the task, so that it is known when `inject` returns.
                 record.hit(self.ordinal, 1, true);
                 orders.ending = Some(Ending::Fault(Ended { fault: record.id(), how }));
             }
             Some(_) => {}
+        });
+    }
+
+    /// A fault that may act on the connection goes on with other numbers, in a record of the same
+    /// name; from now on it acts on the connection, or from now on it does not.
+    #[cfg(feature = "toxiproxy")]
+    pub(super) fn change_fault(&self, met: Met, acts: bool) {
+        self.change(|orders| {
+            let place = orders.faults.partition_point(|known| known.record.id() < met.record.id());
+            let known = orders.faults.get_mut(place).filter(|it| it.record.id() == met.record.id());
+            match (known, acts) {
+                (Some(known), true) => *known = met,
+                (Some(_), false) => drop(orders.faults.remove(place)),
+                (None, true) => orders.faults.insert(place, met),
+                (None, false) => {}
+            }
         });
     }
 

@@ -1,0 +1,6 @@
+//! Toxiproxy.
+mod server;
+mod toxics;
+pub use self::server::{
+    InvalidLogLevel, LogLevel, PopulateError, Server, ServerError, ServerOptions,
+};
