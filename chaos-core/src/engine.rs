@@ -17,13 +17,14 @@
 //! (see [`pace`]). Nothing has to be undone therefore when a fault is cleared: what is left of the
 //! queue is simply asked again, under the faults that remain.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::direction::Direction;
 use crate::event::FaultId;
-use crate::fault::{Fault, FaultKind};
+use crate::fault::Fault;
 use crate::seed::Seed;
 
 mod action;
@@ -34,6 +35,7 @@ mod pace;
 mod plan;
 mod queue;
 mod segments;
+mod tally;
 mod watch;
 
 #[cfg(test)]
@@ -42,6 +44,8 @@ mod alteration_tests;
 mod fault_tests;
 #[cfg(test)]
 mod packet_tests;
+#[cfg(test)]
+mod per_link_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -56,6 +60,7 @@ use self::active::{Active, Left};
 use self::alteration::Spot;
 use self::pace::NEVER;
 use self::queue::Queue;
+pub(crate) use self::tally::Tally;
 
 /// The faults and the bytes under way of one connection.
 #[derive(Debug, Default)]
@@ -74,6 +79,8 @@ impl Engine {
     /// `began`.
     ///
     /// Its draws derive from `seed`, which is to be unlike that of any other fault and connection.
+    /// What it waits for is counted in `tally`, which it shares with other connections if the fault
+    /// counts over the link.
     pub(crate) fn begin(
         &mut self,
         now: Duration,
@@ -81,11 +88,12 @@ impl Engine {
         id: FaultId,
         fault: &Fault,
         seed: Seed,
+        tally: Arc<Tally>,
     ) {
         // A fault that comes to the connection later than others that were injected after it takes
         // its place before them all the same.
         let place = self.faults.partition_point(|active| active.id < id);
-        self.faults.insert(place, Active::new(now, began, id, fault, seed));
+        self.faults.insert(place, Active::new(now, began, id, fault, seed, tally));
         self.end_if_due();
     }
 
@@ -144,6 +152,8 @@ impl Engine {
     pub(crate) fn next(&mut self, now: Duration, direction: Direction) -> Next {
         loop {
             self.end_in_time(now);
+            // Another connection may have completed a count that they share.
+            self.end_if_due();
             if let Some(ended) = self.ended {
                 return Next::Ended(ended);
             }
@@ -274,6 +284,17 @@ impl Engine {
         }
     }
 
+    /// Hands out the faults that began on all connections that share their tally, or used up what
+    /// all may pass, with bytes of this connection since the last call: the others are to be asked
+    /// again.
+    pub(crate) fn take_begun(&mut self, mut each: impl FnMut(FaultId)) {
+        for active in &mut self.faults {
+            if std::mem::take(&mut active.to_tell) {
+                each(active.id);
+            }
+        }
+    }
+
     /// Drops what a fault loses in this direction.
     fn swallow(&mut self, direction: Direction) {
         let Some(index) = self.faults.iter().position(|active| active.swallows(direction)) else {
@@ -329,15 +350,5 @@ impl Engine {
             Direction::Upstream => &mut self.upstream,
             Direction::Downstream => &mut self.downstream,
         }
-    }
-}
-
-/// How the fault ends every connection that it meets, at once, if it does.
-pub(crate) fn ends_at_once(fault: &Fault) -> Option<StreamEnd> {
-    match fault.kind {
-        _ if !fault.acts_at_once() => None,
-        FaultKind::Cut => Some(StreamEnd::Finish),
-        FaultKind::Reset => Some(StreamEnd::Reset),
-        _ => None,
     }
 }

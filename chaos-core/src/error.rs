@@ -2,6 +2,7 @@
 
 use crate::link::LinkError;
 use crate::postgres::PostgresError;
+use crate::sabotage::SabotageError;
 
 /// The error of the library's fallible operations.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,9 @@ pub enum Error {
     /// PostgreSQL could not be found, started or used.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    /// A fault could not take effect, or could not be undone.
+    #[error(transparent)]
+    Sabotage(#[from] SabotageError),
     /// What the test needs is not there, so that it has to be skipped.
     #[error("skipped: {reason}")]
     Unavailable {

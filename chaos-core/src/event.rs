@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Fault;
+use crate::fault::FaultSpec;
 use crate::outcome::Outcome;
 use crate::verdict::Verdict;
 
@@ -105,27 +105,29 @@ pub enum EventKind {
     FaultStarted {
         /// Which fault.
         fault: FaultId,
-        /// Where: the name of the link.
+        /// Where: the name of the link, or of what else it was injected into.
         target: String,
         /// The fault as text, the name by which reports know it.
         label: String,
         /// The fault.
-        spec: Fault,
+        spec: FaultSpec,
     },
-    /// A fault touched a connection for the first time.
+    /// A fault touched a connection, a session or another thing for the first time.
     FaultHit {
         /// Which fault.
         fault: FaultId,
-        /// Which connection of the link, counted from 1.
+        /// Which connection of the link, counted from 1; of a fault in a server, which session: the
+        /// number of its process.
         connection: u64,
     },
     /// A fault was cleared.
     FaultEnded {
         /// Which fault.
         fault: FaultId,
-        /// How often it acted: chunks of data that it affected, or connections that it ended.
+        /// How often it acted: chunks of data that it affected, connections that it ended, sessions
+        /// that it met.
         hits: u64,
-        /// How many connections it touched.
+        /// How many connections, sessions or other things it touched.
         connections: u64,
     },
     /// A client finished an operation.

@@ -19,6 +19,7 @@
 //! | [`partition`] | delivers nothing, and cannot be opened; on healing all is delivered |
 //! | [`refuse`] | is refused when it is opened; open ones go on |
 //! | [`hang`] | is neither accepted nor refused when it is opened; open ones go on |
+//! | [`dead_peer`] | is acknowledged no longer, as by a machine that lost its power |
 //! | [`latency_steps`] | delivers bytes later, and later still as time goes by |
 //! | [`corrupt`], [`corrupt_every`] | delivers some bytes changed |
 //! | [`duplicate`] | delivers some chunks twice |
@@ -38,7 +39,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::direction::Directions;
-use crate::trigger::{AfterBytes, Pattern, Trigger};
+use crate::trigger::{AfterBytes, Counting, Pattern, Trigger};
 
 mod alteration;
 mod builder;
@@ -46,6 +47,8 @@ mod ending;
 mod kind;
 mod label;
 mod packets;
+mod session;
+mod spec;
 mod timing;
 #[cfg(feature = "toxiproxy")]
 mod toxic;
@@ -56,21 +59,27 @@ mod tests;
 
 pub use self::alteration::{Corruption, corrupt, corrupt_every, duplicate};
 pub use self::builder::{
-    Bandwidth, BlackHole, Corrupt, Cut, Duplicate, Hang, IdleDrop, Latency, LatencySteps, Limit,
-    Packets, Partition, Refuse, Reset, Slice, SlowClose, Stall,
+    Bandwidth, BlackHole, Corrupt, Cut, DeadPeer, Duplicate, Hang, IdleDrop, Latency, LatencySteps,
+    Limit, Packets, Partition, Refuse, Reset, Slice, SlowClose, Stall,
 };
 pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
 pub use self::kind::FaultKind;
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
+pub use self::session::{
+    LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
+    lock_table, terminate_sessions,
+};
+pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
 #[cfg(feature = "toxiproxy")]
 pub use self::toxic::Toxic;
 #[cfg(feature = "toxiproxy")]
 pub(crate) use self::toxic::{micros, millis};
-pub use self::unreachable::{black_hole, hang, partition, refuse};
+pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 
 /// One fault of a link: what goes wrong, in which direction, and on which connections.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Fault {
     /// What goes wrong.
@@ -87,6 +96,9 @@ pub struct Fault {
     /// Not before these bytes have passed: see [`Stall::when_seen`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Pattern>,
+    /// Over what the bytes and patterns are counted that it waits for.
+    #[serde(default, skip_serializing_if = "Counting::is_default")]
+    pub counting: Counting,
     /// Whether it may end without having touched anything. Otherwise that fails the test.
     #[serde(default)]
     pub may_be_idle: bool,
@@ -102,12 +114,16 @@ impl Fault {
             trigger: Trigger::Always,
             after: AfterBytes(0),
             seen: None,
+            counting: Counting::PerConnection,
             may_be_idle: false,
         }
     }
 
-    /// Whether it acts from the first byte on that it meets.
-    pub(crate) const fn acts_at_once(&self) -> bool {
-        self.after.0 == 0 && self.seen.is_none()
+    /// Whether it waits for something that all connections of its link count together.
+    pub(crate) const fn counts_over_link(&self) -> bool {
+        let waits = self.after.0 > 0
+            || self.seen.is_some()
+            || matches!(self.kind, FaultKind::Limit { bytes } if bytes > 0);
+        waits && matches!(self.counting, Counting::PerLink)
     }
 }

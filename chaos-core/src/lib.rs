@@ -12,6 +12,7 @@
 //!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
+//! * [`sabotage`]: faults of everything else, which take effect by a request.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
 //!   a timeline, and what is asked of it.
@@ -31,6 +32,7 @@ pub mod journal;
 pub mod link;
 pub mod load;
 pub mod outcome;
+pub mod packets;
 pub mod postgres;
 pub mod prelude;
 pub mod probability;
@@ -38,6 +40,7 @@ pub mod rate;
 pub mod recovery;
 pub mod reexec;
 pub mod run;
+pub mod sabotage;
 pub mod schedule;
 pub mod scope;
 pub mod seed;

@@ -40,7 +40,7 @@ mod timer;
 mod traffic;
 mod upstream;
 
-use self::injection::ActiveFault;
+pub(crate) use self::injection::ActiveFault;
 pub use self::injection::Injection;
 pub use self::network::{Injections, Network};
 pub use self::stream::LinkStream;
@@ -180,6 +180,11 @@ impl Link {
     #[must_use]
     pub fn connections(&self) -> Connections {
         self.open.tcp.connections()
+    }
+
+    /// What everything in the attempt shares, to which the link belongs.
+    pub(crate) fn scope(&self) -> &Scope {
+        self.open.tcp.scope()
     }
 
     /// Activates a fault until it is ended: what guards, blocks and schedules are made of.

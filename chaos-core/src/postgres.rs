@@ -39,6 +39,7 @@ mod directory;
 mod endpoint;
 mod error;
 mod pool;
+mod sabotage;
 #[cfg(unix)]
 mod server;
 #[cfg(not(unix))]

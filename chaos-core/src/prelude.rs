@@ -5,10 +5,12 @@ pub use crate::client::Client;
 pub use crate::delay::Delay;
 pub use crate::error::{TestError, TestResult};
 pub use crate::fault::{
-    Fault, bandwidth, black_hole, corrupt, corrupt_every, cut, duplicate, hang, idle_drop, latency,
-    latency_steps, limit, loss, packet_corruption, packet_duplication, partition, refuse,
-    reordering, reset, slice, slow_close, stall,
+    Fault, bandwidth, black_hole, corrupt, corrupt_every, cut, dead_peer, duplicate, hang,
+    idle_drop, latency, latency_steps, limit, loss, packet_corruption, packet_duplication,
+    partition, refuse, reordering, reset, slice, slow_close, stall,
 };
+// Faults of the server: `pg.sabotage(..)`.
+pub use crate::fault::{lock_table, terminate_sessions};
 pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;
 pub use crate::outcome::Outcome;

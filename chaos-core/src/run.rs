@@ -8,12 +8,12 @@ use futures::future::{Either, join_all, select};
 
 use crate::client::Client;
 use crate::duration::{Display, rounded};
-use crate::error::{TestError, with_sources};
+use crate::error::{Error, TestError, with_sources};
 use crate::event::EventKind;
 use crate::load::Load;
 use crate::outcome::{Outcome, sqlstate};
 use crate::recovery::{Disturbance, Recovery, RecoveryError, recoveries, within};
-use crate::schedule::Schedule;
+use crate::schedule::{Held, Schedule, Step};
 use crate::scope::Scope;
 
 /// One operation of one client: what it came to, and when.
@@ -95,6 +95,14 @@ pub enum RunError {
     /// The schedule has no steps, or they take no time.
     #[error("the schedule takes no time; add steps with `.calm(..)` and `.hold(..)`")]
     EmptySchedule,
+    /// A fault of the schedule could not take effect, or could not be undone.
+    #[error("the step `{step}` of the schedule failed: {reason}")]
+    Fault {
+        /// The step.
+        step: String,
+        /// Why, with all that is known.
+        reason: String,
+    },
     /// There is nobody to do anything.
     #[error("a run needs at least 1 client")]
     NoClients,
@@ -147,13 +155,30 @@ pub(crate) async fn run<T, E: Into<TestError>>(
     Ok(Run { operations, recoveries })
 }
 
+/// Undoes what has to be undone by a request, and returns the faults of links, which are active yet.
+async fn clear_sabotage(active: Vec<Held>) -> Result<Vec<Held>, Error> {
+    let mut links = Vec::new();
+    let mut result = Ok(());
+    for held in active {
+        match held {
+            Held::Injected(_) => links.push(held),
+            Held::Sabotaged(sabotage) => result = result.and(sabotage.clear().await),
+        }
+    }
+    result.map(|()| links)
+}
+
+fn failed(step: &Step, error: &Error) -> RunError {
+    RunError::Fault { step: step.to_string(), reason: with_sources(error) }
+}
+
 /// When each fault of the attempt was active, apart from those that had ended before the run, and
 /// from those that lasted from before it until after it: they belong to the steady state.
 fn disturbances(scope: &Scope, began: Duration, ended: Duration) -> Vec<Disturbance> {
     let faults = scope.faults();
     let records = faults.iter().map(|record| Disturbance {
         fault: record.id(),
-        label: format!("{} on {}", record.fault(), record.target()),
+        label: format!("{} on {}", record.spec(), record.target()),
         started: record.started(),
         ended: record.ended(),
     });
@@ -245,10 +270,15 @@ impl<'a> Workload<'a> {
         let mut active = Vec::new();
         for (index, step) in schedule.steps().iter().enumerate() {
             self.scope.journal().record(EventKind::PhaseStarted { phase: step.to_string() });
-            let planned = step.faults().iter();
+            // The same lock or setting cannot be had twice.
+            let links = clear_sabotage(active).await.map_err(|error| failed(step, &error))?;
+            let mut begun = Vec::new();
+            for planned in step.faults() {
+                begun.push(planned.begin().await.map_err(|error| failed(step, &error))?);
+            }
             // Those of the last step end only now, so that nothing slips through between two steps.
-            active =
-                planned.map(|planned| planned.link().activate(planned.fault().clone())).collect();
+            drop(links);
+            active = begun;
             tokio::time::sleep(step.duration()).await;
             if index == 0 && step.is_calm() {
                 self.await_first_operation().await;
@@ -257,9 +287,13 @@ impl<'a> Workload<'a> {
         }
         // Before its faults end: they ended with the schedule, and not before.
         let over = self.scope.journal().elapsed();
-        drop(active);
+        let last = schedule.steps().last();
+        let cleared = clear_sabotage(active).await;
         self.over.set(true);
-        Ok(over)
+        match (cleared, last) {
+            (Err(error), Some(step)) => Err(failed(step, &error)),
+            _ => Ok(over),
+        }
     }
 
     /// Waits until an operation has ended, because a slow machine may need longer than the calm to

@@ -7,11 +7,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::duration;
-use crate::fault::Fault;
-use crate::link::{Link, Target};
+use crate::error::Error;
+use crate::fault::{Fault, FaultSpec};
+use crate::link::{ActiveFault, Link, Target};
+use crate::sabotage::{Prepared, Sabotage, Sabotaging};
 
 /// Faults on a timeline, step after step.
 ///
@@ -40,12 +42,48 @@ pub struct Step {
     faults: Vec<Planned>,
 }
 
-/// A fault and the link it is going to be injected into.
+/// A fault and what it is going to be injected into.
 #[derive(Debug, Clone, Serialize)]
 pub struct Planned {
-    #[serde(serialize_with = "link_name", rename = "target")]
-    link: Link,
-    fault: Fault,
+    target: String,
+    fault: FaultSpec,
+    #[serde(skip)]
+    how: How,
+}
+
+#[derive(Debug, Clone)]
+enum How {
+    Inject(Link, Fault),
+    Sabotage(Prepared),
+}
+
+/// A fault of a schedule that is active. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) enum Held {
+    Injected(#[expect(dead_code, reason = "it is held, and dropped")] ActiveFault),
+    Sabotaged(Sabotage),
+}
+
+/// Says that a fault can be injected into a `T`, by whichever means, so that a schedule can hold it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no fault that can be injected into a `{T}`",
+    note = "faults of a network are injected into links, those of sessions into a `Postgres`"
+)]
+pub trait Injectable<T: ?Sized> {
+    /// Says what is to be injected where, and does nothing yet.
+    #[doc(hidden)]
+    fn plan(self, target: &T) -> Planned;
+}
+
+impl<T: Target, F: Into<Fault>> Injectable<T> for F {
+    fn plan(self, target: &T) -> Planned {
+        let (link, fault) = (target.link().clone(), self.into());
+        Planned {
+            target: link.name().to_owned(),
+            fault: fault.clone().into(),
+            how: How::Inject(link, fault),
+        }
+    }
 }
 
 impl Schedule {
@@ -64,14 +102,10 @@ impl Schedule {
     }
 
     /// Adds a step in which one fault is active.
-    pub fn hold(
-        mut self,
-        duration: Duration,
-        target: &impl Target,
-        fault: impl Into<Fault>,
-    ) -> Self {
-        let planned = Planned { link: target.link().clone(), fault: fault.into() };
-        self.steps.push(Step { duration, faults: vec![planned] });
+    ///
+    /// The step lasts for `duration` from when the fault is in effect.
+    pub fn hold<T>(mut self, duration: Duration, target: &T, fault: impl Injectable<T>) -> Self {
+        self.steps.push(Step { duration, faults: vec![fault.plan(target)] });
         self
     }
 
@@ -81,10 +115,10 @@ impl Schedule {
     ///
     /// When there is no step yet.
     #[track_caller]
-    pub fn and(mut self, target: &impl Target, fault: impl Into<Fault>) -> Self {
+    pub fn and<T>(mut self, target: &T, fault: impl Injectable<T>) -> Self {
         let step =
             self.steps.last_mut().expect("`and` adds to a step; begin with `hold` or `calm`");
-        step.faults.push(Planned { link: target.link().clone(), fault: fault.into() });
+        step.faults.push(fault.plan(target));
         self
     }
 
@@ -122,16 +156,29 @@ impl Step {
 }
 
 impl Planned {
-    /// The link.
+    pub(crate) fn sabotage(prepared: Prepared) -> Self {
+        let (target, fault) = (prepared.target().to_owned(), prepared.fault().clone());
+        Self { target, fault, how: How::Sabotage(prepared) }
+    }
+
+    /// The name of what it is going to be injected into.
     #[must_use]
-    pub fn link(&self) -> &Link {
-        &self.link
+    pub fn target(&self) -> &str {
+        &self.target
     }
 
     /// The fault.
     #[must_use]
-    pub fn fault(&self) -> &Fault {
+    pub fn fault(&self) -> &FaultSpec {
         &self.fault
+    }
+
+    /// Has the fault take effect.
+    pub(crate) async fn begin(&self) -> Result<Held, Error> {
+        match &self.how {
+            How::Inject(link, fault) => Ok(Held::Injected(link.activate(fault.clone()))),
+            How::Sabotage(prepared) => Sabotaging::new(prepared.clone()).await.map(Held::Sabotaged),
+        }
     }
 }
 
@@ -150,17 +197,13 @@ impl fmt::Display for Schedule {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Planned { link, fault }) in self.faults.iter().enumerate() {
+        for (index, Planned { target, fault, .. }) in self.faults.iter().enumerate() {
             let separator = if index > 0 { " + " } else { "" };
-            write!(f, "{separator}{fault} on {}", link.name())?;
+            write!(f, "{separator}{fault} on {target}")?;
         }
         if self.is_calm() {
             f.write_str("calm")?;
         }
         write!(f, " {}", duration::Display(self.duration))
     }
-}
-
-fn link_name<S: Serializer>(link: &Link, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(link.name())
 }

@@ -1,13 +1,14 @@
 //! What everything in one attempt shares: its seed, its journal and the list of injected faults.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::event::{EventKind, FaultId};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultSpec};
 use crate::journal::Journal;
 use crate::seed::Seed;
 
@@ -27,6 +28,9 @@ struct Inner {
     next_run: AtomicU64,
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
+    /// How many faults are being undone, and what tells that none is any more.
+    undoing: Mutex<usize>,
+    undone: Condvar,
 }
 
 impl Scope {
@@ -40,6 +44,8 @@ impl Scope {
             next_run: AtomicU64::new(0),
             links: Mutex::default(),
             ledger: Mutex::default(),
+            undoing: Mutex::default(),
+            undone: Condvar::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -77,24 +83,31 @@ impl Scope {
 
     /// Notes that a fault becomes active at the target, and returns the record in which the target
     /// counts what the fault touches.
-    pub(crate) fn start_fault(&self, target: &str, fault: Fault) -> Arc<FaultRecord> {
+    pub(crate) fn start_fault(
+        &self,
+        target: &str,
+        fault: impl Into<FaultSpec>,
+    ) -> Arc<FaultRecord> {
+        let spec = fault.into();
         let id = FaultId(self.inner.next_fault.fetch_add(1, Ordering::Relaxed));
         let record = Arc::new(FaultRecord {
             id,
             target: target.to_owned(),
-            label: fault.to_string(),
-            fault,
+            label: spec.to_string(),
+            spec,
             journal: self.inner.journal.clone(),
             started: Instant::now(),
             ended: Mutex::new(None),
             hits: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            touched: Mutex::default(),
+            failed: AtomicBool::new(false),
         });
         self.inner.journal.record(EventKind::FaultStarted {
             fault: id,
             target: record.target.clone(),
             label: record.label.clone(),
-            spec: record.fault.clone(),
+            spec: record.spec.clone(),
         });
         if self.inner.journal.is_kept() {
             self.inner.ledger.lock().push(Arc::clone(&record));
@@ -109,12 +122,14 @@ impl Scope {
             id: record.id,
             target: record.target.clone(),
             label: fault.to_string(),
-            fault,
+            spec: fault.into(),
             journal: self.inner.journal.clone(),
             started: record.started,
             ended: Mutex::new(None),
             hits: AtomicU64::new(record.hits()),
             connections: AtomicU64::new(record.connections()),
+            touched: Mutex::default(),
+            failed: AtomicBool::new(false),
         })
     }
 
@@ -122,6 +137,43 @@ impl Scope {
     #[must_use]
     pub fn faults(&self) -> Vec<Arc<FaultRecord>> {
         self.inner.ledger.lock().clone()
+    }
+
+    /// Notes that a fault is going to be undone, until what is returned is dropped.
+    pub(crate) fn begin_undoing(&self) -> Undoing {
+        *self.inner.undoing.lock() += 1;
+        Undoing { scope: self.clone() }
+    }
+
+    /// Waits until no fault is being undone any more, so that what its end has to tell is told.
+    ///
+    /// Faults that nobody has cleared or dropped are not waited for. Returns whether it came to an
+    /// end in time.
+    pub fn await_undone(&self, limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        let mut undoing = self.inner.undoing.lock();
+        while *undoing > 0 {
+            if self.inner.undone.wait_until(&mut undoing, until).timed_out() {
+                return *undoing == 0;
+            }
+        }
+        true
+    }
+}
+
+/// A fault is being undone as long as this exists.
+#[derive(Debug)]
+pub(crate) struct Undoing {
+    scope: Scope,
+}
+
+impl Drop for Undoing {
+    fn drop(&mut self) {
+        let mut undoing = self.scope.inner.undoing.lock();
+        *undoing -= 1;
+        if *undoing == 0 {
+            self.scope.inner.undone.notify_all();
+        }
     }
 }
 
@@ -131,12 +183,16 @@ pub struct FaultRecord {
     id: FaultId,
     target: String,
     label: String,
-    fault: Fault,
+    spec: FaultSpec,
     journal: Journal,
     started: Instant,
     ended: Mutex<Option<Instant>>,
     hits: AtomicU64,
     connections: AtomicU64,
+    /// What [`touch`](Self::touch) was told of.
+    touched: Mutex<HashSet<u64>>,
+    /// Whether it never took effect.
+    failed: AtomicBool,
 }
 
 impl FaultRecord {
@@ -146,7 +202,7 @@ impl FaultRecord {
         self.id
     }
 
-    /// The name of the link that it was injected into.
+    /// The name of the link, or of what else it was injected into.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
@@ -154,17 +210,26 @@ impl FaultRecord {
 
     /// The fault.
     #[must_use]
-    pub fn fault(&self) -> &Fault {
-        &self.fault
+    pub fn spec(&self) -> &FaultSpec {
+        &self.spec
     }
 
-    /// How often it acted so far: chunks of data that it affected, or connections that it ended.
+    /// The fault, of a record that a link started.
+    pub(crate) fn fault(&self) -> &Fault {
+        match &self.spec {
+            FaultSpec::Link(fault) => fault,
+            other => unreachable!("`{other}` was injected into a link"),
+        }
+    }
+
+    /// How often it acted so far: chunks of data that it affected, connections that it ended,
+    /// sessions that it met.
     #[must_use]
     pub fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }
 
-    /// How many connections it touched so far.
+    /// How many connections, sessions or other things it touched so far.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
@@ -197,17 +262,33 @@ impl FaultRecord {
     /// Why the fault proves nothing, if it ended (or is about to) without having touched anything.
     #[must_use]
     pub fn vacuity(&self) -> Option<String> {
-        let excused = self.fault.may_be_idle || !self.fault.kind.is_observable();
+        let Self { label, target, spec, .. } = self;
+        // Of one that never took effect an error was told.
+        let failed = self.failed.load(Ordering::Relaxed);
+        let excused = spec.may_be_idle() || !spec.is_observable() || failed;
         if excused || self.hits() > 0 {
             return None;
         }
-        let Self { label, target, .. } = self;
+        let link = if matches!(spec, FaultSpec::Link(_)) { "link " } else { "" };
         let seconds = self.active_for().as_secs_f64();
+        let silence = spec.silence();
         Some(format!(
-            "the fault `{label}` on link `{target}` was active {seconds:.1} s and met no traffic; \
-             is the client connected through the link (`pg.pool(..)`, `pg.config()`, \
-             `link.address()`)? If it may be idle, say so: `.may_be_idle()`"
+            "the fault `{label}` on {link}`{target}` was active {seconds:.1} s and {silence} If it \
+             may be idle, say so: `.may_be_idle()`"
         ))
+    }
+
+    /// Counts that the fault acted `times` times on something other than a connection of a link,
+    /// such as a session: `what` is a number that tells it apart from others of its kind.
+    pub(crate) fn touch(&self, what: u64, times: u64) {
+        let is_first = self.touched.lock().insert(what);
+        self.hit(what, times, is_first);
+    }
+
+    /// Notes that the fault did not take effect, of which an error tells.
+    pub(crate) fn fail(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+        self.end();
     }
 
     /// Counts that the fault acted on a connection `times` times, for the first time if `is_first`.
@@ -256,7 +337,7 @@ mod tests {
     fn what_a_fault_does_after_its_end_was_told_does_not_count() {
         let journal = Journal::in_memory();
         let scope = Scope::new(Seed(1), journal.clone());
-        let record = scope.start_fault("postgres", stall().into());
+        let record = scope.start_fault("postgres", Fault::from(stall()));
         record.hit(7, 2, true);
         record.hit(7, 3, false);
         record.end();

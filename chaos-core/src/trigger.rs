@@ -1,7 +1,8 @@
 //! When a fault applies.
 //!
 //! A [`Trigger`] chooses connections, [`AfterBytes`] and a [`Pattern`] the byte from which on a fault
-//! acts on each of them. Ordinals count from 1, over all connections of a link.
+//! acts on them: on each by what passed on it, or on all by what passed on the link, as [`Counting`]
+//! has it. Ordinals count from 1, over all connections of a link.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -12,8 +13,10 @@ use crate::probability::Probability;
 use crate::rate::ByteSize;
 use crate::seed::Draws;
 
+mod counting;
 mod pattern;
 
+pub use self::counting::Counting;
 pub use self::pattern::{EmptyPattern, Pattern, seen};
 
 /// On which of the connections that a fault meets it applies.

@@ -70,7 +70,7 @@ mod tests {
             fault: FaultId(fault),
             target: format!("link{fault}"),
             label: "cut".to_owned(),
-            spec: Fault::from(cut()),
+            spec: Fault::from(cut()).into(),
         };
         let end = |fault| EventKind::FaultEnded { fault: FaultId(fault), hits: 0, connections: 0 };
         let phase = EventKind::PhaseStarted { phase: "storm".to_owned() };

@@ -95,7 +95,7 @@ mod tests {
             fault: FaultId(fault),
             target: "postgres".to_owned(),
             label: "cut".to_owned(),
-            spec: Fault::from(cut()),
+            spec: Fault::from(cut()).into(),
         }
     }
 

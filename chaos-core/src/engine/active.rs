@@ -1,16 +1,16 @@
 //! One fault that is active on one connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::pace::{NEVER, Pace};
+use super::tally::Tally;
 use super::watch::Watch;
 use super::{Ended, StreamEnd};
 use crate::direction::{Direction, Directions};
 use crate::event::FaultId;
-#[cfg(feature = "toxiproxy")]
-use crate::fault::Toxic;
 use crate::fault::{Fault, FaultKind};
 use crate::seed::Seed;
 
@@ -30,12 +30,15 @@ pub(super) struct Active {
     kind: FaultKind,
     directions: Directions,
     met: Duration,
-    /// What has to pass before anything else counts.
+    /// Looks for what has to pass before anything else counts.
     watch: Option<Watch>,
-    /// After how many bytes of both directions it begins to act.
-    after: u64,
-    /// How many bytes of both directions passed since then.
-    passed: u64,
+    /// What has come of what it waits for.
+    tally: Arc<Tally>,
+    /// Whether other connections are to be told that the fault began, or used up its limit, with
+    /// bytes of this one.
+    pub(super) to_tell: bool,
+    /// Whether others share the tally.
+    is_shared: bool,
     /// Whether the connection is lost for good, because bytes of it are.
     broken: bool,
     /// Whether it was quiet for too long, and what is sent into it is lost.
@@ -79,6 +82,7 @@ impl Active {
         id: FaultId,
         fault: &Fault,
         seed: Seed,
+        tally: Arc<Tally>,
     ) -> Self {
         let share = |number| {
             let seed = seed.numbered(number);
@@ -92,8 +96,9 @@ impl Active {
             directions: fault.directions,
             met: now,
             watch: fault.seen.as_ref().map(Watch::new),
-            after: fault.after.0,
-            passed: 0,
+            tally,
+            to_tell: false,
+            is_shared: fault.counts_over_link(),
             broken: false,
             forgotten: false,
             sink: Sink::new(&fault.kind, now),
@@ -102,36 +107,36 @@ impl Active {
         }
     }
 
-    /// Whether what it waits for has passed.
-    fn has_seen(&self) -> bool {
-        self.watch.as_ref().is_none_or(Watch::seen)
-    }
-
-    /// Whether it has begun to act.
-    fn has_begun(&self) -> bool {
-        self.has_seen() && self.passed >= self.after
-    }
-
     /// Whether it acts in this direction by now.
     fn acts(&self, direction: Direction) -> bool {
-        self.has_begun() && self.directions.contains(direction)
+        self.tally.has_begun() && self.directions.contains(direction)
     }
 
     /// How many of the next `whole` bytes may leave in one piece, at least 1.
     pub(super) fn most(&self, direction: Direction, whole: usize) -> usize {
-        if self.has_seen() && self.passed < self.after {
-            return usize::try_from(self.after - self.passed).unwrap_or(usize::MAX);
+        if !self.tally.has_seen() {
+            return usize::MAX;
         }
-        if self.acts(direction) {
-            return self.share(direction).pace.most(whole);
+        let to_pass = self.tally.to_pass();
+        if to_pass > 0 {
+            return usize::try_from(to_pass).unwrap_or(usize::MAX);
         }
-        usize::MAX
+        if !self.acts(direction) {
+            return usize::MAX;
+        }
+        let left = match self.tally.left(direction) {
+            // The connection ends before the next byte.
+            0 => usize::MAX,
+            left => usize::try_from(left).unwrap_or(usize::MAX),
+        };
+        self.share(direction).pace.most(whole).min(left)
     }
 
     /// How many of these bytes, which are next, may leave in one piece, so that it begins to act
     /// right behind what it waits for.
     pub(super) fn most_until_seen(&self, direction: Direction, bytes: &[u8]) -> usize {
-        let end = self.watch.as_ref().and_then(|watch| watch.end_in(direction, bytes));
+        let missing = self.tally.missing();
+        let end = self.watch.as_ref().and_then(|watch| watch.end_in(direction, bytes, missing));
         end.unwrap_or(usize::MAX)
     }
 
@@ -164,12 +169,20 @@ impl Active {
 
     /// Notes that bytes left, and says when they left this fault.
     pub(super) fn commit(&mut self, left: &Left, at: Duration) -> Duration {
-        let acted = self.acts(left.direction);
+        let (acted, begun) = (self.acts(left.direction), self.tally.has_begun());
         let written = left.bytes.len();
         match &mut self.watch {
-            Some(watch) if !watch.seen() => watch.pass(left.direction, &left.bytes),
-            _ => self.passed = self.passed.saturating_add(written as u64),
+            Some(watch) if !self.tally.has_seen() => {
+                self.tally.see(watch.pass(left.direction, &left.bytes));
+            }
+            _ => self.tally.pass(written),
         }
+        if acted {
+            self.tally.use_up(left.direction, written);
+        }
+        let has_changed =
+            begun != self.tally.has_begun() || (acted && self.is_spent(left.direction));
+        self.to_tell |= self.is_shared && has_changed;
         if !acted {
             return at;
         }
@@ -180,30 +193,12 @@ impl Active {
 
     /// How it ends the connection now, if it does.
     pub(super) fn ends_now(&self) -> Option<StreamEnd> {
-        match self.kind {
-            FaultKind::Cut if self.has_begun() => Some(StreamEnd::Finish),
-            FaultKind::Reset if self.has_begun() => Some(StreamEnd::Reset),
-            _ if self.ends_once_spent() => {
-                let spent = self.is_spent(Direction::Upstream);
-                (spent || self.is_spent(Direction::Downstream)).then_some(StreamEnd::Finish)
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether the connection ends as soon as enough has passed, and not only when more comes.
-    fn ends_once_spent(&self) -> bool {
-        match self.kind {
-            FaultKind::Limit { bytes } => bytes > 0,
-            #[cfg(feature = "toxiproxy")]
-            FaultKind::Toxic { does: Toxic::LimitData { bytes } } => bytes > 0,
-            _ => false,
-        }
+        self.tally.ends()
     }
 
     /// Whether no further byte may pass in this direction before the connection ends.
     pub(super) fn is_spent(&self, direction: Direction) -> bool {
-        self.acts(direction) && self.share(direction).pace.is_spent()
+        self.acts(direction) && self.tally.left(direction) == 0
     }
 
     pub(super) fn is_slow_close(&self) -> bool {

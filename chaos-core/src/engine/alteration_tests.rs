@@ -139,9 +139,9 @@ fn latency_grows_step_by_step_and_stays_at_the_last_one() {
 fn the_steps_count_from_when_the_fault_was_injected() {
     let mut link = link();
     link.now = 12.secs();
-    let fault = latency_steps([10.ms(), 50.ms(), 250.ms()], 5.secs()).into();
+    let fault = latency_steps([10.ms(), 50.ms(), 250.ms()], 5.secs());
     // The connection was opened 7 s after that.
-    link.engine.begin(link.now, 5.secs(), crate::event::FaultId(1), &fault, crate::seed::Seed(1));
+    link.begin_drawn(1, fault, 5.secs(), crate::seed::Seed(1));
     link.push(Upstream, b"x");
     link.run_until(20.secs());
     assert_eq!(link.seen(Upstream), [(12_050, "x".to_owned())]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::virtual_link::VirtualLink;
-use super::{Ended, Engine, StreamEnd};
+use super::{Ended, StreamEnd};
 use crate::delay::Delay;
 use crate::direction::Direction::{Downstream, Upstream};
 use crate::direction::Directions;
@@ -159,14 +159,9 @@ fn a_rate_is_not_made_up_for_after_a_pause() {
 
 #[test]
 fn a_reader_that_was_stuck_is_not_met_by_a_burst() {
-    let mut engine = Engine::default();
-    engine.begin(
-        0.ms(),
-        0.ms(),
-        FaultId(1),
-        &bandwidth(1_000.bytes_per_sec()).into(),
-        crate::seed::Seed(1),
-    );
+    let mut link = link();
+    link.begin(1, bandwidth(1_000.bytes_per_sec()));
+    let mut engine = link.engine;
     engine.push(0.ms(), Upstream, vec![0; 10_000].into());
     // The first piece of 5 bytes is due at 5 ms and was written after 5 s only.
     assert_eq!(engine.next(5.secs(), Upstream), super::Next::Write(vec![0; 5].into()));

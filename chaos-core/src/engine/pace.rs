@@ -56,9 +56,6 @@ pub(super) enum Pace {
     SlowClose {
         delay: Drawn,
     },
-    Limit {
-        left: u64,
-    },
     Packets(Segments),
     /// The kinds that act otherwise let bytes pass as they come.
     Transparent,
@@ -81,14 +78,14 @@ impl Pace {
                 let size = usize::try_from(size).unwrap_or(usize::MAX).max(1);
                 Self::slices(size, 0, gap, seed)
             }
-            FaultKind::Stall | FaultKind::Partition => Self::Stall,
+            FaultKind::Stall | FaultKind::Partition | FaultKind::DeadPeer => Self::Stall,
             FaultKind::SlowClose { delay } => Self::SlowClose { delay: drawn(delay) },
-            FaultKind::Limit { bytes } => Self::Limit { left: bytes },
             FaultKind::Packets { effect, probability, round_trip } => {
                 Self::Packets(Segments::new(effect, probability, round_trip, seed))
             }
             FaultKind::Cut
             | FaultKind::Reset
+            | FaultKind::Limit { .. }
             | FaultKind::Refuse
             | FaultKind::Hang
             | FaultKind::BlackHole
@@ -130,8 +127,10 @@ impl Pace {
                 let (size, variation) = (bytes(average_size).max(1), bytes(size_variation));
                 Self::slices(size, variation, micros(delay), seed)
             }
-            Toxic::LimitData { bytes } => Self::Limit { left: u64::try_from(bytes).unwrap_or(0) },
-            Toxic::Noop | Toxic::Timeout { .. } | Toxic::ResetPeer { .. } => Self::Transparent,
+            Toxic::Noop
+            | Toxic::LimitData { .. }
+            | Toxic::Timeout { .. }
+            | Toxic::ResetPeer { .. } => Self::Transparent,
         }
     }
 
@@ -140,8 +139,6 @@ impl Pace {
         match self {
             Self::Bandwidth { rate, .. } => bytes_within(*rate, SMOOTHNESS).max(1),
             Self::Slice { left, .. } => *left,
-            // With nothing left the connection ends before the next byte.
-            Self::Limit { left } if *left > 0 => usize::try_from(*left).unwrap_or(usize::MAX),
             Self::Packets(segments) => segments.most(whole),
             _ => whole,
         }
@@ -208,15 +205,10 @@ impl Pace {
                     *free = left_at.saturating_add(late).saturating_add(*gap);
                 }
             }
-            Self::Limit { left } => *left = left.saturating_sub(written as u64),
             Self::Packets(segments) => return segments.commit(at, written, chunk_done, lag),
             Self::Stall | Self::SlowClose { .. } | Self::Transparent => {}
         }
         left_at
-    }
-
-    pub(super) fn is_spent(&self) -> bool {
-        matches!(self, Self::Limit { left: 0 })
     }
 
     /// Whether it has to know how far the segments behind are.

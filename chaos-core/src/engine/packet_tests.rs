@@ -12,13 +12,7 @@ use crate::units::{DurationUnits, PercentUnits};
 /// A link with fault 1, whose draws derive from this seed.
 fn link(fault: impl Into<Fault>, seed: u64) -> VirtualLink {
     let mut link = VirtualLink::default();
-    link.engine.begin(
-        Duration::ZERO,
-        Duration::ZERO,
-        crate::event::FaultId(1),
-        &fault.into(),
-        Seed(seed),
-    );
+    link.begin_drawn(1, fault, Duration::ZERO, Seed(seed));
     link
 }
 

@@ -46,6 +46,7 @@ fn harmless_kind() -> impl Strategy<Value = FaultKind> {
         delay().prop_map(|delay| FaultKind::SlowClose { delay }),
         Just(FaultKind::Refuse),
         Just(FaultKind::Partition),
+        Just(FaultKind::DeadPeer),
         (prop::collection::vec(delay(), 0..4), time(20))
             .prop_map(|(delays, each)| FaultKind::LatencySteps { delays, each }),
         packets(),

@@ -1,10 +1,11 @@
 //! A driver for tests, whose clock is moved by hand and whose peers read at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Ended, Engine, Next, StreamEnd};
+use super::{Ended, Engine, Next, StreamEnd, Tally};
 use crate::direction::Direction;
 use crate::event::FaultId;
 use crate::fault::Fault;
@@ -38,8 +39,27 @@ pub(super) enum What {
 
 impl VirtualLink {
     pub(super) fn begin(&mut self, id: u64, fault: impl Into<Fault>) {
+        self.begin_drawn(id, fault, self.now, Seed(7).numbered(id));
+    }
+
+    /// Begins a fault that was injected at time `began` and whose draws derive from this seed.
+    pub(super) fn begin_drawn(
+        &mut self,
+        id: u64,
+        fault: impl Into<Fault>,
+        began: Duration,
+        seed: Seed,
+    ) {
+        let fault = fault.into();
+        let tally = Arc::new(Tally::new(&fault));
+        self.engine.begin(self.now, began, FaultId(id), &fault, seed, tally);
+        self.settle();
+    }
+
+    /// Begins a fault that counts together with other connections.
+    pub(super) fn begin_sharing(&mut self, id: u64, fault: &Fault, tally: &Arc<Tally>) {
         let seed = Seed(7).numbered(id);
-        self.engine.begin(self.now, self.now, FaultId(id), &fault.into(), seed);
+        self.engine.begin(self.now, self.now, FaultId(id), fault, seed, Arc::clone(tally));
         self.settle();
     }
 

@@ -3,7 +3,8 @@
 use crate::direction::Direction;
 use crate::trigger::Pattern;
 
-/// Looks for a pattern in what passes, in each direction by itself (Knuth, Morris and Pratt 1977).
+/// Looks for a pattern in what passes, in each direction by itself (Knuth, Morris and Pratt 1977). How
+/// often it was found already is kept elsewhere.
 #[derive(Debug)]
 pub(super) struct Watch {
     pattern: Pattern,
@@ -11,7 +12,6 @@ pub(super) struct Watch {
     fallback: Vec<usize>,
     /// How much of the pattern the bytes that passed last are, upstream and downstream.
     matched: [usize; 2],
-    seen: bool,
 }
 
 impl Watch {
@@ -26,31 +26,30 @@ impl Watch {
             length += usize::from(bytes[length] == bytes[end]);
             fallback[end + 1] = length;
         }
-        Self { pattern: pattern.clone(), fallback, matched: [0; 2], seen: false }
+        Self { pattern: pattern.clone(), fallback, matched: [0; 2] }
     }
 
-    /// Whether the pattern has passed.
-    pub(super) fn seen(&self) -> bool {
-        self.seen
-    }
-
-    /// How many of these bytes are to pass next so that the pattern ends with them, if it does.
-    pub(super) fn end_in(&self, direction: Direction, bytes: &[u8]) -> Option<usize> {
-        if self.seen || !self.pattern.directions().contains(direction) {
+    /// How many of these bytes are to pass next so that the pattern ends with them for the
+    /// `missing`-th time from now, if it does.
+    pub(super) fn end_in(&self, direction: Direction, bytes: &[u8], missing: u64) -> Option<usize> {
+        if !self.pattern.directions().contains(direction) {
             return None;
         }
+        let last = usize::try_from(missing).ok()?.checked_sub(1)?;
         let mut matched = self.matched[index(direction)];
-        bytes.iter().position(|byte| self.step(&mut matched, *byte)).map(|last| last + 1)
+        let found = bytes.iter().enumerate().filter(|(_, byte)| self.step(&mut matched, **byte));
+        found.map(|(at, _)| at + 1).nth(last)
     }
 
-    /// Notes that these bytes passed.
-    pub(super) fn pass(&mut self, direction: Direction, bytes: &[u8]) {
-        if self.seen || !self.pattern.directions().contains(direction) {
-            return;
+    /// Notes that these bytes passed, and says how often the pattern ended among them.
+    pub(super) fn pass(&mut self, direction: Direction, bytes: &[u8]) -> u64 {
+        if !self.pattern.directions().contains(direction) {
+            return 0;
         }
         let mut matched = self.matched[index(direction)];
-        self.seen = bytes.iter().any(|byte| self.step(&mut matched, *byte));
+        let found = bytes.iter().filter(|byte| self.step(&mut matched, **byte)).count();
         self.matched[index(direction)] = matched;
+        found as u64
     }
 
     /// Goes on by a byte, and says whether the pattern is complete with it.
@@ -60,8 +59,12 @@ impl Watch {
             *matched = self.fallback[*matched];
         }
         *matched += usize::from(bytes[*matched] == byte);
-        // It is not gone on with after that, so nothing is read beyond the end of the pattern.
-        *matched == bytes.len()
+        let is_complete = *matched == bytes.len();
+        if is_complete {
+            // What overlaps itself does not count twice.
+            *matched = 0;
+        }
+        is_complete
     }
 }
 
@@ -82,20 +85,25 @@ mod tests {
     proptest! {
         /// Over an alphabet of two letters, patterns overlap themselves in every way.
         #[test]
-        fn a_pattern_is_found_where_it_first_ends_however_the_stream_is_torn(
+        fn a_pattern_is_found_where_it_ends_however_the_stream_is_torn(
             pattern in prop::collection::vec(0..2_u8, 1..7),
             stream in prop::collection::vec(0..2_u8, 0..60),
             piece in 1..9_usize,
+            nth in 1..5_u64,
         ) {
-            let mut windows = stream.windows(pattern.len());
-            let expected = windows.position(|window| window == pattern).map(|at| at + pattern.len());
+            let text = |bytes: &[u8]| bytes.iter().map(|bit| char::from(b'0' + bit)).collect::<String>();
+            let (pattern_text, stream_text) = (text(&pattern), text(&stream));
+            // Matches of the standard library do not overlap either.
+            let mut matches = stream_text.match_indices(&pattern_text);
+            let expected = matches.nth(nth as usize - 1).map(|(at, _)| at + pattern.len());
             let mut watch = Watch::new(&seen(&pattern));
+            let mut missing = nth;
             let mut passed = 0;
             let mut found = None;
             for piece in stream.chunks(piece) {
-                found = watch.end_in(Direction::Upstream, piece).map(|length| passed + length);
-                watch.pass(Direction::Upstream, piece);
-                prop_assert_eq!(watch.seen(), found.is_some());
+                found = watch.end_in(Direction::Upstream, piece, missing).map(|length| passed + length);
+                missing = missing.saturating_sub(watch.pass(Direction::Upstream, piece));
+                prop_assert_eq!(missing == 0, found.is_some());
                 if found.is_some() {
                     break;
                 }
@@ -108,11 +116,11 @@ mod tests {
     #[test]
     fn only_the_chosen_direction_is_looked_at() {
         let mut watch = Watch::new(&seen(b"ab").downstream());
-        assert_eq!(watch.end_in(Direction::Upstream, b"ab"), None);
-        watch.pass(Direction::Upstream, b"ab");
-        watch.pass(Direction::Downstream, b"a");
-        watch.pass(Direction::Upstream, b"b");
-        assert!(!watch.seen());
-        assert_eq!(watch.end_in(Direction::Downstream, b"bc"), Some(1));
+        assert_eq!(watch.end_in(Direction::Upstream, b"ab", 1), None);
+        assert_eq!(watch.pass(Direction::Upstream, b"ab"), 0);
+        assert_eq!(watch.pass(Direction::Downstream, b"a"), 0);
+        assert_eq!(watch.pass(Direction::Upstream, b"b"), 0);
+        assert_eq!(watch.end_in(Direction::Downstream, b"bc", 1), Some(1));
+        assert_eq!(watch.end_in(Direction::Downstream, b"bc", 0), None);
     }
 }

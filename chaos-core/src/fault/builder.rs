@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Fault, FaultKind, IdleEnd};
 use crate::direction::Directions;
-use crate::trigger::{AfterBytes, Pattern, Trigger};
+use crate::trigger::{AfterBytes, Counting, Pattern, Trigger};
 
 /// Declares builders: `Name: capability, ...;` with a sentence for its documentation.
 macro_rules! builders {
@@ -82,6 +82,27 @@ macro_rules! builders {
             self
         }
     };
+    (@ counted) => {
+        /// Has all connections of the link count together what this waits for, and begin together:
+        /// also those that are idle then. Otherwise each counts for itself.
+        ///
+        /// Connections that are opened later are concerned from their first byte on. Those that
+        /// [`on`](Self::on) leaves out do not count. A link carries out one write after the other,
+        /// so the count is exact, however many connections are busy.
+        ///
+        /// ```
+        /// use chaos_core::prelude::*;
+        ///
+        /// // A server that dies at its third commit, whoever makes it.
+        /// let fault = reset().when_seen(seen(b"COMMIT").upstream().nth(3)).per_link();
+        /// // A way that is used up after a mebibyte, which all connections share.
+        /// let fault = limit(1.mib()).per_link();
+        /// ```
+        pub fn per_link(mut self) -> Self {
+            self.0.counting = Counting::PerLink;
+            self
+        }
+    };
 }
 
 builders! {
@@ -92,31 +113,33 @@ builders! {
     /// Built by [`slice`](super::slice()).
     Slice: directed, triggered;
     /// Built by [`stall`](super::stall()).
-    Stall: directed, triggered, delayed;
+    Stall: directed, triggered, delayed, counted;
     /// Built by [`slow_close`](super::slow_close()).
     SlowClose: directed, triggered;
     /// Built by [`limit`](super::limit()).
-    Limit: directed, triggered;
+    Limit: directed, triggered, counted;
     /// Built by [`cut`](super::cut()).
-    Cut: triggered, delayed;
+    Cut: triggered, delayed, counted;
     /// Built by [`reset`](super::reset()).
-    Reset: triggered, delayed;
+    Reset: triggered, delayed, counted;
     /// Built by [`refuse`](super::refuse()).
     Refuse: ;
     /// Built by [`latency_steps`](super::latency_steps()).
     LatencySteps: directed, triggered;
     /// Built by [`black_hole`](super::black_hole()).
-    BlackHole: directed, triggered, delayed;
+    BlackHole: directed, triggered, delayed, counted;
     /// Built by [`idle_drop`](super::idle_drop()).
     IdleDrop: triggered;
     /// Built by [`partition`](super::partition()).
     Partition: directed;
     /// Built by [`hang`](super::hang()).
     Hang: ;
+    /// Built by [`dead_peer`](super::dead_peer()).
+    DeadPeer: ;
     /// Built by [`corrupt`](super::corrupt()) and [`corrupt_every`](super::corrupt_every()).
-    Corrupt: directed, triggered, delayed;
+    Corrupt: directed, triggered, delayed, counted;
     /// Built by [`duplicate`](super::duplicate()).
-    Duplicate: directed, triggered, delayed;
+    Duplicate: directed, triggered, delayed, counted;
     /// Built by [`loss`](super::loss()), [`packet_duplication`](super::packet_duplication()),
     /// [`reordering`](super::reordering()) and [`packet_corruption`](super::packet_corruption()).
     Packets: directed, triggered;

@@ -14,7 +14,7 @@ use crate::rate::Rate;
 
 /// The kinds of faults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "fault")]
+#[serde(rename_all = "snake_case", tag = "fault", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum FaultKind {
     /// See [`latency`](super::latency()).
@@ -75,6 +75,8 @@ pub enum FaultKind {
     Partition,
     /// See [`hang`](super::hang()).
     Hang,
+    /// See [`dead_peer`](super::dead_peer()).
+    DeadPeer,
     /// See [`corrupt`](super::corrupt()) and [`corrupt_every`](super::corrupt_every()).
     Corrupt {
         /// Which bytes are changed.
@@ -122,6 +124,7 @@ impl FaultKind {
             Self::IdleDrop { .. } => "idle_drop",
             Self::Partition => "partition",
             Self::Hang => "hang",
+            Self::DeadPeer => "dead_peer",
             Self::Corrupt { which: Corruption::Chunks { .. } } => "corrupt",
             Self::Corrupt { which: Corruption::EveryNth { .. } } => "corrupt_every",
             Self::Duplicate { .. } => "duplicate",
@@ -142,7 +145,7 @@ impl FaultKind {
 
     /// Whether it acts where connections are opened.
     pub(crate) const fn is_at_the_door(&self) -> bool {
-        matches!(self, Self::Refuse | Self::Hang | Self::Partition)
+        matches!(self, Self::Refuse | Self::Hang | Self::Partition | Self::DeadPeer)
     }
 
     /// Whether it acts on connections that are open.
@@ -150,8 +153,21 @@ impl FaultKind {
         !matches!(self, Self::Refuse | Self::Hang)
     }
 
+    /// Whether it acts on the sockets of a connection, and not only on the bytes between them.
+    pub(crate) const fn is_on_sockets(&self) -> bool {
+        matches!(self, Self::DeadPeer)
+    }
+
     /// Whether the fault has directions to choose from.
     pub(super) const fn is_directed(&self) -> bool {
-        !matches!(self, Self::Cut | Self::Reset | Self::Refuse | Self::Hang | Self::IdleDrop { .. })
+        !matches!(
+            self,
+            Self::Cut
+                | Self::Reset
+                | Self::Refuse
+                | Self::Hang
+                | Self::IdleDrop { .. }
+                | Self::DeadPeer
+        )
     }
 }

@@ -15,10 +15,13 @@ impl fmt::Display for Fault {
             write!(f, " {}", self.directions)?;
         }
         if let Some(seen) = &self.seen {
-            write!(f, " when {seen} was seen")?;
+            write!(f, " when {seen}")?;
         }
         if self.after.0 > 0 {
             write!(f, " after {}", self.after)?;
+        }
+        if self.counts_over_link() {
+            f.write_str(" over the link")?;
         }
         if self.trigger != Trigger::Always {
             write!(f, " on {}", self.trigger)?;
@@ -72,7 +75,8 @@ impl fmt::Display for FaultKind {
             | Self::Refuse
             | Self::BlackHole
             | Self::Partition
-            | Self::Hang => Ok(()),
+            | Self::Hang
+            | Self::DeadPeer => Ok(()),
             #[cfg(feature = "toxiproxy")]
             Self::Toxic { .. } => Ok(()),
         }

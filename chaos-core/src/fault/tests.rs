@@ -21,6 +21,7 @@ fn a_label_says_what_where_and_when() {
         (refuse().into(), "refuse"),
         (hang().into(), "hang"),
         (partition().upstream().into(), "partition ↑"),
+        (Fault::new(FaultKind::DeadPeer), "dead_peer"),
         (black_hole().on(connection(2)).into(), "black_hole ↕ on connection 2 of the link"),
         (idle_drop(30.secs()).into(), "idle_drop (silent) when idle for 30s"),
         (idle_drop(1.secs()).fin().into(), "idle_drop (FIN) when idle for 1s"),
@@ -41,6 +42,15 @@ fn a_label_says_what_where_and_when() {
             "cut when \"COMMIT\\x00\" ↑ was seen",
         ),
         (stall().when_seen("x").after_bytes(2).into(), "stall ↕ when \"x\" was seen after 2 B"),
+        (
+            reset().when_seen(seen("x").nth(3)).per_link().into(),
+            "reset when \"x\" was seen 3 times over the link",
+        ),
+        (cut().after_bytes(1.mib()).per_link().into(), "cut after 1 MiB over the link"),
+        (limit(10).upstream().per_link().into(), "limit 10 B ↑ over the link"),
+        // It waits for nothing.
+        (cut().per_link().into(), "cut"),
+        (limit(0).per_link().into(), "limit 0 B ↕"),
     ];
     for (fault, label) in labels {
         assert_eq!(fault.to_string(), label);
@@ -56,6 +66,7 @@ fn what_is_stored_can_be_read_back() {
         refuse().into(),
         hang().into(),
         partition().downstream().into(),
+        Fault::new(FaultKind::DeadPeer),
         black_hole().on(connection(4)).into(),
         idle_drop(30.secs()).into(),
         idle_drop(30.secs()).fin().into(),
@@ -70,6 +81,7 @@ fn what_is_stored_can_be_read_back() {
         packet_corruption(5.percent()).into(),
         cut().when_seen(seen(b"COMMIT").upstream()).into(),
         reset().when_seen(seen([0xff, 0])).into(),
+        reset().when_seen(seen(b"COMMIT").nth(3)).per_link().into(),
     ] {
         let stored = serde_json::to_string(&fault).unwrap();
         assert_eq!(serde_json::from_str::<Fault>(&stored).unwrap(), fault, "{stored}");
@@ -105,6 +117,7 @@ fn what_would_never_act_is_refused_with_what_to_write_instead() {
         (refusal(|| loss((-0.5).percent())), "between 0 and 1"),
         (refusal(|| cut().when_seen(b"")), "at least 1 byte"),
         (refusal(|| cut().on(connection(0))), "counted from 1"),
+        (refusal(|| seen(b"x").nth(0)), "counted from 1"),
     ];
     for (text, part) in refusals {
         assert!(text.contains(part), "{text:?} lacks {part:?}");
@@ -115,8 +128,18 @@ fn what_would_never_act_is_refused_with_what_to_write_instead() {
 fn what_was_stored_wrongly_is_refused() {
     for stored in [
         r#"{"kind":{"fault":"corrupt","which":{"every_nth":{"bytes":0}}}}"#,
+        r#"{"kind":{"fault":"latncy","delay":{"distribution":"fixed","delay":"5ms"}}}"#,
+        r#"{"kind":{"fault":"latency","dealy":{"distribution":"fixed","delay":"5ms"}}}"#,
+        r#"{"kind":{"fault":"latency","delay":{"distribution":"fixed","delay":"-5ms"}}}"#,
+        r#"{"kind":{"fault":"limit","bytes":5,"rate":7}}"#,
+        r#"{"kind":{"fault":"limit","bytes":-5}}"#,
+        r#"{"kind":{"fault":"cut"},"toxicity":0.5}"#,
+        r#"{"kind":{"fault":"cut"},"trigger":{"probability":7}}"#,
+        r#"{"kind":{"fault":"cut"},"seen":{"bytes":"x","nth":2}}"#,
         r#"{"kind":{"fault":"duplicate","probability":1.5}}"#,
         r#"{"kind":{"fault":"cut"},"seen":{"bytes":""}}"#,
+        r#"{"kind":{"fault":"cut"},"seen":{"bytes":"x","times":0}}"#,
+        r#"{"kind":{"fault":"cut"},"counting":"per_day"}"#,
         r#"{"kind":{"fault":"cut"},"trigger":{"connection":0}}"#,
     ] {
         assert!(serde_json::from_str::<Fault>(stored).is_err(), "{stored} was accepted");

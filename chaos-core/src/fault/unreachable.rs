@@ -1,7 +1,8 @@
 //! Faults that make a service unreachable without telling anybody, or hard to connect to.
 
-use super::builder::{BlackHole, Hang, Partition, Refuse};
+use super::builder::{BlackHole, DeadPeer, Hang, Partition, Refuse};
 use super::{Fault, FaultKind};
+use crate::packets::{Unavailable, deaf};
 
 /// Refuses new connections (`ECONNREFUSED`), as a machine does on which nothing listens.
 ///
@@ -43,4 +44,40 @@ pub fn black_hole() -> BlackHole {
 /// says so with [`may_be_idle`](Partition::may_be_idle).
 pub fn partition() -> Partition {
     Fault::new(FaultKind::Partition).into()
+}
+
+/// Has nobody acknowledge what is sent, as when a machine loses its power: what `TCP_USER_TIMEOUT` and
+/// keepalive are for.
+///
+/// A service that hangs or is [stalled](super::stall) is still acknowledged by its kernel, so that its
+/// client may wait for ever. Here the client's kernel sends again and again, and fails the connection
+/// with `ETIMEDOUT` once its `TCP_USER_TIMEOUT` is over, its keepalive probes were not answered, or, if
+/// it has neither, after about 15 minutes. The server sees the same of its client. New connections
+/// [hang].
+///
+/// When the fault is cleared, connections on which nobody gave up go on, as soon as the sender tries
+/// again; it does so after 200 ms, 400 ms and so on. Where one side gave up, the other one is reset
+/// about a second later.
+///
+/// This is done to real packets, by the kernel: the sockets of the link no longer hear their peers. It
+/// needs Linux and, in general, no privilege. A client that uses a stream of the link
+/// ([`Link::connect`](crate::link::Link::connect), `pg.pool()`) has no socket of its own whose timeout
+/// could fire; to it this is a stall, and the server alone sees a dead peer.
+///
+/// ```
+/// use chaos_core::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # if cfg!(not(target_os = "linux")) { return Ok(()) }
+/// assert_eq!(Fault::from(dead_peer()?).to_string(), "dead_peer");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// [`Unavailable`] where the kernel does not allow it, with the reason.
+pub fn dead_peer() -> Result<DeadPeer, Unavailable> {
+    deaf::probe()?;
+    Ok(Fault::new(FaultKind::DeadPeer).into())
 }

@@ -84,7 +84,7 @@ async fn carry(
     server: Socket,
     delivered: Delivered,
 ) {
-    let mut forward = Forward::new(link.runtime(), &connection, client, server, delivered);
+    let mut forward = Forward::new(&link, &connection, client, server, delivered);
     let finale = poll_fn(|cx| forward.poll(cx)).await;
     link.deregister(&connection, &finale);
     let (client, server) = forward.into_sockets();

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
+use std::time::Instant;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
-use crate::engine::{self, Ended};
+use crate::engine::{Ended, StreamEnd, Tally};
 use crate::event::FaultId;
 use crate::scope::FaultRecord;
 use crate::seed::Seed;
@@ -21,6 +22,10 @@ pub(super) struct OpenConnection {
     /// Whom changes wake. Not an `AtomicWaker`: that may wake a waker while it is registered, and a
     /// stream that is woken follows its orders at once, under the lock that it registers under.
     task: Mutex<Option<Waker>>,
+    /// Up to which epoch its sockets are as the orders have them; absent until it is forwarded.
+    heeded: Mutex<Option<u64>>,
+    /// Told when that changes.
+    heeding: Condvar,
 }
 
 /// What the link wants done with a connection.
@@ -39,6 +44,8 @@ pub(super) struct Met {
     pub(super) record: Arc<FaultRecord>,
     /// What its draws for this connection derive from.
     pub(super) seed: Seed,
+    /// What has come of what it waits for.
+    pub(super) tally: Arc<Tally>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +56,14 @@ pub(super) enum Ending {
 
 impl OpenConnection {
     pub(super) fn new(ordinal: u64) -> Self {
-        Self { ordinal, orders: Mutex::default(), epoch: AtomicU64::new(1), task: Mutex::default() }
+        Self {
+            ordinal,
+            orders: Mutex::default(),
+            epoch: AtomicU64::new(1),
+            task: Mutex::default(),
+            heeded: Mutex::default(),
+            heeding: Condvar::new(),
+        }
     }
 
     /// Which connection of the link it is, counted from 1.
@@ -59,20 +73,24 @@ impl OpenConnection {
 
     /// A fault begins to act on the connection.
     pub(super) fn meet(&self, met: Met) {
-        let record = Arc::clone(&met.record);
-        let at_once = engine::ends_at_once(record.fault());
-        self.change(|orders| match at_once {
+        self.change(|orders| match met.tally.ends() {
             // One that comes later than others that were injected after it goes before them.
             None => {
-                let place = orders.faults.partition_point(|known| known.record.id() < record.id());
+                let id = met.record.id();
+                let place = orders.faults.partition_point(|known| known.record.id() < id);
                 orders.faults.insert(place, met);
             }
-            Some(how) if orders.ending.is_none() => {
-                // Counted here and not by the task, so that it is known when `inject` returns.
-                record.hit(self.ordinal, 1, true);
-                orders.ending = Some(Ending::Fault(Ended { fault: record.id(), how }));
+            Some(how) => self.end_by(orders, &met.record, how),
+        });
+    }
+
+    /// What a fault waits for has come on another connection. If this one met the fault, it feels it.
+    pub(super) fn reach(&self, fault: FaultId) {
+        self.change(|orders| {
+            let met = orders.faults.iter().find(|met| met.record.id() == fault).cloned();
+            if let Some((met, how)) = met.and_then(|met| met.tally.ends().map(|how| (met, how))) {
+                self.end_by(orders, &met.record, how);
             }
-            Some(_) => {}
         });
     }
 
@@ -90,6 +108,14 @@ impl OpenConnection {
                 (None, false) => {}
             }
         });
+    }
+
+    fn end_by(&self, orders: &mut Orders, record: &FaultRecord, how: StreamEnd) {
+        if orders.ending.is_none() {
+            // Counted here and not by the task, so that it is known when `inject` returns.
+            record.hit(self.ordinal, 1, true);
+            orders.ending = Some(Ending::Fault(Ended { fault: record.id(), how }));
+        }
     }
 
     /// A fault acts no longer.
@@ -134,6 +160,23 @@ impl OpenConnection {
     pub(super) fn orders(&self) -> (u64, Orders) {
         let orders = self.orders.lock();
         (self.epoch.load(Ordering::Acquire), orders.clone())
+    }
+
+    /// Notes that the sockets of the connection are as the orders of this epoch have them.
+    pub(super) fn heed(&self, epoch: u64) {
+        *self.heeded.lock() = Some(epoch);
+        self.heeding.notify_all();
+    }
+
+    /// Waits until the sockets of the connection are as the orders of this epoch have them, but no
+    /// longer than `until`. A connection that is being opened sees to it before it moves a byte.
+    pub(super) fn await_heed(&self, epoch: u64, until: Instant) {
+        let mut heeded = self.heeded.lock();
+        while heeded.is_some_and(|heeded| heeded < epoch) {
+            if self.heeding.wait_until(&mut heeded, until).timed_out() {
+                return;
+            }
+        }
     }
 
     pub(super) fn ending(&self) -> Option<Ending> {

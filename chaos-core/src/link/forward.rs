@@ -5,13 +5,15 @@ use std::task::{Context, Poll};
 
 use super::connection::{OpenConnection, Orders};
 use super::finale::Finale;
-use super::runtime::LinkRuntime;
 use super::socket::Socket;
+use super::tcp::TcpLink;
 use super::timer::Alarm;
 use crate::direction::Direction;
 use crate::engine::StreamEnd;
 use crate::event::ConnectionEnd;
+use crate::packets::deaf::Deafness;
 
+mod deafened;
 mod faulted;
 mod plain;
 
@@ -24,8 +26,8 @@ const TURN: usize = 512 << 10;
 /// Moves the bytes of one connection.
 #[derive(Debug)]
 pub(super) struct Forward {
+    link: Arc<TcpLink>,
     connection: Arc<OpenConnection>,
-    runtime: LinkRuntime,
     alarm: Alarm,
     client: Peer,
     server: Peer,
@@ -44,6 +46,8 @@ struct Peer {
     /// Whether writing to it failed: it has reset the connection, and an end of its stream that
     /// looks proper is none.
     gone: bool,
+    /// How it was made deaf, while it is.
+    deafness: Option<Deafness>,
 }
 
 /// One direction of the connection.
@@ -87,18 +91,20 @@ enum Step {
 
 impl Forward {
     pub(super) fn new(
-        runtime: &LinkRuntime,
+        link: &Arc<TcpLink>,
         connection: &Arc<OpenConnection>,
         client: Socket,
         server: Socket,
         delivered: Delivered,
     ) -> Self {
+        // From now on whoever changes the orders of its sockets waits for it.
+        connection.heed(0);
         Self {
+            link: Arc::clone(link),
             connection: Arc::clone(connection),
-            alarm: Alarm::new(runtime.timer()),
-            runtime: runtime.clone(),
-            client: Peer { socket: client, gone: false },
-            server: Peer { socket: server, gone: false },
+            alarm: Alarm::new(link.runtime().timer()),
+            client: Peer::new(client),
+            server: Peer::new(server),
             upstream: Way { delivered: delivered.upstream, ..Way::default() },
             downstream: Way { delivered: delivered.downstream, ..Way::default() },
             faulted: None,
@@ -120,6 +126,7 @@ impl Forward {
                     return Poll::Ready(self.counted(Finale::from_ending(ending)));
                 }
                 self.follow(&orders);
+                self.connection.heed(epoch);
             }
             let step = match &self.faulted {
                 None => self.move_plainly(cx, &mut turn),
@@ -148,13 +155,16 @@ impl Forward {
         }
     }
 
-    pub(super) fn into_sockets(self) -> (Socket, Socket) {
+    pub(super) fn into_sockets(mut self) -> (Socket, Socket) {
+        // Their peers are to see the end.
+        self.client.hear();
+        self.server.hear();
         (self.client.socket, self.server.socket)
     }
 
     /// Takes over new orders.
     fn follow(&mut self, orders: &Orders) {
-        let now = self.runtime.now();
+        let now = self.link.runtime().now();
         if self.faulted.is_none() {
             if orders.faults.is_empty() {
                 return;
@@ -167,6 +177,7 @@ impl Forward {
         if let Some(faulted) = &mut self.faulted {
             faulted.set_faults(now, &orders.faults);
         }
+        self.turn_deaf(&orders.faults);
     }
 
     /// How the connection ended, if both directions are done.
@@ -201,6 +212,10 @@ impl Forward {
 }
 
 impl Peer {
+    fn new(socket: Socket) -> Self {
+        Self { socket, gone: false, deafness: None }
+    }
+
     /// How its stream ended, from what reading it gave.
     fn end_of_stream(&self, read_failed: bool) -> StreamEnd {
         if read_failed || self.gone { StreamEnd::Reset } else { StreamEnd::Finish }

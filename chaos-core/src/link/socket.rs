@@ -3,7 +3,11 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -12,6 +16,13 @@ use tokio::runtime::Handle;
 
 use super::stream::pipe::End;
 use super::upstream::Upstream;
+#[cfg(target_os = "linux")]
+use crate::packets::deaf;
+use crate::packets::deaf::Deafness;
+
+/// How long after deafness a socket looks whether its peer is still there.
+#[cfg(target_os = "linux")]
+const AFTER_DEAFNESS: Duration = Duration::from_secs(1);
 
 /// One side of a connection.
 #[derive(Debug)]
@@ -104,6 +115,35 @@ impl Socket {
             Self::Unix(stream) => Self::Unix(UnixStream::from_std(stream.into_std()?)?),
             Self::Pipe(end) => Self::Pipe(end),
         })
+    }
+
+    /// Has a TCP socket hear no more of its peer. Others have none that would notice.
+    pub(super) fn deafen(&self) -> io::Result<Option<Deafness>> {
+        #[cfg(target_os = "linux")]
+        if let Self::Tcp(stream) = self {
+            let deafness = deaf::deafen(stream, stream.peer_addr()?)?;
+            // Closed by the end of the process it would go on calling its peer, which cannot hear it.
+            stream.set_zero_linger()?;
+            return Ok(Some(deafness));
+        }
+        Ok(None)
+    }
+
+    /// Has a socket that was made deaf hear again.
+    pub(super) fn hear(&self, deafness: Deafness) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if let Self::Tcp(stream) = self {
+            deaf::hear(stream, deafness)?;
+            let socket = SockRef::from(stream);
+            socket.set_linger(None)?;
+            // Nobody would tell it of a peer that gave up meanwhile.
+            let probes =
+                TcpKeepalive::new().with_time(AFTER_DEAFNESS).with_interval(AFTER_DEAFNESS);
+            socket.set_tcp_keepalive(&probes)?;
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _none = deafness;
+        Ok(())
     }
 
     /// Closes the socket with a reset (RST). A unix socket knows no resets; it is just closed.

@@ -16,7 +16,8 @@ use super::runtime::LinkRuntime;
 use super::traffic::Traffic;
 use super::upstream::Upstream;
 use super::{Connections, LinkError, admission};
-use crate::event::EventKind;
+use crate::engine::Tally;
+use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultKind};
 use crate::scope::{FaultRecord, Scope};
 use crate::seed::Seed;
@@ -30,6 +31,10 @@ pub(crate) use self::managed::ManagedLink;
 /// How long closing a link may wait for its connections. They end at once, unless the machine is too
 /// busy to run the thread that serves them.
 const CLOSING: Duration = Duration::from_millis(200);
+
+/// How long injecting a fault may wait for connections whose sockets it is to change. They do so at
+/// once, unless the machine is too busy to run the thread that serves them.
+const HEEDING: Duration = Duration::from_secs(1);
 
 /// The state of a link, which its guards, its door and its connections share.
 #[derive(Debug)]
@@ -64,6 +69,8 @@ struct State {
 #[derive(Debug)]
 struct Injected {
     record: Arc<FaultRecord>,
+    /// What all connections count together.
+    tally: Arc<Tally>,
     /// How many connections it met.
     meetings: u64,
 }
@@ -127,6 +134,10 @@ impl TcpLink {
         self.door.address()
     }
 
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
     pub(super) fn upstream(&self) -> &Upstream {
         &self.upstream
     }
@@ -147,18 +158,28 @@ impl TcpLink {
     /// Makes a fault act on all open connections and on those to come.
     pub(super) fn begin(self: &Arc<Self>, fault: Fault) -> Arc<FaultRecord> {
         let is_at_the_door = fault.kind.is_at_the_door();
+        let is_on_sockets = fault.kind.is_on_sockets();
+        let mut met = Vec::new();
         let record = {
             let mut state = self.state.lock();
             let record = self.scope.start_fault(&self.name, fault);
-            let mut injected = Injected { record: Arc::clone(&record), meetings: 0 };
+            let tally = Arc::new(Tally::new(record.fault()));
+            let mut injected = Injected { record: Arc::clone(&record), tally, meetings: 0 };
             for connection in state.open.values() {
                 injected.meet(connection, self.seed);
+                if is_on_sockets {
+                    met.push((Arc::clone(connection), connection.epoch()));
+                }
             }
             state.faults.push(injected);
             record
         };
         if is_at_the_door {
             self.turn_door();
+        }
+        let until = Instant::now() + HEEDING;
+        for (connection, epoch) in met {
+            connection.await_heed(epoch, until);
         }
         record
     }
@@ -194,6 +215,16 @@ impl TcpLink {
             }
         }
         changed
+    }
+
+    /// What a fault waits for has come, with bytes of connection `by`, which knows: has all others
+    /// that met the fault feel it.
+    pub(super) fn reach(&self, fault: FaultId, by: u64) {
+        let others: Vec<_> = {
+            let state = self.state.lock();
+            state.open.values().filter(|it| it.ordinal() != by).map(Arc::clone).collect()
+        };
+        others.iter().for_each(|connection| connection.reach(fault));
     }
 
     /// Ends all faults.
@@ -293,6 +324,7 @@ impl TcpLink {
             downstream_bytes: finale.downstream_bytes,
         });
         self.traffic.count(finale);
+        connection.heed(u64::MAX);
         // Only now: whoever waits for the end of the connection finds it in the journal.
         let mut state = self.state.lock();
         state.open.remove(&connection.ordinal());
@@ -312,7 +344,7 @@ impl Injected {
     fn stance(&self) -> Option<Stance> {
         match self.record.fault().kind {
             FaultKind::Refuse => Some(Stance::Refuse),
-            FaultKind::Hang | FaultKind::Partition => Some(Stance::Hang),
+            FaultKind::Hang | FaultKind::Partition | FaultKind::DeadPeer => Some(Stance::Hang),
             _ => None,
         }
     }
@@ -326,7 +358,8 @@ impl Injected {
         let seed = self.seed(connection, link);
         let trigger = self.record.fault().trigger;
         let acts = trigger.fires(NonZeroU64::MIN, connection.ordinal(), &mut seed.draws());
-        connection.change_fault(Met { record: Arc::clone(&self.record), seed }, acts);
+        let tally = Arc::new(Tally::new(self.record.fault()));
+        connection.change_fault(Met { record: Arc::clone(&self.record), seed, tally }, acts);
     }
 
     /// What its draws for a connection derive from.
@@ -345,7 +378,12 @@ impl Injected {
         let ordinal = connection.ordinal();
         let seed = self.seed(connection, link);
         if fault.trigger.fires(meeting, ordinal, &mut seed.draws()) {
-            connection.meet(Met { record: Arc::clone(&self.record), seed });
+            let tally = if fault.counts_over_link() {
+                Arc::clone(&self.tally)
+            } else {
+                Arc::new(Tally::new(fault))
+            };
+            connection.meet(Met { record: Arc::clone(&self.record), seed, tally });
         }
     }
 }

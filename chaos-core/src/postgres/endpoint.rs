@@ -16,6 +16,10 @@ use crate::link::Upstream;
 /// How long opening a connection may take, the handshake included.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
+/// How the names of all sessions begin that the library opens for itself (`application_name`), by
+/// which they are told from those of the application.
+pub(super) const OURS: &str = "chaos: ";
+
 /// Where a server listens.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) enum Address {
@@ -91,8 +95,12 @@ impl Endpoint {
     }
 
     /// The settings of a connection of the administrator to the server itself.
+    ///
+    /// Its name says that it is the library's own. Whoever has a better one gives it that.
     pub(super) fn administrator(&self, database: &str) -> Config {
-        self.at_server(&self.admin, database)
+        let mut config = self.at_server(&self.admin, database);
+        config.application_name(format!("{OURS}admin"));
+        config
     }
 
     fn at_server(&self, login: &Login, database: &str) -> Config {

@@ -50,6 +50,7 @@ pub(super) struct Database {
     // Given up before the lease is: the supervisor drops it while the server runs.
     claim: Claim,
     server: Arc<Attachment>,
+    is_alone: bool,
 }
 
 impl Database {
@@ -59,6 +60,12 @@ impl Database {
 
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.server.state().endpoint
+    }
+
+    /// Whether no other test uses the server.
+    #[allow(dead_code, reason = "for faults that reach the whole server")]
+    pub(super) fn is_alone(&self) -> bool {
+        self.is_alone
     }
 }
 
@@ -101,7 +108,7 @@ fn database(
         let server = attach(job)?;
         let claimed = claim::claim(&server, keep)?;
         if let Some(claim) = claimed.filter(|_| server.is_supervised()) {
-            let database = Arc::new(Database { claim, server });
+            let database = Arc::new(Database { claim, server, is_alone: !job.is_shared });
             if keep {
                 kept::hold(&database);
             }

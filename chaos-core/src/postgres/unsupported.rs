@@ -19,6 +19,10 @@ impl Database {
     pub(super) fn endpoint(&self) -> &Endpoint {
         match self.0 {}
     }
+
+    pub(super) fn is_alone(&self) -> bool {
+        match self.0 {}
+    }
 }
 
 pub(super) fn on_shared_server() -> Result<Arc<Database>, PostgresError> {

@@ -1,6 +1,7 @@
 //! Bytes whose passing lets a fault begin.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +9,23 @@ use crate::direction::Directions;
 
 /// Bytes to look for in what a connection delivers, in both directions or one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[must_use = "a pattern does nothing until it is given to a fault: `cut().when_seen(pattern)`"]
 pub struct Pattern {
     bytes: Stored,
     #[serde(default)]
     directions: Directions,
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    times: NonZeroU64,
+}
+
+fn once() -> NonZeroU64 {
+    NonZeroU64::MIN
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_once(times: &NonZeroU64) -> bool {
+    *times == once()
 }
 
 /// The bytes, which are text in the journal if they are text.
@@ -62,6 +75,7 @@ impl Pattern {
         Ok(Self {
             bytes: Stored::try_from(Form::Bytes(bytes.to_vec()))?,
             directions: Directions::Both,
+            times: once(),
         })
     }
 
@@ -75,6 +89,22 @@ impl Pattern {
         Self { directions: Directions::Downstream, ..self }
     }
 
+    /// Not the first time that they pass, but the n-th. Where they overlap themselves, the next time
+    /// begins behind the last: `aaaa` has `aa` twice.
+    ///
+    /// The directions count together, and with [`per_link`](crate::fault::Cut::per_link) all
+    /// connections do.
+    ///
+    /// # Panics
+    ///
+    /// When `n` is 0: they are counted from 1.
+    #[track_caller]
+    pub fn nth(self, n: u64) -> Self {
+        let times = NonZeroU64::new(n);
+        let times = times.expect("what is seen is counted from 1; leave `nth` out for the first");
+        Self { times, ..self }
+    }
+
     /// The bytes, at least one.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -85,6 +115,12 @@ impl Pattern {
     #[must_use]
     pub fn directions(&self) -> Directions {
         self.directions
+    }
+
+    /// How often they have to pass.
+    #[must_use]
+    pub fn times(&self) -> NonZeroU64 {
+        self.times
     }
 }
 
@@ -136,9 +172,14 @@ impl From<Stored> for Form {
     }
 }
 
+/// `"COMMIT" ↑ was seen 3 times`
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.bytes().escape_ascii())?;
-        if self.directions == Directions::Both { Ok(()) } else { write!(f, " {}", self.directions) }
+        if self.directions != Directions::Both {
+            write!(f, " {}", self.directions)?;
+        }
+        f.write_str(" was seen")?;
+        if self.times == once() { Ok(()) } else { write!(f, " {} times", self.times) }
     }
 }

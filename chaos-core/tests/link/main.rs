@@ -6,6 +6,7 @@
 #[path = "../support/client.rs"]
 mod client;
 
+mod defects;
 mod faults;
 mod forwarding;
 mod many;

@@ -6,6 +6,8 @@
 mod client;
 
 mod altering;
+#[cfg(target_os = "linux")]
+mod dead_peer;
 mod decisions;
 mod hanging;
 mod idle;

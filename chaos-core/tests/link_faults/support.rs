@@ -26,6 +26,9 @@ pub(crate) struct Service {
 
 pub(crate) fn echo() -> Service {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // The standard library lets 128 wait, and those beyond try again after a second.
+    #[cfg(unix)]
+    rustix::net::listen(&listener, 1024).unwrap();
     let address = listener.local_addr().unwrap();
     let (tell, got) = channel();
     thread::spawn(move || {

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 
+use chaos_core::event::EventKind;
 use chaos_core::prelude::*;
 
 use crate::client::{Driver, on_both_drivers};
@@ -12,6 +13,10 @@ on_both_drivers![
     a_pattern_that_is_torn_over_several_reads_is_found,
     the_first_connections_fail_and_then_all_is_well_without_clearing,
     a_connection_is_chosen_by_its_number_on_the_link,
+    bytes_of_all_connections_count_together_and_idle_ones_feel_the_cut,
+    the_third_commit_on_the_link_resets_all_and_those_that_come_later,
+    one_limit_is_shared_exactly_by_many_busy_connections,
+    a_stall_over_the_link_holds_what_others_send_until_it_is_cleared,
 ];
 
 fn a_connection_is_cut_right_behind_the_pattern_and_the_reply_is_lost(driver: Driver) {
@@ -82,4 +87,94 @@ fn a_connection_is_chosen_by_its_number_on_the_link(driver: Driver) {
     assert_eq!(read_all(&mut clients.remove(1)), (vec![], Ok(())));
     round_trip(&mut clients[0], b"ping");
     round_trip(&mut bench.connect(), b"ping");
+}
+
+fn bytes_of_all_connections_count_together_and_idle_ones_feel_the_cut(driver: Driver) {
+    let bench = Bench::new(driver);
+    let mut clients: Vec<_> = (0..3).map(|_| bench.connect()).collect();
+    for client in &mut clients {
+        round_trip(client, b"before");
+        bench.got().unwrap();
+    }
+    let fault = bench.link.inject(cut().after_bytes(20).per_link());
+    // Eight there and back are 16, so that four of the next six arrive, and nothing after them.
+    round_trip(&mut clients[0], b"eight of");
+    clients[1].write_all(b"twenty").unwrap();
+    // One that sends nothing is told as well.
+    assert_eq!(read_all(&mut clients[2]), (vec![], Ok(())));
+    assert_eq!(read_all(&mut clients[0]), (vec![], Ok(())));
+    assert_eq!(read_all(&mut clients[1]), (vec![], Ok(())));
+    let got: Vec<_> = (0..2).map(|_| bench.got().unwrap()).collect();
+    assert_eq!(got, [b"eight of".to_vec(), b"twen".to_vec()]);
+    assert_eq!((fault.hits(), fault.connections()), (3, 3));
+    // One that comes later is ended, too, until the fault is cleared.
+    if let Ok(mut late) = bench.try_connect() {
+        assert_eq!(read_all(&mut late), (vec![], Ok(())));
+    }
+    fault.clear();
+    round_trip(&mut bench.connect(), b"after");
+}
+
+fn the_third_commit_on_the_link_resets_all_and_those_that_come_later(driver: Driver) {
+    let bench = Bench::new(driver);
+    let pattern = seen(b"COMMIT;").upstream().nth(3);
+    let fault = bench.link.inject(reset().when_seen(pattern).per_link());
+    let (mut one, mut two, mut idle) = (bench.connect(), bench.connect(), bench.connect());
+    round_trip(&mut one, b"COMMIT;");
+    round_trip(&mut two, b"COMMIT;");
+    assert_eq!(fault.hits(), 0);
+    one.write_all(b"COMMIT;").unwrap();
+    for client in [&mut idle, &mut two, &mut one] {
+        assert_eq!(read_all(client), (vec![], Err(ErrorKind::ConnectionReset)));
+    }
+    assert_eq!(fault.connections(), 3);
+    let late = bench.try_connect().map(|mut client| read_all(&mut client).1);
+    let late = late.unwrap_or_else(|error| Err(error.kind()));
+    assert_eq!(late, Err(ErrorKind::ConnectionReset));
+    fault.clear();
+    round_trip(&mut bench.connect(), b"COMMIT;");
+}
+
+fn one_limit_is_shared_exactly_by_many_busy_connections(driver: Driver) {
+    const CLIENTS: usize = 8;
+    const LIMIT: u64 = 3 << 20;
+    let bench = Bench::new(driver);
+    let fault = bench.link.inject(limit(LIMIT).upstream().per_link());
+    let busy: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = bench.connect();
+            let mut writer = client.try_clone().unwrap();
+            std::thread::spawn(move || {
+                let reading = std::thread::spawn(move || read_all(&mut client).0.len());
+                while writer.write_all(&[7; 10_000]).is_ok() {}
+                drop(writer);
+                reading.join().unwrap()
+            })
+        })
+        .collect();
+    let echoed: usize = busy.into_iter().map(|thread| thread.join().unwrap()).sum();
+    assert!(echoed as u64 <= LIMIT, "{echoed} came back");
+    crate::support::eventually("closing all", || bench.link.connections().open == 0);
+    let passed = bench.scope.journal().events().into_iter().filter_map(|event| match event.what {
+        EventKind::ConnectionClosed { upstream_bytes, .. } => Some(upstream_bytes),
+        _ => None,
+    });
+    assert_eq!(passed.sum::<u64>(), LIMIT);
+    assert_eq!(fault.connections(), CLIENTS as u64);
+}
+
+fn a_stall_over_the_link_holds_what_others_send_until_it_is_cleared(driver: Driver) {
+    let bench = Bench::new(driver);
+    let fault = bench.link.inject(stall().when_seen(seen(b"BEGIN").upstream()).per_link());
+    let (mut one, mut two) = (bench.connect(), bench.connect());
+    round_trip(&mut two, b"ping");
+    bench.got().unwrap();
+    one.write_all(b"BEGIN;").unwrap();
+    assert_eq!(bench.got().unwrap(), b"BEGIN");
+    two.write_all(b"held").unwrap();
+    assert!(bench.got_nothing());
+    fault.clear();
+    let mut reply = [0; 4];
+    two.read_exact(&mut reply).unwrap();
+    assert_eq!(&reply, b"held");
 }

@@ -18,6 +18,10 @@ use crate::registry::{ShouldPanic, TestCase};
 /// How long threads that the test left behind in blocking calls are waited for.
 const BLOCKING_TASKS: Duration = Duration::from_secs(1);
 
+/// How long faults that are being undone are waited for at the end. They are gone with the process
+/// in any case.
+const UNDOING: Duration = Duration::from_secs(5);
+
 /// Runs the test on a thread of its own that bears its name, and says what it came to.
 ///
 /// The journal has all events but the verdict when this returns.
@@ -65,6 +69,8 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
     let ending = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(until_deadline(case, cx.clone(), spec, began))
     }));
+    // What is undone after a panic or at the deadline has its end told like everything else.
+    cx.scope().await_undone(UNDOING);
     let vacuous: Vec<String> =
         cx.scope().faults().iter().filter_map(|fault| fault.vacuity()).collect();
     // Targets may need the runtime when they are dropped.

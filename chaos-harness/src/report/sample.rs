@@ -122,7 +122,7 @@ fn started(fault: u64, label: &str, spec: Fault) -> EventKind {
         fault: FaultId(fault),
         target: "postgres".to_owned(),
         label: label.to_owned(),
-        spec,
+        spec: spec.into(),
     }
 }
 

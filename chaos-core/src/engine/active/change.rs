@@ -1,5 +1,6 @@
 //! A fault that is given other numbers while it acts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::pace::Pace;
@@ -12,6 +13,7 @@ impl Active {
     pub(in crate::engine) fn change(&mut self, now: Duration, fault: &Fault) {
         self.kind = fault.kind.clone();
         self.directions = fault.directions;
+        self.tally = Arc::new(self.tally.changed(fault));
         for share in [&mut self.upstream, &mut self.downstream] {
             share.change(now, fault);
         }
@@ -28,11 +30,11 @@ impl Active {
 impl Share {
     fn change(&mut self, now: Duration, fault: &Fault) {
         let mut pace = Pace::new(&fault.kind, now, now, self.seed);
-        match (&self.pace, &mut pace) {
+        if let (Pace::Latency { last: before, .. }, Pace::Latency { last, .. }) =
+            (&self.pace, &mut pace)
+        {
             // The order is kept.
-            (Pace::Latency { last: before, .. }, Pace::Latency { last, .. }) => *last = *before,
-            (Pace::Limit { .. }, Pace::Limit { left }) => *left = left.saturating_sub(self.passed),
-            _ => {}
+            *last = *before;
         }
         self.pace = pace;
     }

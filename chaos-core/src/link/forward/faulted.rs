@@ -1,5 +1,6 @@
 //! Moving bytes through the engine, while faults act.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -52,17 +53,24 @@ impl Faulted {
             match known {
                 None => {
                     let began = now.saturating_sub(met.record.active_for());
-                    self.engine.begin(now, began, id, met.record.fault(), met.seed);
+                    let (fault, tally) = (met.record.fault(), Arc::clone(&met.tally));
+                    self.engine.begin(now, began, id, fault, met.seed, tally);
                     self.faults.push(Known { met: met.clone(), touched: false });
                 }
                 #[cfg(feature = "toxiproxy")]
-                Some(known) if !std::sync::Arc::ptr_eq(&known.met.record, &met.record) => {
+                Some(known) if !Arc::ptr_eq(&known.met.record, &met.record) => {
                     self.engine.change(now, id, met.record.fault());
                     known.met = met.clone();
                 }
                 Some(_) => {}
             }
         }
+    }
+
+    /// Notes that a fault acted on this connection, and says whether it did so for the first time.
+    pub(super) fn touch(&mut self, id: FaultId) -> bool {
+        let known = self.faults.iter_mut().find(|known| known.met.record.id() == id);
+        known.is_some_and(|known| !std::mem::replace(&mut known.touched, true))
     }
 
     /// Tells the faults how often they acted.
@@ -109,7 +117,7 @@ impl Forward {
                 }
             }
             if !moved {
-                let at = wake_at.and_then(|at| self.runtime.instant(at));
+                let at = wake_at.and_then(|at| self.link.runtime().instant(at));
                 self.alarm.set(at, cx.waker());
                 return Step::Blocked;
             }
@@ -127,7 +135,7 @@ impl Forward {
         cx: &mut Context<'_>,
         turn: &mut usize,
     ) -> Result<bool, Step> {
-        let now = self.runtime.now();
+        let now = self.link.runtime().now();
         let (sender, _, way) = self.parts(direction);
         if way.ended.is_some() || way.done || !engine.has_room(direction) {
             return Ok(false);
@@ -160,7 +168,7 @@ impl Forward {
     ) -> Result<Written, Step> {
         let mut moved = false;
         loop {
-            let now = self.runtime.now();
+            let now = self.link.runtime().now();
             let next = faulted.engine.next(now, direction);
             // Before anybody can see what the faults did.
             faulted.report_hits(&self.connection);
@@ -183,8 +191,10 @@ impl Forward {
                 Next::Write(bytes) => match receiver.socket.poll_write(cx, &bytes) {
                     Poll::Pending => return Ok(Written { moved, wait: None }),
                     Poll::Ready(Ok(written)) if written > 0 => {
-                        faulted.engine.advance(now, direction, written);
                         way.delivered += written as u64;
+                        faulted.engine.advance(now, direction, written);
+                        let (link, this) = (&self.link, self.connection.ordinal());
+                        faulted.engine.take_begun(|fault| link.reach(fault, this));
                         *turn = turn.saturating_sub(written);
                         moved = true;
                     }

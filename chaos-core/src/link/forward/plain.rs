@@ -90,3 +90,73 @@ impl Forward {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::{Wake, Waker};
+
+    use parking_lot::Mutex;
+    use tokio::io::ReadBuf;
+
+    use super::*;
+    use crate::fault::stall;
+    use crate::journal::Journal;
+    use crate::link::Upstream;
+    use crate::link::forward::Delivered;
+    use crate::link::socket::Socket;
+    use crate::link::stream::pipe::{End, pipe};
+    use crate::link::tcp::TcpLink;
+    use crate::scope::{FaultRecord, Scope};
+    use crate::seed::Seed;
+
+    /// A server that injects a fault as soon as a request comes in, and answers after that: while
+    /// the task of the connection is in the middle of moving bytes.
+    struct Server {
+        link: Arc<TcpLink>,
+        end: Mutex<End>,
+        injected: Mutex<Option<Arc<FaultRecord>>>,
+    }
+
+    impl Wake for Server {
+        fn wake(self: Arc<Self>) {
+            *self.injected.lock() = Some(self.link.begin(stall().downstream().into()));
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(self.end.lock().poll_write(&mut cx, b"answer").is_ready());
+        }
+    }
+
+    #[test]
+    fn what_is_sent_after_a_fault_was_injected_does_not_slip_through_a_turn_that_had_begun() {
+        let scope = Scope::new(Seed(1), Journal::in_memory());
+        let nobody = Upstream::Tcp(([127, 0, 0, 1], 1).into());
+        let link = TcpLink::open(&scope, "service", nobody).unwrap();
+        let connection = link.register().unwrap();
+        let (mut client, ours) = pipe();
+        let (theirs, server) = pipe();
+        let (ours, theirs) = (Socket::Pipe(ours), Socket::Pipe(theirs));
+        let mut forward = Forward::new(&link, &connection, ours, theirs, Delivered::default());
+        let end = Mutex::new(server);
+        let server = Arc::new(Server { link: Arc::clone(&link), end, injected: Mutex::default() });
+
+        let mut space = [0; 16];
+        let waker = Waker::from(Arc::clone(&server));
+        let mut waits = Context::from_waker(&waker);
+        assert!(
+            server.end.lock().poll_read(&mut waits, &mut ReadBuf::new(&mut space)).is_pending()
+        );
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(client.poll_write(&mut cx, b"request").is_ready());
+        assert!(forward.poll(&mut cx).is_pending());
+        let fault = server.injected.lock().take().expect("the request reached the server");
+        assert!(client.poll_read(&mut cx, &mut ReadBuf::new(&mut space)).is_pending());
+
+        link.end(&fault);
+        assert_eq!(fault.hits(), 1);
+        assert!(forward.poll(&mut cx).is_pending());
+        let mut buffer = ReadBuf::new(&mut space);
+        assert!(client.poll_read(&mut cx, &mut buffer).is_ready());
+        assert_eq!(buffer.filled(), b"answer");
+        link.close();
+    }
+}

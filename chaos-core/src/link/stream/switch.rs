@@ -59,6 +59,8 @@ impl Switch {
         connection: Arc<OpenConnection>,
         server: Socket,
     ) -> Arc<Self> {
+        // From now on whoever changes the orders of its socket waits for it.
+        connection.heed(0);
         let switch = Self::with_route(link, connection, Route::Straight(server));
         switch.follow_orders();
         switch

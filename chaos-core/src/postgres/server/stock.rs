@@ -36,7 +36,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(endpoint: &Endpoint, layout: &Layout) -> Self {
-        let name = process::cluster_name(layout.home());
+        let name = session_name(layout);
         Self { endpoint: endpoint.clone(), name, client: None }
     }
 
@@ -54,6 +54,11 @@ impl Session {
         }
         rows
     }
+}
+
+/// What the sessions of the supervisor of this server are called.
+fn session_name(layout: &Layout) -> String {
+    format!("{}supervisor of {}", endpoint::OURS, process::cluster_name(layout.home()))
 }
 
 async fn connect(endpoint: &Endpoint, database: &str, name: &str) -> Result<Client, PostgresError> {
@@ -190,7 +195,7 @@ impl Cleaner {
     /// Ends statements that a supervisor, this one included, left unfinished: a database that is
     /// still being created cannot be seen yet.
     async fn end_others(&mut self) -> Result<(), PostgresError> {
-        let name = process::cluster_name(self.layout.home());
+        let name = session_name(&self.layout);
         let end = format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
              WHERE application_name = '{name}' AND pid <> pg_backend_pid()"

@@ -1,0 +1,75 @@
+//! Any fault, whatever it is injected into: what the ledger, the journal and schedules hold.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fault, SessionFault};
+
+/// Any fault, whatever it is injected into.
+///
+/// Each domain has a type of its own, so that the compiler knows what can be injected where; this
+/// one is for those who keep and show faults of all domains.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FaultSpec {
+    /// A fault of the sessions of a database, and of what they share.
+    Session(SessionFault),
+    /// A fault of a link. It is stored as itself, without a word around it.
+    #[serde(untagged)]
+    Link(Fault),
+}
+
+impl FaultSpec {
+    /// Whether it may end without having touched anything. Otherwise that fails the test.
+    #[must_use]
+    pub const fn may_be_idle(&self) -> bool {
+        match self {
+            Self::Session(fault) => fault.may_be_idle,
+            Self::Link(fault) => fault.may_be_idle,
+        }
+    }
+
+    /// Whether it can be known that the fault touched something.
+    #[must_use]
+    pub const fn is_observable(&self) -> bool {
+        match self {
+            Self::Session(fault) => fault.kind.is_observable(),
+            Self::Link(fault) => fault.kind.is_observable(),
+        }
+    }
+
+    /// What it means that the fault touched nothing, and what the reason may be.
+    pub(crate) fn silence(&self) -> &'static str {
+        match self {
+            Self::Session(fault) => fault.kind.silence(),
+            Self::Link(_) => {
+                "met no traffic; is the client connected through the link (`pg.pool(..)`, \
+                 `pg.config()`, `link.address()`)?"
+            }
+        }
+    }
+}
+
+impl From<Fault> for FaultSpec {
+    fn from(fault: Fault) -> Self {
+        Self::Link(fault)
+    }
+}
+
+impl From<SessionFault> for FaultSpec {
+    fn from(fault: SessionFault) -> Self {
+        Self::Session(fault)
+    }
+}
+
+/// The label of the fault in every report.
+impl fmt::Display for FaultSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(fault) => fault.fmt(f),
+            Self::Link(fault) => fault.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Finding what a fault is to act on, by a name that a person wrote.
+
+use std::fmt;
+
+use tokio_postgres::error::SqlState;
+
+use super::session::Saboteur;
+use crate::sabotage::SabotageError;
+
+/// A table, a sequence or something else of the kind. It shows itself as it is to be written in SQL.
+#[derive(Debug, Clone)]
+pub(super) struct Relation {
+    schema: String,
+    name: String,
+    /// What it is, in the letters of `pg_class.relkind`.
+    kind: char,
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", quoted(&self.schema), quoted(&self.name))
+    }
+}
+
+/// A name as it is to be written in SQL, whatever letters it has.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+const FIND: &str = "SELECT n.nspname::text, c.relname::text, c.relkind::text \
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)";
+
+/// Relations of the same name in schemas that are not looked at.
+const ELSEWHERE: &str = "SELECT format('%I.%I', n.nspname, c.relname) \
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+     WHERE c.relname = (parse_ident($1))[array_upper(parse_ident($1), 1)] \
+     AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') ORDER BY 1 LIMIT 3";
+
+/// The names are looked up as the owner of the database does it.
+const SEARCH_PATH: &str = "SELECT set_config('search_path', \
+     replace(current_setting('search_path'), '\"$user\"', quote_ident($1)), false)";
+
+impl Saboteur {
+    /// The table of this name, which is written as in SQL.
+    pub(super) async fn table(&self, name: &str) -> Result<Relation, SabotageError> {
+        self.relation(name, &['r', 'p'], "table").await
+    }
+
+    /// What has this name and is of one of these kinds.
+    async fn relation(
+        &self,
+        name: &str,
+        kinds: &[char],
+        wanted: &str,
+    ) -> Result<Relation, SabotageError> {
+        let owner = self.pg.database.endpoint().owner(self.pg.database());
+        self.query("look for a relation", SEARCH_PATH, &[&owner.user]).await?;
+        let found = match self.query("look for a relation", FIND, &[&name]).await {
+            Err(SabotageError::Sql { source, .. })
+                if source.code() == Some(&SqlState::INVALID_NAME)
+                    || source.code() == Some(&SqlState::SYNTAX_ERROR) =>
+            {
+                let problem = format!(
+                    "{name:?} is no name; write it as in SQL: accounts, billing.accounts or \
+                     \"Weird name\" with its quotation marks"
+                );
+                return Err(self.no_target(problem));
+            }
+            found => found?,
+        };
+        let Some(row) = found.first() else { return Err(self.missing(name, wanted).await?) };
+        let kind = row.get::<_, String>(2).chars().next().unwrap_or_default();
+        let relation = Relation { schema: row.get(0), name: row.get(1), kind };
+        if kinds.contains(&kind) {
+            return Ok(relation);
+        }
+        let what = relation.what();
+        Err(self.no_target(format!("{relation} is {what}, and no {wanted}")))
+    }
+
+    async fn missing(&self, name: &str, wanted: &str) -> Result<SabotageError, SabotageError> {
+        let rows = self.query("look for a relation", ELSEWHERE, &[&name]).await?;
+        let others: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let hint = match others.as_slice() {
+            [] => "create it before the fault begins".to_owned(),
+            others => format!("did you mean {}?", others.join(" or ")),
+        };
+        let database = self.pg.database();
+        Ok(self.no_target(format!("there is no {wanted} {name} in database {database}; {hint}")))
+    }
+
+    pub(super) fn no_target(&self, problem: String) -> SabotageError {
+        SabotageError::NoTarget { fault: self.fault(), problem }
+    }
+}
+
+impl Relation {
+    fn what(&self) -> &'static str {
+        match self.kind {
+            'r' => "a table",
+            'p' => "a partitioned table",
+            'v' => "a view",
+            'm' => "a materialized view",
+            'S' => "a sequence",
+            'i' | 'I' => "an index",
+            'f' => "a foreign table",
+            'c' => "a type",
+            _ => "something else",
+        }
+    }
+}

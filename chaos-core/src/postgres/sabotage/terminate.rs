@@ -1,0 +1,34 @@
+//! Ending sessions.
+
+use std::num::NonZeroU32;
+
+use super::session::{OF_APPLICATION, Saboteur};
+use crate::sabotage::{SabotageError, Undo, undo};
+use crate::scope::FaultRecord;
+
+/// Ends sessions of the application, the oldest first, and waits until they are gone.
+pub(super) async fn sessions(
+    saboteur: Saboteur,
+    at_most: Option<NonZeroU32>,
+    record: &FaultRecord,
+) -> Result<Undo, SabotageError> {
+    let chosen = format!(
+        "SELECT pid, pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity \
+         WHERE {OF_APPLICATION} ORDER BY backend_start, pid LIMIT $1) AS chosen"
+    );
+    let limit = at_most.map(|count| i64::from(count.get()));
+    let rows = saboteur.query("terminate sessions", &chosen, &[&limit]).await?;
+    let pids: Vec<i32> = rows.iter().filter(|row| row.get(1)).map(|row| row.get(0)).collect();
+    for pid in &pids {
+        record.touch(u64::from(pid.unsigned_abs()), 1);
+    }
+    // One that is busy elsewhere, in a long write to a file say, may take a while.
+    saboteur
+        .until("wait for the end of terminated sessions", || async {
+            let left = "SELECT pid FROM pg_stat_activity WHERE pid = ANY ($1)";
+            let left = saboteur.query("look for terminated sessions", left, &[&pids]).await?;
+            Ok(left.is_empty().then_some(()))
+        })
+        .await?;
+    Ok(undo(async { Ok(()) }))
+}

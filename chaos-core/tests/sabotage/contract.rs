@@ -1,0 +1,126 @@
+//! What holds for every fault that takes effect by a request.
+
+use std::panic::AssertUnwindSafe;
+
+use chaos_core::event::EventKind;
+use chaos_core::outcome::Outcome;
+use chaos_core::prelude::*;
+use chaos_core::run::RunError;
+use futures::FutureExt;
+
+use crate::support::{state, until, with_accounts};
+
+/// How many locks on `accounts` sessions of the library hold.
+async fn held(pg: &Postgres) -> TestResult<i64> {
+    let sql = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
+               WHERE relation = 'accounts'::regclass AND application_name LIKE 'chaos: sab%'";
+    Ok(pg.admin().await?.query_one(sql, &[]).await?.get(0))
+}
+
+pub(crate) async fn a_schedule_holds_it(cx: Chaos) -> TestResult {
+    let pg = cx.postgres().await?;
+    drop(with_accounts(&pg).await?);
+    let pool = pg.pool(4)?;
+    let plan = Schedule::new()
+        .calm(100.ms())
+        .hold(200.ms(), &pg, lock_table("accounts"))
+        .and(&pg, latency(1.ms()))
+        // The same lock again: the first one has to go before.
+        .hold(200.ms(), &pg, lock_table("accounts"))
+        .calm(300.ms());
+    let printed = "calm 100ms → lock_table accounts (ACCESS EXCLUSIVE) on postgres + latency 1ms ↕ \
+                   on postgres 200ms → lock_table accounts (ACCESS EXCLUSIVE) on postgres 200ms → \
+                   calm 300ms";
+    assert_eq!(plan.to_string(), printed);
+    let stored = serde_json::to_value(&plan)?;
+    assert_eq!(stored["steps"][1]["faults"][0]["target"], "postgres");
+    assert_eq!(
+        stored["steps"][1]["faults"][0]["fault"]["session"]["kind"]["fault"],
+        "lock_table"
+    );
+
+    let operation = async |_: Client| -> TestResult {
+        let client = pool.get().await?;
+        client.batch_execute("SET lock_timeout = '50ms'").await?;
+        client.execute("UPDATE accounts SET balance = balance + 1", &[]).await?;
+        Ok(())
+    };
+    let run = cx.run(plan, 1, operation).await?;
+    let timeouts = run.operations().iter().filter(|op| op.sqlstate.as_deref() == Some("55P03"));
+    assert!(timeouts.count() >= 2);
+    assert!(run.count(Outcome::Ok) > 0 && run.count(Outcome::Unknown) == 0);
+    run.recovers_within(250.ms())?;
+    assert_eq!(held(&pg).await?, 0);
+    let faults = cx.scope().faults();
+    assert!(faults.iter().all(|fault| fault.vacuity().is_none() && !fault.is_active()));
+    assert!(faults[0].ended() <= Some(faults[2].started()));
+
+    // What cannot take effect ends the run, and is no silence.
+    let plan = Schedule::new().hold(1.secs(), &pg, lock_table("nothing"));
+    let error = cx.run(plan, 1, operation).await.unwrap_err();
+    let RunError::Fault { reason, .. } = &error else { panic!("{error:?}") };
+    assert!(reason.contains("there is no table nothing"), "{reason}");
+    Ok(())
+}
+
+pub(crate) async fn a_future_that_is_dropped_ends_it(cx: Chaos) -> TestResult {
+    let pg = cx.postgres().await?;
+    let client = with_accounts(&pg).await?;
+    let free = || async { Ok(held(&pg).await? == 0) };
+
+    // While it waits for the lock, which the application has.
+    client.batch_execute("BEGIN; UPDATE accounts SET balance = 1").await?;
+    let began = pg.sabotage(lock_table("accounts").may_be_idle()).into_future();
+    assert!(tokio::time::timeout(100.ms(), began).await.is_err());
+    client.batch_execute("COMMIT").await?;
+    until("what nobody waits for any more is undone", free).await?;
+
+    // While it is in effect.
+    let block = pg.sabotage(lock_table("accounts").may_be_idle());
+    let mut block = Box::pin(block.during(std::future::pending::<()>()));
+    while held(&pg).await? == 0 {
+        assert!((&mut block).now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    assert!((&mut block).now_or_never().is_none());
+    drop(block);
+    until("the lock is released", free).await?;
+
+    assert!(cx.scope().await_undone(10.secs()));
+    let events = cx.scope().journal().events();
+    let ends = events.iter().filter(|event| matches!(event.what, EventKind::FaultEnded { .. }));
+    assert_eq!(ends.count(), 2);
+    Ok(())
+}
+
+pub(crate) async fn a_panic_ends_it(cx: Chaos) -> TestResult {
+    let pg = cx.postgres().await?;
+    let client = with_accounts(&pg).await?;
+    client.batch_execute("SET lock_timeout = '50ms'").await?;
+    let test = async {
+        let _locked = pg.sabotage(lock_table("accounts")).await.unwrap();
+        assert_eq!(state(client.query("TABLE accounts", &[]).await), "55P03");
+        panic!("in the middle of a fault");
+    };
+    assert!(AssertUnwindSafe(test).catch_unwind().await.is_err());
+    // The worker does it: nothing of this runtime runs meanwhile.
+    assert!(cx.scope().await_undone(10.secs()));
+    client.query("TABLE accounts", &[]).await?;
+    assert!(!cx.scope().faults()[0].is_active());
+    Ok(())
+}
+
+pub(crate) async fn what_touched_nothing_is_told(cx: Chaos) -> TestResult {
+    let pg = cx.postgres().await?;
+    drop(with_accounts(&pg).await?);
+    pg.sabotage(lock_table("accounts")).await?.clear().await?;
+    pg.sabotage(lock_table("accounts").may_be_idle()).await?.clear().await?;
+    let faults = cx.scope().faults();
+    let vacuity = faults[0].vacuity().unwrap();
+    let start = "the fault `lock_table accounts (ACCESS EXCLUSIVE)` on `postgres` was active";
+    assert!(vacuity.starts_with(start), "{vacuity}");
+    assert!(vacuity.contains("and no session waited for it;"), "{vacuity}");
+    assert!(vacuity.ends_with("`.may_be_idle()`"), "{vacuity}");
+    assert_eq!(faults[1].vacuity(), None);
+    Ok(())
+}
