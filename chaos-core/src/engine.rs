@@ -48,6 +48,8 @@ mod packet_tests;
 mod per_link_tests;
 #[cfg(test)]
 mod properties;
+#[cfg(all(test, feature = "toxiproxy"))]
+mod toxic_tests;
 #[cfg(test)]
 mod trigger_tests;
 #[cfg(test)]

@@ -17,12 +17,16 @@ pub(crate) struct Flags {
     pub(crate) seed: Option<u64>,
     pub(crate) runtime_metrics: bool,
     pub(crate) proxy_metrics: bool,
+    /// Not in the original.
+    pub(crate) end_with_stdin: bool,
 }
 
 pub(crate) const USAGE: &str = "\
 Usage of chaos-toxiproxy:
   -config string
     \tJSON file containing proxies to create on startup
+  -end-with-stdin
+    \tend when standard input does, as it does when whoever started this is gone
   -host string
     \tHost for toxiproxy's API to listen on (default \"localhost\")
   -port string
@@ -60,6 +64,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Asked
         seed: None,
         runtime_metrics: false,
         proxy_metrics: false,
+        end_with_stdin: false,
     };
     let mut version = false;
     while let Some(argument) = arguments.next() {
@@ -87,6 +92,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Asked
             "seed" => flags.seed = Some(seed(flag, text()?)?),
             "runtime-metrics" => flags.runtime_metrics = switch(value)?,
             "proxy-metrics" => flags.proxy_metrics = switch(value)?,
+            "end-with-stdin" => flags.end_with_stdin = switch(value)?,
             "version" => version = switch(value)?,
             "h" | "help" => return Ok(Asked::Help),
             unknown => return Err(Misuse::Unknown(unknown.to_owned())),

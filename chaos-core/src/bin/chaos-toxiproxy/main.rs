@@ -64,7 +64,21 @@ fn serve(flags: &Flags) -> Result<(), Box<dyn std::error::Error>> {
     };
     let config = flags.config.as_deref().map(Path::new);
     let server = options.start_with(&address, config)?;
-    runtime.block_on(stop.wait());
+    let (input_ended, ended) = tokio::sync::oneshot::channel::<()>();
+    if flags.end_with_stdin {
+        std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+            let _ended = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            drop(input_ended);
+        })?;
+        runtime.block_on(async {
+            tokio::select! {
+                () = stop.wait() => {}
+                _ = ended => {}
+            }
+        });
+    } else {
+        runtime.block_on(stop.wait());
+    }
     drop(server);
     Ok(())
 }

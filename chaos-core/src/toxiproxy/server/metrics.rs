@@ -1,7 +1,6 @@
 //! What `GET /metrics` answers, in the text format of Prometheus.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -66,15 +65,14 @@ impl Ledger {
                     }
                     let name = format!("toxiproxy_proxy_{metric}_bytes_total");
                     if !std::mem::replace(&mut begun, true) {
-                        let _ = writeln!(text, "# HELP {name} \n# TYPE {name} counter");
+                        *text += &format!("# HELP {name} \n# TYPE {name} counter\n");
                     }
                     let (listener, proxy) = (escaped(listener), escaped(proxy));
                     let (upstream, value) =
                         (escaped(upstream), if is_sent { sent } else { received });
-                    let _ = writeln!(
-                        text,
+                    *text += &format!(
                         "{name}{{direction=\"{direction}\",listener=\"{listener}\",\
-                         proxy=\"{proxy}\",upstream=\"{upstream}\"}} {value}"
+                         proxy=\"{proxy}\",upstream=\"{upstream}\"}} {value}\n"
                     );
                 }
             }
@@ -143,6 +141,6 @@ fn process(text: &mut String) {
         ("process_threads", "gauge", "Number of OS threads.", field(20)),
         ("process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.", field(23)),
     ] {
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+        *text += &format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
     }
 }
