@@ -18,6 +18,8 @@ use crate::schedule::Schedule;
 use crate::scope::Scope;
 use crate::seed::Seed;
 
+mod leftovers;
+
 /// What a test is given: the way to targets, workloads and checks. Clones are the same context.
 #[derive(Debug, Clone)]
 pub struct Chaos {

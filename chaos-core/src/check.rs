@@ -33,6 +33,8 @@ pub(crate) enum Finding {
     Differs { found: String, expected: String },
     /// That it does not hold.
     False,
+    /// What a report says.
+    Report { text: String },
 }
 
 impl fmt::Display for Finding {
@@ -40,6 +42,7 @@ impl fmt::Display for Finding {
         match self {
             Self::Differs { found, expected } => write!(f, "expected {expected}, found {found}"),
             Self::False => f.write_str("does not hold"),
+            Self::Report { text } => f.write_str(text),
         }
     }
 }

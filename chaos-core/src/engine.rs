@@ -42,19 +42,23 @@ mod watch;
 mod alteration_tests;
 #[cfg(test)]
 mod fault_tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod packet_tests;
 #[cfg(test)]
 mod per_link_tests;
 #[cfg(test)]
 mod properties;
+#[cfg(any(test, fuzzing))]
+mod story;
 #[cfg(all(test, feature = "toxiproxy"))]
 mod toxic_tests;
 #[cfg(test)]
 mod trigger_tests;
 #[cfg(test)]
 mod unreachable_tests;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod virtual_link;
 
 pub(crate) use self::action::{Ended, Next, StreamEnd};

@@ -9,7 +9,7 @@
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
-//!   [`journal`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//!   [`journal`], [`leftover`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
 //! * [`sabotage`]: faults of everything else, which take effect by a request.
@@ -29,6 +29,7 @@ pub mod error;
 pub mod event;
 pub mod fault;
 pub mod journal;
+pub mod leftover;
 pub mod link;
 pub mod load;
 pub mod outcome;
@@ -50,6 +51,13 @@ pub mod toxiproxy;
 pub mod trigger;
 pub mod units;
 pub mod verdict;
+
+/// Plays the story that bytes tell to the engine: what the fuzz target runs. Not part of the interface.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_engine(data: &[u8]) {
+    engine::fuzzing::run(data);
+}
 
 pub use crate::chaos::{Chaos, Fixture};
 pub use crate::error::{Error, TestError, TestResult};

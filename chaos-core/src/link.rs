@@ -72,6 +72,13 @@ pub enum LinkError {
     },
 }
 
+/// How many tasks the thread that serves all links of this process has: for tests that look for leaks.
+#[doc(hidden)]
+#[must_use]
+pub fn tasks() -> usize {
+    runtime::LinkRuntime::get().map_or(0, |runtime| runtime.handle().metrics().num_alive_tasks())
+}
+
 /// A listener in front of a service, through which a client reaches it. Clones are the same link.
 ///
 /// The link is closed, with all of its connections, when the last clone is dropped.

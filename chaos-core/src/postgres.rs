@@ -34,17 +34,24 @@
 //! # supervisor();
 //! ```
 
+pub mod audit;
 mod connector;
 mod directory;
+mod end_check;
 mod endpoint;
 mod error;
+pub mod fingerprint;
+mod inspection;
+pub mod isolation;
 mod pool;
 mod sabotage;
+pub mod schema;
 #[cfg(unix)]
 mod server;
 #[cfg(not(unix))]
 #[path = "postgres/unsupported.rs"]
 mod server;
+mod session;
 #[cfg_attr(not(unix), allow(dead_code, reason = "no server is looked for"))]
 mod version;
 
@@ -56,6 +63,7 @@ use tokio_postgres::NoTls;
 
 pub use self::connector::PostgresConnector;
 pub use self::directory::cache_directory;
+use self::end_check::DatabaseWatch;
 pub use self::error::{Looked, PostgresError};
 use self::server::Database;
 use crate::error::Error;
@@ -75,6 +83,7 @@ const LINK: &str = "postgres";
 pub struct Postgres {
     link: Link,
     database: Arc<Database>,
+    watch: Arc<DatabaseWatch>,
 }
 
 impl Postgres {
@@ -99,7 +108,13 @@ impl Postgres {
             PostgresError::io("find a database on a thread of its own")(error.into())
         })??;
         let link = Link::tcp(scope, LINK, database.endpoint().upstream())?;
-        Ok(Self { link, database })
+        let watch = DatabaseWatch::new(&database);
+        if scope.end_checks().keeps() {
+            watch.keep(&link, &database);
+        }
+        let check: Arc<DatabaseWatch> = Arc::clone(&watch);
+        scope.end_checks().add(check).await;
+        Ok(Self { link, database, watch })
     }
 
     /// A pool of connections through the link.
@@ -116,7 +131,7 @@ impl Postgres {
     ///
     /// When the pool cannot be built.
     pub fn pool(&self, max_size: usize) -> Result<deadpool_postgres::Pool, Error> {
-        Ok(pool::build(self, max_size)?)
+        Ok(pool::build(self, max_size)?.0)
     }
 
     /// What opens the connections of [`pool`](Postgres::pool), for a pool that is built otherwise.
@@ -172,6 +187,11 @@ impl Postgres {
     pub async fn admin(&self) -> Result<tokio_postgres::Client, Error> {
         let config = self.database.endpoint().administrator(self.database());
         Ok(endpoint::open(config.connect(NoTls), "as superuser", self.clone()).await?)
+    }
+
+    /// What everything in the attempt shares.
+    pub(crate) fn scope(&self) -> &Scope {
+        self.link.scope()
     }
 
     /// The name of the database.

@@ -11,6 +11,7 @@ pub use crate::fault::{
 };
 // Faults of the server: `pg.sabotage(..)`.
 pub use crate::fault::{lock_table, terminate_sessions};
+pub use crate::leftover::Leftover;
 pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;
 pub use crate::outcome::Outcome;

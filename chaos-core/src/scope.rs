@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultSpec};
 use crate::journal::Journal;
+use crate::leftover::EndChecks;
 use crate::seed::Seed;
 
 /// What everything in one attempt shares. Clones share it too.
@@ -28,6 +29,7 @@ struct Inner {
     next_run: AtomicU64,
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
+    end_checks: EndChecks,
     /// How many faults are being undone, and what tells that none is any more.
     undoing: Mutex<usize>,
     undone: Condvar,
@@ -44,6 +46,7 @@ impl Scope {
             next_run: AtomicU64::new(0),
             links: Mutex::default(),
             ledger: Mutex::default(),
+            end_checks: EndChecks::default(),
             undoing: Mutex::default(),
             undone: Condvar::new(),
         };
@@ -79,6 +82,11 @@ impl Scope {
     /// The number of the run that begins now, counted from 0.
     pub(crate) fn begin_run(&self) -> u64 {
         self.inner.next_run.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What is looked at when the attempt has ended.
+    pub(crate) fn end_checks(&self) -> &EndChecks {
+        &self.inner.end_checks
     }
 
     /// Notes that a fault becomes active at the target, and returns the record in which the target

@@ -91,6 +91,8 @@ pub enum FailureKind {
     Recovery,
     /// A fault was injected and touched nothing.
     Vacuous,
+    /// The test passed and left something behind in a database, such as an open transaction.
+    Leftover,
     /// The test was still running at its deadline, and stopped when it was told to.
     Timeout,
     /// The test was still running after its deadline, and had to be killed.
@@ -120,6 +122,7 @@ impl fmt::Display for FailureKind {
             Self::SteadyState => "no steady state before the fault",
             Self::Recovery => "did not recover",
             Self::Vacuous => "a fault touched nothing",
+            Self::Leftover => "left something behind in a database",
             Self::Timeout => "timed out",
             Self::Hang => "hung and was killed",
             Self::Exit => "exited without a verdict",

@@ -9,6 +9,7 @@ pub(crate) mod body;
 pub(crate) mod child;
 mod echo;
 pub(crate) mod exit;
+mod leftovers;
 pub(crate) mod orphan;
 pub(crate) mod output;
 mod panics;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::virtual_link::{VirtualLink, What};
+use super::story::{Act, Story};
+use super::virtual_link::What;
 use super::{Ended, StreamEnd};
 use crate::delay::Delay;
 use crate::direction::Direction::{self, Downstream, Upstream};
@@ -13,17 +14,6 @@ use crate::fault::{Corruption, Fault, FaultKind, IdleEnd, PacketEffect};
 use crate::probability::Probability;
 use crate::rate::Rate;
 use crate::trigger::{AfterBytes, seen};
-
-/// What happens to a connection.
-#[derive(Debug, Clone)]
-enum Act {
-    Begin(Fault),
-    /// Ends the fault that was begun as number so-and-so, if there was one.
-    End(usize),
-    Push(Direction, usize),
-    PushEnd(Direction, StreamEnd),
-    Pass(Duration),
-}
 
 fn time(up_to_ms: u64) -> impl Strategy<Value = Duration> {
     (0..=up_to_ms * 1_000).prop_map(Duration::from_micros)
@@ -124,115 +114,6 @@ fn acts(kind: impl Strategy<Value = FaultKind>) -> impl Strategy<Value = Vec<Act
     prop::collection::vec(act, 1..40)
 }
 
-/// What was pushed, and when.
-#[derive(Debug, Default)]
-struct Sent {
-    bytes: Vec<u8>,
-    /// For each byte.
-    times: Vec<Duration>,
-    end: Option<(Duration, StreamEnd)>,
-}
-
-#[derive(Debug, Default)]
-struct Story {
-    link: VirtualLink,
-    upstream: Sent,
-    downstream: Sent,
-    begun: usize,
-}
-
-impl Story {
-    fn play(acts: &[Act], write_limit: usize) -> Self {
-        let mut story =
-            Self { link: VirtualLink { write_limit, ..VirtualLink::default() }, ..Self::default() };
-        for act in acts {
-            story.act(act);
-        }
-        story
-    }
-
-    fn act(&mut self, act: &Act) {
-        let now = self.link.now;
-        match act {
-            // The link of the tests counts the hits of eight faults.
-            Act::Begin(fault) if self.begun < 7 => {
-                self.begun += 1;
-                self.link.begin(self.begun as u64, fault.clone());
-            }
-            Act::Begin(_) => {}
-            Act::End(index) => self.link.end(*index as u64 + 1),
-            Act::Push(direction, length) => {
-                let sent = self.sent_mut(*direction);
-                if sent.end.is_none() {
-                    let from = sent.bytes.len();
-                    sent.bytes.extend((from..from + length).map(|index| (index % 251) as u8));
-                    sent.times.extend((0..*length).map(|_| now));
-                    let bytes = sent.bytes[from..].to_vec();
-                    self.link.push(*direction, &bytes);
-                }
-            }
-            Act::PushEnd(direction, end) => {
-                let sent = self.sent_mut(*direction);
-                if sent.end.is_none() {
-                    sent.end = Some((now, *end));
-                    self.link.push_end(*direction, *end);
-                }
-            }
-            Act::Pass(time) => self.link.run_until(now + *time),
-        }
-    }
-
-    fn heal(&mut self) {
-        for fault in 1..=self.begun {
-            self.link.end(fault as u64);
-        }
-    }
-
-    fn sent(&self, direction: Direction) -> &Sent {
-        match direction {
-            Upstream => &self.upstream,
-            Downstream => &self.downstream,
-        }
-    }
-
-    fn sent_mut(&mut self, direction: Direction) -> &mut Sent {
-        match direction {
-            Upstream => &mut self.upstream,
-            Downstream => &mut self.downstream,
-        }
-    }
-
-    /// Checks that what was delivered is the beginning of what was sent, in order and not early,
-    /// and says whether it is all of it.
-    fn is_complete(&self, direction: Direction) -> bool {
-        let sent = self.sent(direction);
-        let mut position = 0;
-        let mut ended = None;
-        let mut last = Duration::ZERO;
-        for delivery in &self.link.delivered {
-            if delivery.direction != direction {
-                continue;
-            }
-            assert!(delivery.at >= last, "time went back");
-            assert_eq!(ended, None, "something came after the end");
-            last = delivery.at;
-            match &delivery.what {
-                What::Bytes(bytes) => {
-                    let next = position + bytes.len();
-                    assert_eq!(bytes[..], sent.bytes[position..next], "bytes were changed");
-                    assert!(delivery.at >= sent.times[next - 1], "delivered before it was sent");
-                    position = next;
-                }
-                What::End(end) => {
-                    assert_eq!(position, sent.bytes.len(), "the end came before the last byte");
-                    ended = Some(*end);
-                }
-            }
-        }
-        position == sent.bytes.len() && ended == sent.end.map(|(_, end)| end)
-    }
-}
-
 proptest! {
     /// Whatever faults come and go, all bytes are delivered once all faults are gone.
     #[test]
@@ -288,8 +169,7 @@ proptest! {
         every in 1..300_u64,
         write_limit in 0..100_usize,
     ) {
-        let mut story =
-            Story { link: VirtualLink { write_limit, ..VirtualLink::default() }, ..Story::default() };
+        let mut story = Story::new(write_limit);
         let which = Corruption::EveryNth { bytes: every.try_into().unwrap() };
         // As number 7, which the acts leave alone.
         story.link.begin(7, Fault::new(FaultKind::Corrupt { which }));
@@ -364,8 +244,7 @@ proptest! {
         chunks in prop::collection::vec(1..700_usize, 1..12),
         write_limit in 0..50_usize,
     ) {
-        let mut story =
-            Story { link: VirtualLink { write_limit, ..VirtualLink::default() }, ..Story::default() };
+        let mut story = Story::new(write_limit);
         story.link.begin(1, Fault::new(FaultKind::Limit { bytes }));
         for length in &chunks {
             story.act(&Act::Push(Downstream, *length));

@@ -140,6 +140,7 @@ impl VirtualLink {
     }
 
     /// What was delivered in a direction, with the time in milliseconds, rounded down.
+    #[cfg(test)]
     pub(super) fn seen(&self, direction: Direction) -> Vec<(u128, String)> {
         let in_direction = self.delivered.iter().filter(|delivery| delivery.direction == direction);
         in_direction
@@ -155,6 +156,7 @@ impl VirtualLink {
     }
 
     /// All bytes that were delivered in a direction.
+    #[cfg(test)]
     pub(super) fn bytes(&self, direction: Direction) -> Vec<u8> {
         let mut all = Vec::new();
         for delivery in &self.delivered {

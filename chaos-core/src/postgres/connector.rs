@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use deadpool_postgres::Connect;
@@ -12,6 +13,8 @@ use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{Client, Config, Connection, Error, NoTls};
 
 use super::Postgres;
+use super::pool::watch::PoolWatch;
+use super::session::{FollowedStream, Session, drive};
 use crate::link::{Link, LinkStream, Target};
 
 /// Opens connections to PostgreSQL with [`Link::connect`], for a `deadpool_postgres::Manager`.
@@ -53,27 +56,52 @@ use crate::link::{Link, LinkStream, Target};
 pub struct PostgresConnector {
     link: Link,
     _keeps: Option<Postgres>,
+    pool: Option<Arc<OfPool>>,
+}
+
+/// The pool whose connections are opened. Its manager alone has the connector, and drops it before
+/// the connections that are idle.
+#[derive(Debug)]
+struct OfPool(Arc<PoolWatch>);
+
+impl Drop for OfPool {
+    fn drop(&mut self) {
+        self.0.retire();
+    }
 }
 
 impl PostgresConnector {
     /// Opens connections through this link.
     #[must_use]
     pub fn new(link: &Link) -> Self {
-        Self { link: link.clone(), _keeps: None }
+        Self { link: link.clone(), _keeps: None, pool: None }
     }
 
     /// Opens connections to this database, and keeps it.
     pub(super) fn to(postgres: &Postgres) -> Self {
-        Self { link: postgres.link().clone(), _keeps: Some(postgres.clone()) }
+        Self { link: postgres.link().clone(), _keeps: Some(postgres.clone()), pool: None }
+    }
+
+    /// Opens the connections of a pool to this database, and says what becomes of them.
+    pub(super) fn of_pool(postgres: &Postgres, watch: &Arc<PoolWatch>) -> Self {
+        Self { pool: Some(Arc::new(OfPool(Arc::clone(watch)))), ..Self::to(postgres) }
     }
 
     /// Opens one connection; the caller drives it.
     pub(super) async fn open(
         &self,
         config: &Config,
-    ) -> Result<(Client, Connection<LinkStream, NoTlsStream>), Error> {
+    ) -> Result<(Client, Connection<FollowedStream, NoTlsStream>), Error> {
+        self.open_as(config, None).await
+    }
+
+    async fn open_as(
+        &self,
+        config: &Config,
+        session: Option<Arc<Session>>,
+    ) -> Result<(Client, Connection<FollowedStream, NoTlsStream>), Error> {
         match self.dial(config).await {
-            Ok(stream) => config.connect_raw(stream, NoTls).await,
+            Ok(stream) => config.connect_raw(FollowedStream::new(stream, session), NoTls).await,
             // The driver lets nobody else make its errors, but passes those of its streams on.
             Err(error) => match config.connect_raw(Unopened(Some(error)), NoTls).await {
                 Err(error) => Err(error),
@@ -100,12 +128,19 @@ impl Connect for PostgresConnector {
     ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
         let config = config.clone();
         Box::pin(async move {
-            let (client, connection) = self.open(&config).await?;
-            let driving = tokio::spawn(async move {
-                // Whoever uses the client sees the same error there.
-                connection.await.ok();
-            });
-            Ok((client, driving))
+            let Some(OfPool(watch)) = self.pool.as_deref() else {
+                let (client, connection) = self.open(&config).await?;
+                let driving = tokio::spawn(async move {
+                    // Whoever uses the client sees the same error there.
+                    connection.await.ok();
+                });
+                return Ok((client, driving));
+            };
+            let session = Session::new(watch);
+            let opened = self.open_as(&config, Some(Arc::clone(&session))).await;
+            let (client, connection) = opened?;
+            watch.opened(&session);
+            Ok((client, drive(connection, session)))
         })
     }
 }

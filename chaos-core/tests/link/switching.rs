@@ -13,6 +13,7 @@ use crate::support::{Bench, End, PATIENCE, echo, pattern, read_all, round_trip, 
 
 on_both_drivers![
     faults_come_and_go_while_a_peer_does_not_read,
+    faults_are_cleared_at_once_however_many_peers_never_read,
     a_connection_whose_peer_does_not_read_can_be_cut_and_reset,
     an_open_connection_feels_a_fault_and_its_end,
     clearing_a_long_delay_delivers_at_once_what_it_held,
@@ -72,6 +73,42 @@ fn faults_come_and_go_while_a_peer_does_not_read(driver: Driver) {
     client.finish();
     tell.send(()).unwrap();
     assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), vec![1; sent]);
+}
+
+fn faults_are_cleared_at_once_however_many_peers_never_read(driver: Driver) {
+    const STUCK: usize = 24;
+    let (server, _tell, _hears) = deaf_until_told();
+    let bench = Bench::new(driver, server);
+    // Both the link and the service have as much of each as they take.
+    let filling = (0..STUCK).map(|_| {
+        let (link, driver) = (bench.link.clone(), bench.driver);
+        let scope = bench.scope.clone();
+        thread::spawn(move || fill(&Bench { scope, link, driver }).0)
+    });
+    let filling: Vec<_> = filling.collect();
+    let stuck: Vec<_> = filling.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let mut longest = std::time::Duration::ZERO;
+    for _ in 0..50 {
+        let faults = [
+            bench.link.inject(latency(10.secs()).may_be_idle()),
+            bench.link.inject(bandwidth(1.bytes_per_sec()).may_be_idle()),
+            bench.link.inject(stall().may_be_idle()),
+            bench.link.inject(hang().may_be_idle()),
+        ];
+        for fault in faults {
+            let begun = Instant::now();
+            fault.clear();
+            longest = longest.max(begun.elapsed());
+        }
+    }
+    // They never read: who waits for one of them waits for ever.
+    assert!(longest < 2.secs(), "{longest:?}");
+    let begun = Instant::now();
+    bench.link.inject(reset()).clear();
+    assert!(begun.elapsed() < 2.secs(), "{:?}", begun.elapsed());
+    for mut client in stuck {
+        assert_eq!(read_all(&mut client).1, End::Reset);
+    }
 }
 
 fn a_connection_whose_peer_does_not_read_can_be_cut_and_reset(driver: Driver) {

@@ -9,6 +9,7 @@ use chaos_core::journal::{self, Journal};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 use chaos_core::{Chaos, TestError};
 
+use super::leftovers::{left_behind, with_leftovers};
 use super::panics::{Panic, Recorder, message_of};
 use super::spec::Spec;
 use crate::activity::Activity;
@@ -65,6 +66,7 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
     };
 
     let cx = Chaos::new(spec.seed, journal.clone());
+    cx.keep_databases_to_the_end();
     let began = Instant::now();
     let ending = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(until_deadline(case, cx.clone(), spec, began))
@@ -73,6 +75,7 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
     cx.scope().await_undone(UNDOING);
     let vacuous: Vec<String> =
         cx.scope().faults().iter().filter_map(|fault| fault.vacuity()).collect();
+    let left = left_behind(&cx, journal);
     // Targets may need the runtime when they are dropped.
     let guard = runtime.enter();
     drop(cx);
@@ -93,7 +96,8 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
         ),
     };
     let background = panics.into_iter().filter(|panic| !panic.in_test).collect();
-    conclude(ending, background, vacuous, case.options.should_panic)
+    let verdict = conclude(ending, background, vacuous, case.options.should_panic);
+    with_leftovers(verdict, left)
 }
 
 /// How the test function ended.

@@ -13,6 +13,7 @@ mod binary;
 mod command_line;
 mod environment;
 mod interruption;
+mod leftovers;
 mod nextest;
 mod retries;
 mod suite;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         command_line::TESTS,
         environment::TESTS,
         interruption::TESTS,
+        leftovers::TESTS,
         nextest::TESTS,
         retries::TESTS,
     ];

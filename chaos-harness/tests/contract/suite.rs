@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use chaos_harness::prelude::*;
 
+mod sessions;
+
 /// A file by which the attempts of a test talk to the judge.
 fn scratch(name: &str) -> PathBuf {
     PathBuf::from(std::env::var_os("CHAOS_CONTRACT_SCRATCH").expect("the judge sets it")).join(name)

@@ -1,12 +1,8 @@
-//! Links that are gone leave nothing behind. Alone in its process, so that it can count.
+//! Links that are gone leave nothing behind.
 
-#![cfg(target_os = "linux")]
-
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use chaos_core::journal::Journal;
 use chaos_core::link::Upstream;
@@ -15,14 +11,11 @@ use chaos_core::scope::Scope;
 use chaos_core::seed::Seed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// How many threads and descriptors this process has.
-fn held() -> (usize, usize) {
-    let count = |directory| fs::read_dir(directory).unwrap().count();
-    (count("/proc/self/task"), count("/proc/self/fd"))
-}
+use crate::{Held, alone};
 
 #[test]
-fn links_that_are_gone_leave_no_threads_and_no_descriptors_behind() {
+fn links_that_are_gone_leave_no_threads_tasks_and_descriptors_behind() {
+    let _alone = alone();
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr().unwrap();
     thread::spawn(move || {
@@ -75,19 +68,10 @@ fn links_that_are_gone_leave_no_threads_and_no_descriptors_behind() {
     };
     use_one(false);
     use_streams(false);
-    let (threads, descriptors) = held();
+    let before = Held::now();
     for round in 0..200 {
         use_one(round % 2 == 0);
         use_streams(round % 2 == 0);
     }
-    // The last connections may still be closing.
-    let begun = Instant::now();
-    while held().0 > threads || held().1 > descriptors {
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "{threads} threads and {descriptors} descriptors became {:?}",
-            held()
-        );
-        thread::sleep(Duration::from_millis(5));
-    }
+    before.is_held_again();
 }

@@ -1,0 +1,179 @@
+//! What is known of a pool: its connections, who has them, and what went wrong with them.
+//!
+//! Hooks of the pool and the connector that opens its connections write here; the faults of a
+//! [`ChaosPool`](super::ChaosPool) and the check at the end of a test read it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use deadpool_postgres::{Pool, WeakPool};
+use parking_lot::Mutex;
+use tokio_postgres::Client;
+
+use crate::duration::{Display, rounded};
+use crate::leftover::{LeftBehind, Leftover};
+use crate::postgres::session::{Holder, Session, process_of};
+
+/// What is known of a pool.
+#[derive(Debug)]
+pub(in crate::postgres) struct PoolWatch {
+    database: String,
+    pool: OnceLock<WeakPool>,
+    sessions: Mutex<HashMap<i32, Arc<Session>>>,
+    /// The pool is being dropped, or was.
+    is_gone: AtomicBool,
+    found: Mutex<Vec<LeftBehind>>,
+}
+
+/// A connection that its pool has not got back.
+#[derive(Debug)]
+pub(in crate::postgres) struct Missing {
+    pub(in crate::postgres) process: Option<i32>,
+    pub(in crate::postgres) holder: Option<Holder>,
+    /// Whether the pool was dropped meanwhile.
+    pub(in crate::postgres) outlives_pool: bool,
+}
+
+impl PoolWatch {
+    pub(super) fn new(database: &str) -> Arc<Self> {
+        Arc::new(Self {
+            database: database.to_owned(),
+            pool: OnceLock::new(),
+            sessions: Mutex::default(),
+            is_gone: AtomicBool::new(false),
+            found: Mutex::default(),
+        })
+    }
+
+    pub(super) fn set_pool(&self, pool: &Pool) {
+        // It is set once, by whoever built the pool.
+        self.pool.set(pool.weak()).ok();
+    }
+
+    /// Notes a connection that was opened.
+    pub(in crate::postgres) fn opened(&self, session: &Arc<Session>) {
+        let Some(process) = session.process() else { return };
+        let mut sessions = self.sessions.lock();
+        sessions.retain(|_, session| !session.is_closed());
+        sessions.insert(process, Arc::clone(session));
+    }
+
+    /// The connection behind a client.
+    pub(in crate::postgres) fn session_of(&self, client: &Client) -> Option<Arc<Session>> {
+        self.sessions.lock().get(&process_of(client)?).cloned()
+    }
+
+    /// Notes that the pool is dropped.
+    pub(in crate::postgres) fn retire(&self) {
+        self.is_gone.store(true, Ordering::Release);
+    }
+
+    pub(in crate::postgres) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing can be learnt of it any more.
+    pub(in crate::postgres) fn is_over(&self) -> bool {
+        self.is_gone()
+            && self.found.lock().is_empty()
+            && self.sessions.lock().values().all(|session| session.is_closed())
+    }
+
+    /// Whether it spoilt this connection itself.
+    pub(in crate::postgres) fn has_poisoned(&self, process: i32) -> bool {
+        self.sessions.lock().get(&process).is_some_and(|session| session.is_poisoned())
+    }
+
+    /// Who took this connection last.
+    pub(in crate::postgres) fn holder_of(&self, process: i32) -> Option<Holder> {
+        self.sessions.lock().get(&process)?.holder()
+    }
+
+    /// The connections that were handed out and are not back.
+    pub(in crate::postgres) fn missing(&self) -> Vec<Missing> {
+        let pool = self.pool.get().and_then(WeakPool::upgrade);
+        let outlives_pool = pool.is_none();
+        let (idle, absent) = match &pool {
+            None => (Vec::new(), None),
+            Some(pool) => {
+                let mut idle = Vec::new();
+                pool.retain(|client, _| {
+                    idle.push(process_of(client));
+                    true
+                });
+                let absent = pool.status().size.saturating_sub(idle.len());
+                (idle, Some(absent))
+            }
+        };
+        if absent == Some(0) {
+            return Vec::new();
+        }
+        let sessions = self.sessions.lock();
+        let held = sessions
+            .iter()
+            .filter(|(process, session)| !session.is_closed() && !idle.contains(&Some(**process)));
+        let mut missing: Vec<Missing> = held
+            .map(|(process, session)| Missing {
+                process: Some(*process),
+                holder: session.holder(),
+                outlives_pool,
+            })
+            .collect();
+        // Some may have been lost on the way while somebody had them.
+        for _ in missing.len()..absent.unwrap_or_default() {
+            missing.push(Missing { process: None, holder: None, outlives_pool });
+        }
+        missing
+    }
+
+    /// Notes that a connection came back, or was closed, in the midst of a transaction.
+    pub(in crate::postgres) fn found_open_transaction(
+        &self,
+        process: Option<i32>,
+        culprit: Option<&Holder>,
+        victim: Option<&Holder>,
+    ) {
+        let place = culprit.and_then(Holder::place);
+        let connection = process.map_or_else(String::new, |number| format!(" {number}"));
+        let mut message =
+            format!("connection{connection} was returned to its pool with an open transaction");
+        if let Some(culprit) = culprit {
+            let held = Display(rounded(culprit.held_for()));
+            message.push_str(&format!(" (taken {held} ago{})", at(place.as_deref())));
+        }
+        match victim {
+            Some(victim) => {
+                let place = victim.place();
+                message.push_str(", and went on in it with its next holder");
+                if let Some(place) = place {
+                    message.push_str(&format!(" (at {place})"));
+                }
+                message.push_str(": the pool rolls nothing back");
+            }
+            None => message.push_str(", and the pool was dropped with it"),
+        }
+        self.note(
+            LeftBehind::new(Leftover::OpenTransaction, &self.database, message)
+                .of(process)
+                .at(place),
+        );
+    }
+
+    pub(in crate::postgres) fn note(&self, found: LeftBehind) {
+        self.found.lock().push(found);
+    }
+
+    /// What went wrong so far.
+    pub(in crate::postgres) fn found(&self) -> Vec<LeftBehind> {
+        self.found.lock().clone()
+    }
+}
+
+/// ` at src/ledger.rs:40:33`, or how to learn that.
+pub(in crate::postgres) fn at(place: Option<&str>) -> String {
+    match place {
+        Some(place) => format!(" at {place}"),
+        None => "; RUST_BACKTRACE=1 shows where".to_owned(),
+    }
+}

@@ -1,0 +1,177 @@
+//! Connections of the application, as the library sees them: which server process serves them, in
+//! which state the server left them, and who has them.
+//!
+//! Only connections of pools that come from [`Postgres::pool`](super::Postgres::pool) are followed.
+//! What they do is read from their own bytes on the way; nothing is asked of the server.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use self::protocol::Tracker;
+use super::pool::watch::PoolWatch;
+
+mod driver;
+mod place;
+mod protocol;
+mod stream;
+
+pub(super) use self::driver::drive;
+pub(super) use self::place::process_of;
+pub(super) use self::stream::FollowedStream;
+
+/// One connection of a pool.
+#[derive(Debug)]
+pub(super) struct Session {
+    pool: Weak<PoolWatch>,
+    tracker: Mutex<Tracker>,
+    holders: Mutex<Holders>,
+    is_closed: AtomicBool,
+    /// The library itself spoilt it, so what it is left in is nobody's fault.
+    is_poisoned: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Holders {
+    now: Option<Holder>,
+    before: Option<Holder>,
+}
+
+/// Who took a connection from its pool, and when.
+#[derive(Debug, Clone)]
+pub(super) struct Holder {
+    since: Instant,
+    location: Option<&'static Location<'static>>,
+    backtrace: Option<Arc<Backtrace>>,
+}
+
+impl Holder {
+    /// Whoever is running.
+    fn caller() -> Self {
+        // Made only where the user asked for backtraces, as those of panics are.
+        let backtrace = Backtrace::capture();
+        let is_captured = backtrace.status() == BacktraceStatus::Captured;
+        let backtrace = is_captured.then(|| Arc::new(backtrace));
+        Self { since: Instant::now(), location: None, backtrace }
+    }
+
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
+    pub(super) fn held_for(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Where it was taken, as `file:line:column`, if that is known.
+    pub(super) fn place(&self) -> Option<String> {
+        let location = self.location.map(ToString::to_string);
+        location.or_else(|| place::caller_in(self.backtrace.as_deref()?))
+    }
+}
+
+impl Session {
+    pub(super) fn new(pool: &Arc<PoolWatch>) -> Arc<Self> {
+        Arc::new(Self {
+            pool: Arc::downgrade(pool),
+            tracker: Mutex::new(Tracker::new()),
+            holders: Mutex::default(),
+            is_closed: AtomicBool::new(false),
+            is_poisoned: AtomicBool::new(false),
+        })
+    }
+
+    /// The process of the server, once it has said so.
+    pub(super) fn process(&self) -> Option<i32> {
+        self.tracker.lock().process()
+    }
+
+    /// Notes that whoever is running takes the connection from its pool.
+    pub(super) fn hand_out(&self) {
+        let holder = Holder::caller();
+        let mut holders = self.holders.lock();
+        holders.before = holders.now.replace(holder);
+        self.tracker.lock().hand_out();
+    }
+
+    #[expect(dead_code, reason = "for pools that are broken on purpose")]
+    /// Notes where it was taken from its pool, which a pool cannot tell by itself.
+    pub(super) fn taken_at(&self, location: &'static Location<'static>) {
+        if let Some(now) = &mut self.holders.lock().now {
+            now.location = Some(location);
+        }
+    }
+
+    /// Who took it last, whether or not it was returned since.
+    pub(super) fn holder(&self) -> Option<Holder> {
+        self.holders.lock().now.clone()
+    }
+
+    #[expect(dead_code, reason = "for pools that are broken on purpose")]
+    pub(super) fn poison(&self) {
+        self.is_poisoned.store(true, Ordering::Relaxed);
+    }
+
+    #[expect(dead_code, reason = "for pools that are broken on purpose")]
+    /// Whether the library spoilt it. It is not any more when this returns.
+    pub(super) fn cure(&self) -> bool {
+        self.is_poisoned.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.is_poisoned.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Whether it surely is in no transaction, and nothing is under way.
+    fn is_quiet(&self) -> bool {
+        self.tracker.lock().settled() == protocol::State::Idle
+    }
+
+    #[expect(dead_code, reason = "for pools that are broken on purpose")]
+    /// Whether it surely is in a transaction, and nothing is under way.
+    pub(super) fn is_in_transaction(&self) -> bool {
+        self.tracker.lock().settled().is_transaction()
+    }
+
+    fn written(&self, bytes: &[u8]) {
+        let found = self.tracker.lock().written(bytes);
+        if found {
+            self.was_handed_out_in_transaction();
+        }
+    }
+
+    fn read(&self, bytes: &[u8]) {
+        let found = self.tracker.lock().read(bytes);
+        if found {
+            self.was_handed_out_in_transaction();
+        }
+    }
+
+    fn was_handed_out_in_transaction(&self) {
+        if let Some(pool) = self.pool.upgrade().filter(|_| !self.is_poisoned()) {
+            let holders = self.holders.lock();
+            pool.found_open_transaction(
+                self.process(),
+                holders.before.as_ref(),
+                holders.now.as_ref(),
+            );
+        }
+    }
+
+    /// Notes that nobody drives the connection any more.
+    fn close(&self) {
+        let pool = self.pool.upgrade().filter(|pool| pool.is_gone() && !self.is_poisoned());
+        if let Some(pool) = pool.filter(|_| self.tracker.lock().ended_in_transaction()) {
+            pool.found_open_transaction(self.process(), self.holder().as_ref(), None);
+        }
+        self.is_closed.store(true, Ordering::Release);
+    }
+}
