@@ -18,6 +18,7 @@
 //! queue is simply asked again, under the faults that remain.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,11 +27,14 @@ use crate::direction::Direction;
 use crate::event::FaultId;
 use crate::fault::Fault;
 use crate::seed::Seed;
+use crate::trigger::message::MessageMet;
 
 mod action;
 mod active;
 mod alteration;
+mod at_message;
 mod drawn;
+mod messages;
 mod pace;
 mod plan;
 mod queue;
@@ -44,6 +48,8 @@ mod alteration_tests;
 mod fault_tests;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+#[cfg(test)]
+mod message_tests;
 #[cfg(test)]
 mod packet_tests;
 #[cfg(test)]
@@ -64,6 +70,7 @@ mod virtual_link;
 pub(crate) use self::action::{Ended, Next, StreamEnd};
 use self::active::{Active, Left};
 use self::alteration::Spot;
+use self::messages::{Gate, Messages};
 use self::pace::NEVER;
 use self::queue::Queue;
 pub(crate) use self::tally::Tally;
@@ -78,6 +85,10 @@ pub(crate) struct Engine {
     /// When something last came or left.
     moved: Duration,
     ended: Option<Ended>,
+    /// There where the protocol is known.
+    messages: Option<Messages>,
+    /// Messages at which faults acted and nobody was told yet.
+    met: Vec<(FaultId, MessageMet)>,
 }
 
 impl Engine {
@@ -113,6 +124,12 @@ impl Engine {
         self.end_if_due();
     }
 
+    /// Has a fault count messages here that it counts over all connections of the link.
+    pub(crate) fn count_messages_in(&mut self, id: FaultId, messages: &Arc<AtomicU64>) {
+        let active = self.faults.iter_mut().find(|active| active.id == id);
+        active.into_iter().for_each(|active| active.count_messages_in(messages));
+    }
+
     /// Ends a fault. What it held may leave as soon as the other faults allow it; where it lost
     /// something, the connection ends.
     pub(crate) fn end(&mut self, id: FaultId) {
@@ -121,6 +138,7 @@ impl Engine {
             self.ended.get_or_insert(Ended { fault: id, how });
         }
         self.faults.retain(|active| active.id != id);
+        self.release_messages(id);
     }
 
     /// The faults that are active, in the order in which they were injected.
@@ -140,6 +158,7 @@ impl Engine {
             && self.upstream.is_empty()
             && self.downstream.is_empty()
             && self.ended.is_none()
+            && self.has_no_plans()
     }
 
     /// Takes bytes that arrived.
@@ -164,11 +183,20 @@ impl Engine {
                 return Next::Ended(ended);
             }
             self.swallow(direction);
-            let Some(sink) = self.faults.iter().position(|active| active.takes(direction)) else {
-                return self.next_of_queue(now, direction);
-            };
-            if let Some(next) = self.take(now, direction, sink) {
-                return next;
+            if let Some(sink) = self.faults.iter().position(|active| active.takes(direction)) {
+                match self.take(now, direction, sink) {
+                    Some(next) => return next,
+                    None => continue,
+                }
+            }
+            if !self.queue(direction).has_bytes() {
+                return self.next_end(now, direction);
+            }
+            match self.gate(now, direction) {
+                Gate::Open(most) => return self.next_bytes(now, direction, most),
+                Gate::Until(at) => return self.wait(at),
+                Gate::Shut => return self.wait(NEVER),
+                Gate::Again => {}
             }
         }
     }
@@ -181,7 +209,7 @@ impl Engine {
             Direction::Downstream => &mut self.downstream,
         };
         if queue.has_bytes() {
-            let (length, at) = plan::bytes(before, queue, now, direction);
+            let (length, at) = plan::bytes(before, queue, now, direction, usize::MAX);
             if at > now {
                 return Some(self.wait(at));
             }
@@ -204,32 +232,32 @@ impl Engine {
         None
     }
 
-    /// What is to be done in this direction, when everything is in the hands of the queue.
-    fn next_of_queue(&mut self, now: Duration, direction: Direction) -> Next {
+    /// What is to be done with the bytes that wait, of which `most` may leave.
+    fn next_bytes(&mut self, now: Duration, direction: Direction, most: usize) -> Next {
         let queue = match direction {
             Direction::Upstream => &mut self.upstream,
             Direction::Downstream => &mut self.downstream,
         };
-        if queue.has_bytes() {
-            let (length, at) = plan::bytes(&mut self.faults, queue, now, direction);
-            if at > now {
-                return self.wait(at);
-            }
-            if let Some(spent) = self.faults.iter_mut().find(|active| active.is_spent(direction)) {
-                let ended = spent.fire(StreamEnd::Finish);
-                self.ended = Some(ended);
-                return Next::Ended(ended);
-            }
-            queue.planned = at;
-            let (chunk_length, offset) = queue.head_extent();
-            let spot = Spot { chunk: queue.head_number(), chunk_length, offset };
-            let as_it_came = queue.head().slice(..length);
-            let faults = self.faults.iter_mut();
-            let bytes =
-                faults.fold(as_it_came, |bytes, active| active.alter(direction, spot, bytes));
-            return Next::Write(bytes);
+        let (length, at) = plan::bytes(&mut self.faults, queue, now, direction, most);
+        if at > now {
+            return self.wait(at);
         }
-        let Some((end, arrived)) = queue.end() else { return self.wait(NEVER) };
+        if let Some(spent) = self.faults.iter_mut().find(|active| active.is_spent(direction)) {
+            let ended = spent.fire(StreamEnd::Finish);
+            self.ended = Some(ended);
+            return Next::Ended(ended);
+        }
+        queue.planned = at;
+        let (chunk_length, offset) = queue.head_extent();
+        let spot = Spot { chunk: queue.head_number(), chunk_length, offset };
+        let as_it_came = queue.head().slice(..length);
+        let faults = self.faults.iter_mut();
+        Next::Write(faults.fold(as_it_came, |bytes, active| active.alter(direction, spot, bytes)))
+    }
+
+    /// What is to be done with the end of the stream, before which nothing waits.
+    fn next_end(&mut self, now: Duration, direction: Direction) -> Next {
+        let Some((end, arrived)) = self.queue(direction).end() else { return self.wait(NEVER) };
         let at = plan::end(&mut self.faults, end, arrived, now, direction);
         if at > now { self.wait(at) } else { Next::End(end) }
     }
@@ -267,6 +295,7 @@ impl Engine {
         for active in &mut self.faults[..faults] {
             at = active.commit(&left, at);
         }
+        self.messages_left(direction, written);
         self.end_if_due();
     }
 
@@ -278,6 +307,7 @@ impl Engine {
     /// Drops what waits in this direction, because nobody is left to take it.
     pub(crate) fn discard(&mut self, direction: Direction) {
         *self.queue_mut(direction) = Queue::default();
+        self.lose_messages(direction);
     }
 
     /// Hands out how often each fault acted since the last call.
@@ -288,6 +318,11 @@ impl Engine {
                 each(active.id, hits);
             }
         }
+    }
+
+    /// Hands out the messages at which faults acted since the last call.
+    pub(crate) fn take_met(&mut self) -> Vec<(FaultId, MessageMet)> {
+        std::mem::take(&mut self.met)
     }
 
     /// Hands out the faults that began on all connections that share their tally, or used up what
@@ -308,6 +343,7 @@ impl Engine {
         };
         if let Some(chunks) = self.queue_mut(direction).swallow() {
             self.faults[index].swallow(chunks);
+            self.lose_messages(direction);
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::direction::Direction;
 use crate::fault::FaultSpec;
 use crate::outcome::Outcome;
 use crate::verdict::Verdict;
@@ -119,6 +120,19 @@ pub enum EventKind {
         /// Which connection of the link, counted from 1; of a fault in a server, which session: the
         /// number of its process.
         connection: u64,
+    },
+    /// A fault that waits for messages acted at one.
+    MessageHit {
+        /// Which fault.
+        fault: FaultId,
+        /// Which connection of the link, counted from 1.
+        connection: u64,
+        /// Who sent the message: upstream is the client.
+        direction: Direction,
+        /// Which message of this direction of the connection, counted from 1.
+        nth: u64,
+        /// What it is, such as `Query COMMIT` or `CommandComplete INSERT 0 1`.
+        message: String,
     },
     /// A fault was cleared.
     FaultEnded {

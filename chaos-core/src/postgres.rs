@@ -107,7 +107,7 @@ impl Postgres {
         let database = found.map_err(|error| {
             PostgresError::io("find a database on a thread of its own")(error.into())
         })??;
-        let link = Link::tcp(scope, LINK, database.endpoint().upstream())?;
+        let link = Link::postgres(scope, LINK, database.endpoint().upstream())?;
         let watch = DatabaseWatch::new(&database);
         if scope.end_checks().keeps() {
             watch.keep(&link, &database);

@@ -91,6 +91,11 @@ impl Pace {
             | FaultKind::BlackHole
             | FaultKind::IdleDrop { .. }
             | FaultKind::Corrupt { .. }
+            | FaultKind::Error { .. }
+            | FaultKind::DelayMessage { .. }
+            | FaultKind::DropMessage
+            | FaultKind::DuplicateMessage
+            | FaultKind::CorruptMessage
             | FaultKind::Duplicate { .. } => Self::Transparent,
             #[cfg(feature = "toxiproxy")]
             FaultKind::Toxic { does } => Self::of_toxic(does, now, seed),

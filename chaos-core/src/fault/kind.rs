@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "toxiproxy")]
 use super::Toxic;
-use super::{Corruption, IdleEnd, PacketEffect};
+use super::{Corruption, IdleEnd, PacketEffect, SqlError};
 use crate::delay::Delay;
 use crate::duration;
 use crate::probability::Probability;
@@ -103,6 +103,22 @@ pub enum FaultKind {
         /// What it does.
         does: Toxic,
     },
+    /// See [`error`](super::error()).
+    Error {
+        /// What the client is told.
+        error: Box<SqlError>,
+    },
+    /// See [`delay_message`](super::delay_message()).
+    DelayMessage {
+        /// How much later the message is delivered.
+        delay: Delay,
+    },
+    /// See [`drop_message`](super::drop_message()).
+    DropMessage,
+    /// See [`duplicate_message`](super::duplicate_message()).
+    DuplicateMessage,
+    /// See [`corrupt_message`](super::corrupt_message()).
+    CorruptMessage,
 }
 
 impl FaultKind {
@@ -131,6 +147,11 @@ impl FaultKind {
             Self::Packets { effect, .. } => effect.name(),
             #[cfg(feature = "toxiproxy")]
             Self::Toxic { does } => does.type_name(),
+            Self::Error { .. } => "error",
+            Self::DelayMessage { .. } => "delay_message",
+            Self::DropMessage => "drop_message",
+            Self::DuplicateMessage => "duplicate_message",
+            Self::CorruptMessage => "corrupt_message",
         }
     }
 
@@ -168,6 +189,18 @@ impl FaultKind {
                 | Self::Hang
                 | Self::IdleDrop { .. }
                 | Self::DeadPeer
+        ) && !self.is_of_one_message()
+    }
+
+    /// Whether it concerns single messages and nothing between them.
+    pub(crate) const fn is_of_one_message(&self) -> bool {
+        matches!(
+            self,
+            Self::Error { .. }
+                | Self::DelayMessage { .. }
+                | Self::DropMessage
+                | Self::DuplicateMessage
+                | Self::CorruptMessage
         )
     }
 }

@@ -12,6 +12,7 @@ use crate::direction::Direction;
 use crate::engine::StreamEnd;
 use crate::event::ConnectionEnd;
 use crate::packets::deaf::Deafness;
+use crate::wire::postgres::Session;
 
 mod deafened;
 mod faulted;
@@ -35,6 +36,8 @@ pub(super) struct Forward {
     downstream: Way,
     /// There while a fault acts on the connection, or bytes that one held are under way.
     faulted: Option<Box<Faulted>>,
+    /// Follows the messages while no fault acts, if their protocol is known.
+    session: Option<Box<Session>>,
     /// The epoch of the orders that are being followed.
     epoch: u64,
 }
@@ -96,6 +99,7 @@ impl Forward {
         client: Socket,
         server: Socket,
         delivered: Delivered,
+        session: Option<Box<Session>>,
     ) -> Self {
         // From now on whoever changes the orders of its sockets waits for it.
         connection.heed(0);
@@ -108,6 +112,7 @@ impl Forward {
             upstream: Way { delivered: delivered.upstream, ..Way::default() },
             downstream: Way { delivered: delivered.downstream, ..Way::default() },
             faulted: None,
+            session,
             // No epoch is 0, so the orders are read first of all.
             epoch: 0,
         }
@@ -134,7 +139,10 @@ impl Forward {
             };
             match step {
                 Step::Changed => {}
-                Step::Calm => self.faulted = None,
+                Step::Calm => {
+                    let faulted = self.faulted.take();
+                    self.session = faulted.and_then(|faulted| faulted.into_session());
+                }
                 Step::TurnOver => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -170,6 +178,7 @@ impl Forward {
                 return;
             }
             let mut faulted = Box::<Faulted>::default();
+            faulted.read_messages(self.session.take());
             faulted.take_over(now, Direction::Upstream, &mut self.upstream);
             faulted.take_over(now, Direction::Downstream, &mut self.downstream);
             self.faulted = Some(faulted);

@@ -21,6 +21,7 @@ use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultKind};
 use crate::scope::{FaultRecord, Scope};
 use crate::seed::Seed;
+use crate::wire::postgres::{Session, Trace};
 
 #[cfg(feature = "toxiproxy")]
 mod managed;
@@ -45,6 +46,8 @@ pub(super) struct TcpLink {
     seed: Seed,
     upstream: Upstream,
     runtime: LinkRuntime,
+    /// There where the protocol is known: the messages that passed, while they are asked for.
+    trace: Option<Trace>,
     door: Door,
     state: Mutex<State>,
     /// What all connections moved that have ended.
@@ -80,8 +83,9 @@ impl TcpLink {
         scope: &Scope,
         name: &str,
         upstream: Upstream,
+        trace: Option<Trace>,
     ) -> Result<Arc<Self>, LinkError> {
-        let link = Self::open_with(scope, name, upstream, Door::open, 0, Arc::default())?;
+        let link = Self::open_with(scope, name, upstream, trace, Door::open, 0, Arc::default())?;
         link.accept();
         Ok(link)
     }
@@ -92,6 +96,7 @@ impl TcpLink {
         scope: &Scope,
         name: &str,
         upstream: Upstream,
+        trace: Option<Trace>,
         door: impl FnOnce() -> io::Result<Door>,
         total: u64,
         traffic: Arc<Traffic>,
@@ -113,6 +118,7 @@ impl TcpLink {
             scope: scope.clone(),
             upstream,
             runtime,
+            trace,
             door,
             state: Mutex::new(State { total, ..State::default() }),
             traffic,
@@ -330,6 +336,19 @@ impl TcpLink {
         state.open.remove(&connection.ordinal());
         if state.closed && state.open.is_empty() {
             self.emptied.notify_all();
+        }
+    }
+
+    /// Follows the messages of a new connection, if their protocol is known.
+    pub(super) fn session(&self, connection: &OpenConnection) -> Option<Box<Session>> {
+        let trace = self.trace.clone()?;
+        Some(Box::new(Session::new(connection.ordinal(), trace)))
+    }
+
+    /// Writes down what a person is to know of the messages of a connection, if there is anything.
+    pub(super) fn note_of(&self, session: &mut Session) {
+        if let Some(sentence) = session.take_sentence() {
+            self.note(format!("link `{}`: {sentence}", self.name));
         }
     }
 

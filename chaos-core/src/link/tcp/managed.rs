@@ -29,7 +29,8 @@ impl ManagedLink {
         faults: impl Iterator<Item = Fault>,
     ) -> Result<(Self, Vec<Arc<FaultRecord>>), LinkError> {
         let door = || Door::open_at(listen);
-        let tcp = TcpLink::open_with(scope, name, upstream, door, total, Arc::clone(traffic))?;
+        let tcp =
+            TcpLink::open_with(scope, name, upstream, None, door, total, Arc::clone(traffic))?;
         let records = faults.map(|fault| tcp.begin(fault)).collect();
         tcp.accept();
         Ok((Self { tcp }, records))
