@@ -55,6 +55,7 @@ mod kind;
 mod label;
 mod message;
 mod packets;
+mod server;
 mod session;
 mod spec;
 mod timing;
@@ -77,6 +78,10 @@ pub use self::message::{
     duplicate_message, error,
 };
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
+pub use self::server::{
+    ServerFault, ServerFaultKind, crash, disk_full, file_size_limit, memory_limit, pause,
+    pause_part, socket_moved, stopped,
+};
 pub use self::session::{
     LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
     lock_table, terminate_sessions,
