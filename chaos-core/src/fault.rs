@@ -60,6 +60,8 @@ mod server;
 mod session;
 mod spec;
 mod timing;
+#[cfg(feature = "toxiproxy")]
+mod toxic;
 mod unreachable;
 
 #[cfg(test)]
@@ -92,6 +94,10 @@ pub use self::session::{
 };
 pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
+#[cfg(feature = "toxiproxy")]
+pub use self::toxic::Toxic;
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::toxic::{micros, millis};
 pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 
 /// One fault of a link: what goes wrong, in which direction, and on which connections.
