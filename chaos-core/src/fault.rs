@@ -56,10 +56,13 @@ mod kind;
 mod label;
 mod message;
 mod packets;
+mod pool;
 mod server;
 mod session;
 mod spec;
 mod timing;
+#[cfg(feature = "toxiproxy")]
+mod toxic;
 mod unreachable;
 
 #[cfg(test)]
@@ -80,6 +83,11 @@ pub use self::message::{
 pub use self::packets::{
     PacketEffect, loss, packet_corruption, packet_delay, packet_duplication, reordering,
 };
+pub use self::pool::{
+    DieAtRecycle, Exhaust, FailCheckout, FailConnect, HandOutDead, Poison, Poisoned, PoolFault,
+    PoolFaultKind, SlowCheckout, SlowConnect, die_at_recycle, exhaust, fail_checkout, fail_connect,
+    hand_out_dead, poison, slow_checkout, slow_connect,
+};
 pub use self::server::{
     ServerFault, ServerFaultKind, crash, disk_full, file_size_limit, memory_limit, pause,
     pause_part, socket_moved, stopped,
@@ -90,6 +98,10 @@ pub use self::session::{
 };
 pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
+#[cfg(feature = "toxiproxy")]
+pub use self::toxic::Toxic;
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::toxic::{micros, millis};
 pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 
 /// One fault of a link: what goes wrong, in which direction, and on which connections.

@@ -12,6 +12,11 @@ pub use crate::fault::{
     latency, latency_steps, limit, loss, packet_corruption, packet_delay, packet_duplication,
     partition, refuse, reordering, reset, slice, slow_close, stall,
 };
+// Faults of a pool: `pool.sabotage(..)`.
+pub use crate::fault::{
+    Poison, die_at_recycle, exhaust, fail_checkout, fail_connect, hand_out_dead, poison,
+    slow_checkout, slow_connect,
+};
 // Faults of the server: `pg.sabotage(..)`.
 pub use crate::fault::{
     crash, disk_full, file_size_limit, lock_table, memory_limit, pause, pause_part, socket_moved,

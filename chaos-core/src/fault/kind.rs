@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "toxiproxy")]
+use super::Toxic;
 use super::{Corruption, IdleEnd, PacketEffect, SqlError};
 use crate::delay::Delay;
 use crate::duration;
@@ -112,6 +114,12 @@ pub enum FaultKind {
         /// How much later each packet arrives.
         delay: Delay,
     },
+    /// What Toxiproxy does: see [`toxiproxy`](crate::toxiproxy).
+    #[cfg(feature = "toxiproxy")]
+    Toxic {
+        /// What it does.
+        does: Toxic,
+    },
     /// See [`error`](super::error()).
     Error {
         /// What the client is told.
@@ -131,7 +139,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// The name of the function that builds it.
+    /// The name of the function that builds it, or of the type of the toxic.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -155,6 +163,8 @@ impl FaultKind {
             Self::Duplicate { .. } => "duplicate",
             Self::Packets { effect, .. } | Self::KernelPackets { effect, .. } => effect.name(),
             Self::PacketDelay { .. } | Self::KernelPacketDelay { .. } => "packet_delay",
+            #[cfg(feature = "toxiproxy")]
+            Self::Toxic { does } => does.type_name(),
             Self::Error { .. } => "error",
             Self::DelayMessage { .. } => "delay_message",
             Self::DropMessage => "drop_message",

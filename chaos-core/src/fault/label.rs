@@ -43,6 +43,10 @@ impl fmt::Display for FaultKind {
             }
             _ => {}
         }
+        #[cfg(feature = "toxiproxy")]
+        if let Self::Toxic { does } = self {
+            return does.fmt(f);
+        }
         f.write_str(self.name())?;
         match self {
             Self::Latency { delay }
@@ -89,6 +93,8 @@ impl fmt::Display for FaultKind {
             | Self::Partition
             | Self::Hang
             | Self::DeadPeer => Ok(()),
+            #[cfg(feature = "toxiproxy")]
+            Self::Toxic { .. } => Ok(()),
         }
     }
 }

@@ -72,6 +72,8 @@ struct Way {
     ended: Option<StreamEnd>,
     /// Whether the receiver knows of the end, or is gone.
     done: bool,
+    /// How many bytes came from the sender.
+    received: u64,
     /// How many bytes were delivered.
     delivered: u64,
 }
@@ -223,7 +225,9 @@ impl Forward {
             crossing.end_like(&finale);
         }
         Finale {
+            upstream_received: self.upstream.received,
             upstream_bytes: self.upstream.delivered,
+            downstream_received: self.downstream.received,
             downstream_bytes: self.downstream.delivered,
             ..finale
         }
