@@ -53,6 +53,9 @@ pub(super) struct Endpoint {
     pub(super) maintenance: String,
     /// Its version, such as `15.18`.
     pub(super) version: String,
+    /// How many connections it takes, if that is known.
+    #[serde(default)]
+    pub(super) max_connections: Option<usize>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -242,6 +245,7 @@ mod tests {
             options: Some("-c search_path=a,b".into()),
             maintenance: "postgres".into(),
             version: "15.18".into(),
+            max_connections: None,
         }
     }
 
