@@ -30,10 +30,10 @@ pub(crate) async fn a_schedule_holds_it(cx: Chaos) -> TestResult {
         .and(&pg, latency(1.ms()))
         // The same lock again: the first one has to go before.
         .hold(500.ms(), &pg, lock_table("accounts"))
-        .calm(300.ms());
+        .calm(1.secs());
     let printed = "calm 100ms → lock_table accounts (ACCESS EXCLUSIVE) on postgres + latency 1ms ↕ \
                    on postgres 500ms → lock_table accounts (ACCESS EXCLUSIVE) on postgres 500ms → \
-                   calm 300ms";
+                   calm 1s";
     assert_eq!(plan.to_string(), printed);
     let stored = serde_json::to_value(&plan)?;
     assert_eq!(stored["steps"][1]["faults"][0]["target"], "postgres");
@@ -52,7 +52,7 @@ pub(crate) async fn a_schedule_holds_it(cx: Chaos) -> TestResult {
     let timeouts = run.operations().iter().filter(|op| op.sqlstate.as_deref() == Some("55P03"));
     assert!(timeouts.count() >= 2);
     assert!(run.count(Outcome::Ok) > 0 && run.count(Outcome::Unknown) == 0);
-    run.recovers_within(300.ms())?;
+    run.recovers_within(900.ms())?;
     assert_eq!(held(&pg).await?, 0);
     let faults = cx.scope().faults();
     for fault in &faults {
