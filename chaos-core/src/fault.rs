@@ -77,7 +77,7 @@ pub use self::message::{
 };
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
 pub use self::server::{
-    ServerFault, ServerFaultKind, crash, disk_full, file_size_limit, memory_limit, pause,
+    ServerFault, ServerFaultKind, crash, crash_at, disk_full, file_size_limit, memory_limit, pause,
     pause_part, socket_moved, stopped,
 };
 pub use self::session::{

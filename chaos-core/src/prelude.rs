@@ -14,8 +14,8 @@ pub use crate::fault::{
 };
 // Faults of the server: `pg.sabotage(..)`.
 pub use crate::fault::{
-    crash, disk_full, file_size_limit, lock_table, memory_limit, pause, pause_part, socket_moved,
-    stopped, terminate_sessions,
+    crash, crash_at, disk_full, file_size_limit, lock_table, memory_limit, pause, pause_part,
+    socket_moved, stopped, terminate_sessions,
 };
 pub use crate::leftover::Leftover;
 pub use crate::link::{Link, Network, Target};
