@@ -1,7 +1,19 @@
-//! Named checks: what ought to hold, and what was found.
+//! Checks: what ought to hold, and what was found.
+//!
+//! A named check compares two values; see [`Chaos::check`](crate::Chaos::check). Checkers judge a
+//! whole [`History`](crate::history::History) of what the clients of a system did and saw:
+//!
+//! * [`transactions`]: whether transactions were isolated from each other;
+//! * [`linearizability`]: whether concurrent operations could have been made one after another.
 
 use std::fmt;
 use std::panic::Location;
+
+pub mod linearizability;
+pub mod transactions;
+mod validity;
+
+pub use self::validity::Validity;
 
 /// A named check that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +45,8 @@ pub(crate) enum Finding {
     Differs { found: String, expected: String },
     /// That it does not hold.
     False,
+    /// What a report says.
+    Report { text: String },
 }
 
 impl fmt::Display for Finding {
@@ -40,6 +54,7 @@ impl fmt::Display for Finding {
         match self {
             Self::Differs { found, expected } => write!(f, "expected {expected}, found {found}"),
             Self::False => f.write_str("does not hold"),
+            Self::Report { text } => f.write_str(text),
         }
     }
 }

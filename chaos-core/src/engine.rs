@@ -18,6 +18,7 @@
 //! queue is simply asked again, under the faults that remain.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,11 +27,14 @@ use crate::direction::Direction;
 use crate::event::FaultId;
 use crate::fault::Fault;
 use crate::seed::Seed;
+use crate::trigger::message::MessageMet;
 
 mod action;
 mod active;
 mod alteration;
+mod at_message;
 mod drawn;
+mod messages;
 mod pace;
 mod plan;
 mod queue;
@@ -45,6 +49,8 @@ mod fault_tests;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 #[cfg(test)]
+mod message_tests;
+#[cfg(test)]
 mod packet_tests;
 #[cfg(test)]
 mod per_link_tests;
@@ -52,6 +58,8 @@ mod per_link_tests;
 mod properties;
 #[cfg(any(test, fuzzing))]
 mod story;
+#[cfg(all(test, feature = "toxiproxy"))]
+mod toxic_tests;
 #[cfg(test)]
 mod trigger_tests;
 #[cfg(test)]
@@ -62,6 +70,7 @@ mod virtual_link;
 pub(crate) use self::action::{Ended, Next, StreamEnd};
 use self::active::{Active, Left};
 use self::alteration::Spot;
+use self::messages::{Gate, Messages};
 use self::pace::NEVER;
 use self::queue::Queue;
 pub(crate) use self::tally::Tally;
@@ -76,6 +85,10 @@ pub(crate) struct Engine {
     /// When something last came or left.
     moved: Duration,
     ended: Option<Ended>,
+    /// There where the protocol is known.
+    messages: Option<Messages>,
+    /// Messages at which faults acted and nobody was told yet.
+    met: Vec<(FaultId, MessageMet)>,
 }
 
 impl Engine {
@@ -94,18 +107,38 @@ impl Engine {
         seed: Seed,
         tally: Arc<Tally>,
     ) {
-        self.faults.push(Active::new(now, began, id, fault, seed, tally));
+        // A fault that comes to the connection later than others that were injected after it takes
+        // its place before them all the same.
+        let place = self.faults.partition_point(|active| active.id < id);
+        self.faults.insert(place, Active::new(now, began, id, fault, seed, tally));
         self.end_if_due();
+    }
+
+    /// Gives a fault that is active other numbers. It stays at its place, and goes on from where it
+    /// is.
+    #[cfg(feature = "toxiproxy")]
+    pub(crate) fn change(&mut self, now: Duration, id: FaultId, fault: &Fault) {
+        if let Some(active) = self.faults.iter_mut().find(|active| active.id == id) {
+            active.change(now, fault);
+        }
+        self.end_if_due();
+    }
+
+    /// Has a fault count messages here that it counts over all connections of the link.
+    pub(crate) fn count_messages_in(&mut self, id: FaultId, messages: &Arc<AtomicU64>) {
+        let active = self.faults.iter_mut().find(|active| active.id == id);
+        active.into_iter().for_each(|active| active.count_messages_in(messages));
     }
 
     /// Ends a fault. What it held may leave as soon as the other faults allow it; where it lost
     /// something, the connection ends.
     pub(crate) fn end(&mut self, id: FaultId) {
-        let is_broken = self.faults.iter().any(|active| active.id == id && active.is_broken());
-        if is_broken {
-            self.ended.get_or_insert(Ended { fault: id, how: StreamEnd::Reset });
+        let ending = self.faults.iter().find(|active| active.id == id);
+        if let Some(how) = ending.and_then(Active::ends_when_cleared) {
+            self.ended.get_or_insert(Ended { fault: id, how });
         }
         self.faults.retain(|active| active.id != id);
+        self.release_messages(id);
     }
 
     /// The faults that are active, in the order in which they were injected.
@@ -125,6 +158,7 @@ impl Engine {
             && self.upstream.is_empty()
             && self.downstream.is_empty()
             && self.ended.is_none()
+            && self.has_no_plans()
     }
 
     /// Takes bytes that arrived.
@@ -141,37 +175,89 @@ impl Engine {
 
     /// Says what is to be done in this direction.
     pub(crate) fn next(&mut self, now: Duration, direction: Direction) -> Next {
-        self.drop_if_idle(now);
-        // Another connection may have completed a count that they share.
-        self.end_if_due();
-        if let Some(ended) = self.ended {
-            return Next::Ended(ended);
+        loop {
+            self.end_in_time(now);
+            // Another connection may have completed a count that they share.
+            self.end_if_due();
+            if let Some(ended) = self.ended {
+                return Next::Ended(ended);
+            }
+            self.swallow(direction);
+            if let Some(sink) = self.faults.iter().position(|active| active.takes(direction)) {
+                match self.take(now, direction, sink) {
+                    Some(next) => return next,
+                    None => continue,
+                }
+            }
+            if !self.queue(direction).has_bytes() {
+                return self.next_end(now, direction);
+            }
+            match self.gate(now, direction) {
+                Gate::Open(most) => return self.next_bytes(now, direction, most),
+                Gate::Until(at) => return self.wait(at),
+                Gate::Shut => return self.wait(NEVER),
+                Gate::Again => {}
+            }
         }
-        self.swallow(direction);
+    }
+
+    /// Has the fault at place `sink` take what comes to it next; `None` if it took something.
+    fn take(&mut self, now: Duration, direction: Direction, sink: usize) -> Option<Next> {
+        let (before, from) = self.faults.split_at_mut(sink);
         let queue = match direction {
             Direction::Upstream => &mut self.upstream,
             Direction::Downstream => &mut self.downstream,
         };
         if queue.has_bytes() {
-            let (length, at) = plan::bytes(&mut self.faults, queue, now, direction);
+            let (length, at) = plan::bytes(before, queue, now, direction, usize::MAX);
             if at > now {
-                return self.wait(at);
+                return Some(self.wait(at));
             }
-            if let Some(spent) = self.faults.iter_mut().find(|active| active.is_spent(direction)) {
-                let ended = spent.fire(StreamEnd::Finish);
-                self.ended = Some(ended);
-                return Next::Ended(ended);
+            if let Some(spent) = before.iter_mut().find(|active| active.is_spent(direction)) {
+                self.ended = Some(spent.fire(StreamEnd::Finish));
+                return None;
             }
             queue.planned = at;
-            let (chunk_length, offset) = queue.head_extent();
-            let spot = Spot { chunk: queue.head_number(), chunk_length, offset };
-            let as_it_came = queue.head().slice(..length);
-            let faults = self.faults.iter_mut();
-            let bytes =
-                faults.fold(as_it_came, |bytes, active| active.alter(direction, spot, bytes));
-            return Next::Write(bytes);
+            from[0].take(now, direction, queue.head_number());
+            self.leave(now, direction, length, sink);
+            return None;
         }
-        let Some((end, arrived)) = queue.end() else { return self.wait(NEVER) };
+        let Some((end, arrived)) = queue.end() else { return Some(self.wait(NEVER)) };
+        let at = plan::end(before, end, arrived, now, direction);
+        if at > now {
+            return Some(self.wait(at));
+        }
+        from[0].take(now, direction, u64::MAX);
+        queue.consume_end();
+        None
+    }
+
+    /// What is to be done with the bytes that wait, of which `most` may leave.
+    fn next_bytes(&mut self, now: Duration, direction: Direction, most: usize) -> Next {
+        let queue = match direction {
+            Direction::Upstream => &mut self.upstream,
+            Direction::Downstream => &mut self.downstream,
+        };
+        let (length, at) = plan::bytes(&mut self.faults, queue, now, direction, most);
+        if at > now {
+            return self.wait(at);
+        }
+        if let Some(spent) = self.faults.iter_mut().find(|active| active.is_spent(direction)) {
+            let ended = spent.fire(StreamEnd::Finish);
+            self.ended = Some(ended);
+            return Next::Ended(ended);
+        }
+        queue.planned = at;
+        let (chunk_length, offset) = queue.head_extent();
+        let spot = Spot { chunk: queue.head_number(), chunk_length, offset };
+        let as_it_came = queue.head().slice(..length);
+        let faults = self.faults.iter_mut();
+        Next::Write(faults.fold(as_it_came, |bytes, active| active.alter(direction, spot, bytes)))
+    }
+
+    /// What is to be done with the end of the stream, before which nothing waits.
+    fn next_end(&mut self, now: Duration, direction: Direction) -> Next {
+        let Some((end, arrived)) = self.queue(direction).end() else { return self.wait(NEVER) };
         let at = plan::end(&mut self.faults, end, arrived, now, direction);
         if at > now { self.wait(at) } else { Next::End(end) }
     }
@@ -182,6 +268,12 @@ impl Engine {
             return;
         }
         self.moved = now;
+        let all = self.faults.len();
+        self.leave(now, direction, written, all);
+    }
+
+    /// Notes that the first `written` bytes of the queue left the first `faults` of the faults.
+    fn leave(&mut self, now: Duration, direction: Direction, written: usize, faults: usize) {
         let lag = plan::lag(&self.faults, self.queue(direction), direction);
         let queue = match direction {
             Direction::Upstream => &mut self.upstream,
@@ -194,15 +286,16 @@ impl Engine {
         let done = queue.consume(written);
         let left = Left { direction, bytes, chunk_done: done.is_some(), late, lag };
         let once_more = done.filter(|chunk| {
-            let mut faults = self.faults.iter_mut();
+            let mut faults = self.faults[..faults].iter_mut();
             !chunk.is_copy && faults.any(|active| active.doubles(direction, number))
         });
         if let Some(chunk) = once_more {
             queue.push_copy(chunk);
         }
-        for active in &mut self.faults {
+        for active in &mut self.faults[..faults] {
             at = active.commit(&left, at);
         }
+        self.messages_left(direction, written);
         self.end_if_due();
     }
 
@@ -214,6 +307,7 @@ impl Engine {
     /// Drops what waits in this direction, because nobody is left to take it.
     pub(crate) fn discard(&mut self, direction: Direction) {
         *self.queue_mut(direction) = Queue::default();
+        self.lose_messages(direction);
     }
 
     /// Hands out how often each fault acted since the last call.
@@ -224,6 +318,11 @@ impl Engine {
                 each(active.id, hits);
             }
         }
+    }
+
+    /// Hands out the messages at which faults acted since the last call.
+    pub(crate) fn take_met(&mut self) -> Vec<(FaultId, MessageMet)> {
+        std::mem::take(&mut self.met)
     }
 
     /// Hands out the faults that began on all connections that share their tally, or used up what
@@ -244,12 +343,17 @@ impl Engine {
         };
         if let Some(chunks) = self.queue_mut(direction).swallow() {
             self.faults[index].swallow(chunks);
+            self.lose_messages(direction);
         }
     }
 
-    /// Drops the connection if it was quiet for too long.
-    fn drop_if_idle(&mut self, now: Duration) {
+    /// Drops the connection if it was quiet for too long, or ends it if a fault does so by now.
+    fn end_in_time(&mut self, now: Duration) {
         for active in &mut self.faults {
+            if self.ended.is_some() {
+                return;
+            }
+            self.ended = active.end_in_time(now);
             let is_due = active.idle_at(self.moved).is_some_and(|at| at <= now);
             if is_due && self.ended.is_none() {
                 self.ended = active.drop_idle();
@@ -257,10 +361,11 @@ impl Engine {
         }
     }
 
-    /// Waits until this time, or until the connection was quiet for too long.
+    /// Waits until this time, or until time ends the connection.
     fn wait(&self, at: Duration) -> Next {
         let idle = self.faults.iter().filter_map(|active| active.idle_at(self.moved));
-        let at = idle.fold(at, Duration::min);
+        let ends = self.faults.iter().filter_map(Active::ends_at);
+        let at = idle.chain(ends).fold(at, Duration::min);
         Next::Wait((at < NEVER).then_some(at))
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::direction::Direction;
 use crate::fault::FaultSpec;
 use crate::outcome::Outcome;
 use crate::verdict::Verdict;
@@ -120,6 +121,19 @@ pub enum EventKind {
         /// number of its process.
         connection: u64,
     },
+    /// A fault that waits for messages acted at one.
+    MessageHit {
+        /// Which fault.
+        fault: FaultId,
+        /// Which connection of the link, counted from 1.
+        connection: u64,
+        /// Who sent the message: upstream is the client.
+        direction: Direction,
+        /// Which message of this direction of the connection, counted from 1.
+        nth: u64,
+        /// What it is, such as `Query COMMIT` or `CommandComplete INSERT 0 1`.
+        message: String,
+    },
     /// A fault was cleared.
     FaultEnded {
         /// Which fault.
@@ -157,6 +171,23 @@ pub enum EventKind {
         /// still went wrong at the end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         steady: Option<u64>,
+    },
+    /// A test did something to a server of its own, apart from faults that end by themselves.
+    ServerAction {
+        /// The name of the link to the server.
+        target: String,
+        /// What, such as `killed: postmaster`.
+        action: String,
+    },
+    /// A server accepted connections again.
+    ServerReady {
+        /// The name of the link to the server.
+        target: String,
+        /// How long it took, in nanoseconds: since it was started or resumed, or since one of its
+        /// processes was killed.
+        after: u64,
+        /// Whether it recovered from a crash first.
+        recovered: bool,
     },
     /// A named check was made.
     Check {

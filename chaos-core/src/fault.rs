@@ -26,6 +26,12 @@
 //! | [`loss`], [`packet_corruption`] | delivers bytes as late as TCP does when packets are lost |
 //! | [`packet_duplication`], [`reordering`] | delivers bytes as late as TCP does when packets are doubled or overtaken |
 //!
+//! | [`error`] | answers a request with an error of the database |
+//! | [`delay_message`], [`drop_message`], [`duplicate_message`], [`corrupt_message`] | delivers a message later, never, twice or changed |
+//!
+//! Those that end or hold a connection can begin to act at a message of the protocol:
+//! `reset().on(commit_complete())`. See [`trigger::message`](crate::trigger::message).
+//!
 //! Faults with a direction are asymmetric when they are given one: `latency(200.ms()).downstream()`
 //! delays what the server sends, and leaves alone what it is sent. Two of them make a link whose
 //! ways differ.
@@ -39,6 +45,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::direction::Directions;
+use crate::trigger::message::Moment;
 use crate::trigger::{AfterBytes, Counting, Pattern, Trigger};
 
 mod alteration;
@@ -46,10 +53,14 @@ mod builder;
 mod ending;
 mod kind;
 mod label;
+mod message;
 mod packets;
+mod server;
 mod session;
 mod spec;
 mod timing;
+#[cfg(feature = "toxiproxy")]
+mod toxic;
 mod unreachable;
 
 #[cfg(test)]
@@ -57,18 +68,30 @@ mod tests;
 
 pub use self::alteration::{Corruption, corrupt, corrupt_every, duplicate};
 pub use self::builder::{
-    Bandwidth, BlackHole, Corrupt, Cut, DeadPeer, Duplicate, Hang, IdleDrop, Latency, LatencySteps,
-    Limit, Packets, Partition, Refuse, Reset, Slice, SlowClose, Stall,
+    Bandwidth, BlackHole, Corrupt, Cut, DeadPeer, Duplicate, ErrorReply, Hang, IdleDrop, Latency,
+    LatencySteps, Limit, MessageFault, Packets, Partition, Refuse, Reset, Slice, SlowClose, Stall,
 };
 pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
 pub use self::kind::FaultKind;
+pub use self::message::{
+    InvalidSqlState, Severity, SqlCode, SqlError, corrupt_message, delay_message, drop_message,
+    duplicate_message, error,
+};
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
+pub use self::server::{
+    ServerFault, ServerFaultKind, crash, disk_full, file_size_limit, memory_limit, pause,
+    pause_part, socket_moved, stopped,
+};
 pub use self::session::{
     LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
     lock_table, terminate_sessions,
 };
 pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
+#[cfg(feature = "toxiproxy")]
+pub use self::toxic::Toxic;
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::toxic::{micros, millis};
 pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 
 /// One fault of a link: what goes wrong, in which direction, and on which connections.
@@ -90,6 +113,9 @@ pub struct Fault {
     /// Not before these bytes have passed: see [`Stall::when_seen`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Pattern>,
+    /// Not before this moment at a message: see [`Cut::on`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Box<Moment>>,
     /// Over what the bytes and patterns are counted that it waits for.
     #[serde(default, skip_serializing_if = "Counting::is_default")]
     pub counting: Counting,
@@ -108,6 +134,7 @@ impl Fault {
             trigger: Trigger::Always,
             after: AfterBytes(0),
             seen: None,
+            message: None,
             counting: Counting::PerConnection,
             may_be_idle: false,
         }
@@ -117,6 +144,7 @@ impl Fault {
     pub(crate) const fn counts_over_link(&self) -> bool {
         let waits = self.after.0 > 0
             || self.seen.is_some()
+            || self.message.is_some()
             || matches!(self.kind, FaultKind::Limit { bytes } if bytes > 0);
         waits && matches!(self.counting, Counting::PerLink)
     }

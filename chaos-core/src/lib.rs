@@ -10,12 +10,14 @@
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
 //!   [`journal`], [`leftover`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//! * `wire`: bytes framed into the messages of a protocol, without any input or output.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
 //! * [`sabotage`]: faults of everything else, which take effect by a request.
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
 //!   a timeline, and what is asked of it.
+//! * [`history`]: what clients did and saw, the input of the checkers in [`check`].
 //! * [`Chaos`]: what a test is given.
 
 pub mod chaos;
@@ -28,6 +30,7 @@ mod engine;
 pub mod error;
 pub mod event;
 pub mod fault;
+pub mod history;
 pub mod journal;
 pub mod leftover;
 pub mod link;
@@ -46,9 +49,12 @@ pub mod schedule;
 pub mod scope;
 pub mod seed;
 pub mod stats;
+#[cfg(feature = "toxiproxy")]
+pub mod toxiproxy;
 pub mod trigger;
 pub mod units;
 pub mod verdict;
+mod wire;
 
 /// Plays the story that bytes tell to the engine: what the fuzz target runs. Not part of the interface.
 #[cfg(fuzzing)]

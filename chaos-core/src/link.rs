@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use crate::fault::Fault;
 use crate::scope::Scope;
+use crate::wire::postgres::Trace;
 
 mod admission;
 mod buffer;
@@ -37,6 +38,7 @@ mod stream;
 mod target;
 mod tcp;
 mod timer;
+mod traffic;
 mod upstream;
 
 pub(crate) use self::injection::ActiveFault;
@@ -44,7 +46,11 @@ pub use self::injection::Injection;
 pub use self::network::{Injections, Network};
 pub use self::stream::LinkStream;
 pub use self::target::Target;
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::tcp::ManagedLink;
 use self::tcp::TcpLink;
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::traffic::Traffic;
 pub use self::upstream::Upstream;
 
 /// Why a link could not be opened.
@@ -131,7 +137,22 @@ impl Link {
     ///
     /// When no port can be listened on, or the thread that serves links cannot be started.
     pub fn tcp(scope: &Scope, name: &str, upstream: Upstream) -> Result<Self, LinkError> {
-        let tcp = TcpLink::open(scope, name, upstream)?;
+        let tcp = TcpLink::open(scope, name, upstream, None)?;
+        Ok(Self { open: Arc::new(OpenLink { tcp }) })
+    }
+
+    /// Like [`tcp`](Self::tcp), to a PostgreSQL server whose messages the link understands, so that
+    /// faults can act at them: see [`trigger::message`](crate::trigger::message).
+    ///
+    /// The messages of connections that are encrypted cannot be read. While a fault that acts at
+    /// messages meets a connection that asks for encryption, the link refuses it in the server's
+    /// place; a client that insists on it (`sslmode=require`) fails then.
+    ///
+    /// # Errors
+    ///
+    /// As for [`tcp`](Self::tcp).
+    pub fn postgres(scope: &Scope, name: &str, upstream: Upstream) -> Result<Self, LinkError> {
+        let tcp = TcpLink::open(scope, name, upstream, Some(Trace::default()))?;
         Ok(Self { open: Arc::new(OpenLink { tcp }) })
     }
 

@@ -12,6 +12,7 @@ use crate::fault::{Fault, FaultSpec};
 use crate::journal::Journal;
 use crate::leftover::EndChecks;
 use crate::seed::Seed;
+use crate::trigger::message::MessageMet;
 
 /// What everything in one attempt shares. Clones share it too.
 ///
@@ -107,6 +108,7 @@ impl Scope {
             started: Instant::now(),
             ended: Mutex::new(None),
             hits: AtomicU64::new(0),
+            messages: Arc::default(),
             connections: AtomicU64::new(0),
             touched: Mutex::default(),
             failed: AtomicBool::new(false),
@@ -117,8 +119,29 @@ impl Scope {
             label: record.label.clone(),
             spec: record.spec.clone(),
         });
-        self.inner.ledger.lock().push(Arc::clone(&record));
+        if self.inner.journal.is_kept() {
+            self.inner.ledger.lock().push(Arc::clone(&record));
+        }
         record
+    }
+
+    /// The record of a fault that goes on as `fault`, under the same number.
+    #[cfg(feature = "toxiproxy")]
+    pub(crate) fn change_fault(&self, record: &FaultRecord, fault: Fault) -> Arc<FaultRecord> {
+        Arc::new(FaultRecord {
+            id: record.id,
+            target: record.target.clone(),
+            label: fault.to_string(),
+            spec: fault.into(),
+            journal: self.inner.journal.clone(),
+            started: record.started,
+            ended: Mutex::new(None),
+            hits: AtomicU64::new(record.hits()),
+            connections: AtomicU64::new(record.connections()),
+            touched: Mutex::default(),
+            messages: record.messages(),
+            failed: AtomicBool::new(false),
+        })
     }
 
     /// All faults that were injected so far, in order.
@@ -176,6 +199,8 @@ pub struct FaultRecord {
     started: Instant,
     ended: Mutex<Option<Instant>>,
     hits: AtomicU64,
+    /// How many messages counted, over all connections.
+    messages: Arc<AtomicU64>,
     connections: AtomicU64,
     /// What [`touch`](Self::touch) was told of.
     touched: Mutex<HashSet<u64>>,
@@ -292,6 +317,26 @@ impl FaultRecord {
         if is_first {
             self.connections.fetch_add(1, Ordering::Relaxed);
             self.journal.record(EventKind::FaultHit { fault: self.id, connection });
+        }
+    }
+
+    /// How many messages counted for its trigger, over all connections.
+    pub(crate) fn messages(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.messages)
+    }
+
+    /// Notes a message at which the fault acted.
+    pub(crate) fn met(&self, connection: u64, met: MessageMet) {
+        if self.is_active() {
+            let MessageMet { direction, nth, message } = met;
+            let fault = self.id;
+            self.journal.record(EventKind::MessageHit {
+                fault,
+                connection,
+                direction,
+                nth,
+                message,
+            });
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A [`Trigger`] chooses connections, [`AfterBytes`] and a [`Pattern`] the byte from which on a fault
 //! acts on them: on each by what passed on it, or on all by what passed on the link, as [`Counting`]
-//! has it. Ordinals count from 1, over all connections of a link.
+//! has it. A [`Moment`](message::Moment) chooses a message of the protocol. Ordinals count from 1, over
+//! all connections of a link.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -14,6 +15,7 @@ use crate::rate::ByteSize;
 use crate::seed::Draws;
 
 mod counting;
+pub mod message;
 mod pattern;
 
 pub use self::counting::Counting;

@@ -1,10 +1,12 @@
 //! One fault that is active on one connection.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::at_message::AtMessage;
 use super::pace::{NEVER, Pace};
 use super::tally::Tally;
 use super::watch::Watch;
@@ -13,8 +15,14 @@ use crate::direction::{Direction, Directions};
 use crate::event::FaultId;
 use crate::fault::{Fault, FaultKind};
 use crate::seed::Seed;
+use crate::wire::postgres::{Message, Session};
 
+#[cfg(feature = "toxiproxy")]
+mod change;
 mod harm;
+mod sink;
+
+use self::sink::Sink;
 
 /// One fault that is active on one connection, from when it met the connection.
 #[derive(Debug)]
@@ -27,6 +35,8 @@ pub(super) struct Active {
     met: Duration,
     /// Looks for what has to pass before anything else counts.
     watch: Option<Watch>,
+    /// Looks for the moment at a message that has to come before anything else counts.
+    at_message: Option<AtMessage>,
     /// What has come of what it waits for.
     tally: Arc<Tally>,
     /// Whether other connections are to be told that the fault began, or used up its limit, with
@@ -38,6 +48,8 @@ pub(super) struct Active {
     broken: bool,
     /// Whether it was quiet for too long, and what is sent into it is lost.
     forgotten: bool,
+    /// What becomes of the data, if it is taken off the stream.
+    sink: Option<Sink>,
     upstream: Share,
     downstream: Share,
 }
@@ -89,14 +101,53 @@ impl Active {
             directions: fault.directions,
             met: now,
             watch: fault.seen.as_ref().map(Watch::new),
+            at_message: fault
+                .message
+                .as_deref()
+                .map(|moment| AtMessage::new(moment, fault.counts_over_link())),
             tally,
             to_tell: false,
             is_shared: fault.counts_over_link(),
             broken: false,
             forgotten: false,
+            sink: Sink::new(&fault.kind, now),
             upstream: share(1),
             downstream: share(2),
         }
+    }
+
+    /// Has it count messages here that it counts over all connections of the link.
+    pub(super) fn count_messages_in(&mut self, messages: &Arc<AtomicU64>) {
+        if let Some(at_message) = &mut self.at_message {
+            at_message.over_link = Arc::clone(messages);
+        }
+    }
+
+    /// Whether it looks at messages.
+    pub(super) fn reads_messages(&self) -> bool {
+        self.at_message.is_some()
+    }
+
+    /// Whether it acts at this message, which it counts.
+    pub(super) fn meets(&mut self, message: &Message, session: &Session) -> bool {
+        let is_ready = self.tally.has_seen() && !self.tally.has_come();
+        self.at_message.as_mut().is_some_and(|it| is_ready && it.is(message, session))
+    }
+
+    /// How much of a message of this length leaves before it acts.
+    pub(super) fn offset_in(&self, length: u64) -> u64 {
+        self.at_message.as_ref().map_or(0, |it| it.at().offset(length))
+    }
+
+    /// The moment for which it waited has come.
+    pub(super) fn moment_has_come(&mut self) {
+        self.tally.come();
+        self.to_tell |= self.is_shared;
+    }
+
+    /// What it does, and what its draws in this direction derive from.
+    pub(super) fn deed(&self, direction: Direction) -> (&FaultKind, Seed) {
+        (&self.kind, self.share(direction).seed)
     }
 
     /// Whether it acts in this direction by now.
@@ -106,7 +157,7 @@ impl Active {
 
     /// How many of the next `whole` bytes may leave in one piece, at least 1.
     pub(super) fn most(&self, direction: Direction, whole: usize) -> usize {
-        if !self.tally.has_seen() {
+        if !self.tally.has_seen() || self.tally.is_before_moment() {
             return usize::MAX;
         }
         let to_pass = self.tally.to_pass();
@@ -167,6 +218,7 @@ impl Active {
             Some(watch) if !self.tally.has_seen() => {
                 self.tally.see(watch.pass(left.direction, &left.bytes));
             }
+            _ if self.tally.is_before_moment() => {}
             _ => self.tally.pass(written),
         }
         if acted {

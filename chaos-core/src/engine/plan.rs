@@ -7,16 +7,17 @@ use super::active::Active;
 use super::queue::Queue;
 use crate::direction::Direction;
 
-/// How many bytes of the head may leave together, and when.
+/// How many bytes of the head may leave together, at most `most`, and when.
 pub(super) fn bytes(
     faults: &mut [Active],
     queue: &Queue,
     now: Duration,
     direction: Direction,
+    most: usize,
 ) -> (usize, Duration) {
     let head = queue.head();
     let whole = head.len();
-    let mut length = whole;
+    let mut length = whole.min(most);
     for active in &*faults {
         length = length.min(active.most(direction, whole));
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::StreamEnd;
 use super::segments::{self, GIVEN_AWAY_BY};
@@ -60,6 +60,62 @@ impl Queue {
     pub(super) fn push_copy(&mut self, chunk: Chunk) {
         self.cost = self.cost.saturating_add(chunk.cost);
         self.chunks.push_front(Chunk { bytes: chunk.whole.clone(), is_copy: true, ..chunk });
+    }
+
+    /// Puts bytes that nobody sent to the front.
+    pub(super) fn push_front(&mut self, now: Duration, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        let arrived = self.chunks.front().map_or(now, |chunk| chunk.arrived);
+        let cost = bytes.len().saturating_add(COST_OF_A_CHUNK);
+        self.cost = self.cost.saturating_add(cost);
+        self.pushed += 1;
+        let whole = bytes.clone();
+        self.chunks.push_front(Chunk { bytes, whole, is_copy: true, cost, arrived });
+    }
+
+    /// Drops up to so many bytes at the front, and says how many there were.
+    pub(super) fn drop_front(&mut self, count: u64) -> u64 {
+        let mut left = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut dropped = 0;
+        while left > 0 && self.has_bytes() {
+            let length = self.head().len().min(left);
+            drop(self.consume(length));
+            left -= length;
+            dropped += length as u64;
+        }
+        dropped
+    }
+
+    /// The next bytes behind the first `skipped` ones; empty if there are none.
+    pub(super) fn behind(&self, skipped: usize) -> Bytes {
+        let mut skipped = skipped;
+        for chunk in &self.chunks {
+            if skipped < chunk.bytes.len() {
+                return chunk.bytes.slice(skipped..);
+            }
+            skipped -= chunk.bytes.len();
+        }
+        Bytes::new()
+    }
+
+    /// A copy of so many bytes at the front, if there are as many.
+    pub(super) fn front(&self, count: usize) -> Option<BytesMut> {
+        let mut front = BytesMut::with_capacity(count);
+        for chunk in &self.chunks {
+            let missing = count - front.len();
+            front.extend_from_slice(&chunk.bytes[..missing.min(chunk.bytes.len())]);
+            if front.len() == count {
+                return Some(front);
+            }
+        }
+        None
+    }
+
+    /// Whether the end of the stream has come, whatever still waits before it.
+    pub(super) fn is_ended(&self) -> bool {
+        self.end.is_some()
     }
 
     pub(super) fn has_room(&self) -> bool {

@@ -1,9 +1,11 @@
 //! How much of what a fault waits for has come.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::StreamEnd;
 use crate::direction::Direction;
+#[cfg(feature = "toxiproxy")]
+use crate::fault::Toxic;
 use crate::fault::{Fault, FaultKind};
 
 /// What a fault waits for, and how much of it has come: on one connection, or on all that share the
@@ -22,6 +24,9 @@ pub(crate) struct Tally {
     limit: Option<u64>,
     /// Whether the fault ends connections once it has begun, and how.
     ending: Option<StreamEnd>,
+    /// Whether a moment at a message is to come before bytes count.
+    awaits_moment: bool,
+    has_come: AtomicBool,
     seen: AtomicU64,
     passed: AtomicU64,
     /// Upstream and downstream.
@@ -33,12 +38,29 @@ impl Tally {
     pub(crate) fn new(fault: &Fault) -> Self {
         let (limit, ending) = match fault.kind {
             FaultKind::Limit { bytes } => (Some(bytes), None),
+            #[cfg(feature = "toxiproxy")]
+            FaultKind::Toxic { does: Toxic::LimitData { bytes } } => {
+                (Some(u64::try_from(bytes).unwrap_or(0)), None)
+            }
             FaultKind::Cut => (None, Some(StreamEnd::Finish)),
             FaultKind::Reset => (None, Some(StreamEnd::Reset)),
             _ => (None, None),
         };
         let times = fault.seen.as_ref().map_or(0, |pattern| pattern.times().get());
-        Self { times, after: fault.after.0, limit, ending, ..Self::default() }
+        let awaits_moment = fault.message.is_some();
+        Self { times, after: fault.after.0, limit, ending, awaits_moment, ..Self::default() }
+    }
+
+    /// What this fault waits for, of which so much has come as of that before.
+    #[cfg(feature = "toxiproxy")]
+    pub(super) fn changed(&self, fault: &Fault) -> Self {
+        let count = |counter: &AtomicU64| AtomicU64::new(counter.load(Ordering::Relaxed));
+        Self {
+            seen: count(&self.seen),
+            passed: count(&self.passed),
+            used: [count(&self.used[0]), count(&self.used[1])],
+            ..Self::new(fault)
+        }
     }
 
     /// How often the pattern is still to pass.
@@ -58,7 +80,22 @@ impl Tally {
 
     /// Whether all that the fault waits for has come.
     pub(super) fn has_begun(&self) -> bool {
-        self.has_seen() && self.to_pass() == 0
+        self.has_seen() && !self.is_before_moment() && self.to_pass() == 0
+    }
+
+    /// Whether the moment at a message for which the fault waits has not come yet.
+    pub(super) fn is_before_moment(&self) -> bool {
+        self.awaits_moment && !self.has_come()
+    }
+
+    /// Whether the moment at a message has come.
+    pub(super) fn has_come(&self) -> bool {
+        self.has_come.load(Ordering::Relaxed)
+    }
+
+    /// The moment at a message has come.
+    pub(super) fn come(&self) {
+        self.has_come.store(true, Ordering::Relaxed);
     }
 
     /// How many more bytes may pass in this direction while the fault acts.

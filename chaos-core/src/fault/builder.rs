@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Fault, FaultKind, IdleEnd};
+use super::{Fault, FaultKind, IdleEnd, Severity, SqlError};
 use crate::direction::Directions;
+use crate::trigger::message::{Request, When};
 use crate::trigger::{AfterBytes, Counting, Pattern, Trigger};
 
 /// Declares builders: `Name: capability, ...;` with a sentence for its documentation.
@@ -58,6 +59,22 @@ macro_rules! builders {
             self
         }
     };
+    (@ at_message) => {
+        /// Only on the connections that a trigger chooses, such as `5.percent()` or
+        /// [`nth`](crate::trigger::nth); or only from a message on, such as
+        /// [`commit`](crate::trigger::message::commit). Given twice, once with each, on the chosen
+        /// connections from the message on.
+        ///
+        /// Messages are known on links that know their protocol: a
+        /// [`Postgres`](crate::postgres::Postgres), or a [`Link::postgres`](crate::link::Link::postgres).
+        pub fn on(mut self, when: impl Into<When>) -> Self {
+            match when.into() {
+                When::Connections(trigger) => self.0.trigger = trigger,
+                When::Message(moment) => self.0.message = Some(Box::new(moment)),
+            }
+            self
+        }
+    };
     (@ delayed) => {
         /// Only after this many bytes have passed, both directions together, counted from when the
         /// fault met the connection. A message is torn where the count ends.
@@ -94,7 +111,7 @@ macro_rules! builders {
         /// use chaos_core::prelude::*;
         ///
         /// // A server that dies at its third commit, whoever makes it.
-        /// let fault = reset().when_seen(seen(b"COMMIT").upstream().nth(3)).per_link();
+        /// let fault = reset().on(commit().nth(3)).per_link();
         /// // A way that is used up after a mebibyte, which all connections share.
         /// let fault = limit(1.mib()).per_link();
         /// ```
@@ -113,21 +130,21 @@ builders! {
     /// Built by [`slice`](super::slice()).
     Slice: directed, triggered;
     /// Built by [`stall`](super::stall()).
-    Stall: directed, triggered, delayed, counted;
+    Stall: directed, at_message, delayed, counted;
     /// Built by [`slow_close`](super::slow_close()).
     SlowClose: directed, triggered;
     /// Built by [`limit`](super::limit()).
     Limit: directed, triggered, counted;
     /// Built by [`cut`](super::cut()).
-    Cut: triggered, delayed, counted;
+    Cut: at_message, delayed, counted;
     /// Built by [`reset`](super::reset()).
-    Reset: triggered, delayed, counted;
+    Reset: at_message, delayed, counted;
     /// Built by [`refuse`](super::refuse()).
     Refuse: ;
     /// Built by [`latency_steps`](super::latency_steps()).
     LatencySteps: directed, triggered;
     /// Built by [`black_hole`](super::black_hole()).
-    BlackHole: directed, triggered, delayed, counted;
+    BlackHole: directed, at_message, delayed, counted;
     /// Built by [`idle_drop`](super::idle_drop()).
     IdleDrop: triggered;
     /// Built by [`partition`](super::partition()).
@@ -143,6 +160,12 @@ builders! {
     /// Built by [`loss`](super::loss()), [`packet_duplication`](super::packet_duplication()),
     /// [`reordering`](super::reordering()) and [`packet_corruption`](super::packet_corruption()).
     Packets: directed, triggered;
+    /// Built by [`error`](super::error()).
+    ErrorReply: ;
+    /// Built by [`delay_message`](super::delay_message()), [`drop_message`](super::drop_message()),
+    /// [`duplicate_message`](super::duplicate_message()) and
+    /// [`corrupt_message`](super::corrupt_message()).
+    MessageFault: triggered;
 }
 
 impl IdleDrop {
@@ -177,6 +200,48 @@ impl Packets {
         assert!(!takes.is_zero(), "a round trip takes longer than 0s; leave it out for 1ms");
         if let FaultKind::Packets { round_trip, .. } = &mut self.0.kind {
             *round_trip = takes;
+        }
+        self
+    }
+}
+
+impl ErrorReply {
+    /// Only the requests that a trigger chooses, such as [`commit`](crate::trigger::message::commit);
+    /// otherwise every statement.
+    pub fn on(mut self, request: impl Into<Request>) -> Self {
+        self.0.message = Some(Box::new(request.into().before()));
+        self
+    }
+
+    /// Only on the connections that a trigger chooses.
+    pub fn on_connections(mut self, trigger: impl Into<Trigger>) -> Self {
+        self.0.trigger = trigger.into();
+        self
+    }
+
+    /// How severe the error is, instead of [`Severity::Error`].
+    pub fn severity(self, severity: Severity) -> Self {
+        self.with(|error| error.severity = severity)
+    }
+
+    /// The text of the error.
+    pub fn message(self, message: impl Into<String>) -> Self {
+        self.with(|error| error.message = message.into())
+    }
+
+    /// What is said in detail.
+    pub fn detail(self, detail: impl Into<String>) -> Self {
+        self.with(|error| error.detail = Some(detail.into()))
+    }
+
+    /// What is said to be done about it.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        self.with(|error| error.hint = Some(hint.into()))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut SqlError)) -> Self {
+        if let FaultKind::Error { error } = &mut self.0.kind {
+            change(error);
         }
         self
     }

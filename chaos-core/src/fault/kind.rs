@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Corruption, IdleEnd, PacketEffect};
+#[cfg(feature = "toxiproxy")]
+use super::Toxic;
+use super::{Corruption, IdleEnd, PacketEffect, SqlError};
 use crate::delay::Delay;
 use crate::duration;
 use crate::probability::Probability;
@@ -95,10 +97,32 @@ pub enum FaultKind {
         #[serde(with = "duration::text")]
         round_trip: Duration,
     },
+    /// What Toxiproxy does: see [`toxiproxy`](crate::toxiproxy).
+    #[cfg(feature = "toxiproxy")]
+    Toxic {
+        /// What it does.
+        does: Toxic,
+    },
+    /// See [`error`](super::error()).
+    Error {
+        /// What the client is told.
+        error: Box<SqlError>,
+    },
+    /// See [`delay_message`](super::delay_message()).
+    DelayMessage {
+        /// How much later the message is delivered.
+        delay: Delay,
+    },
+    /// See [`drop_message`](super::drop_message()).
+    DropMessage,
+    /// See [`duplicate_message`](super::duplicate_message()).
+    DuplicateMessage,
+    /// See [`corrupt_message`](super::corrupt_message()).
+    CorruptMessage,
 }
 
 impl FaultKind {
-    /// The name of the function that builds it.
+    /// The name of the function that builds it, or of the type of the toxic.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -121,6 +145,13 @@ impl FaultKind {
             Self::Corrupt { which: Corruption::EveryNth { .. } } => "corrupt_every",
             Self::Duplicate { .. } => "duplicate",
             Self::Packets { effect, .. } => effect.name(),
+            #[cfg(feature = "toxiproxy")]
+            Self::Toxic { does } => does.type_name(),
+            Self::Error { .. } => "error",
+            Self::DelayMessage { .. } => "delay_message",
+            Self::DropMessage => "drop_message",
+            Self::DuplicateMessage => "duplicate_message",
+            Self::CorruptMessage => "corrupt_message",
         }
     }
 
@@ -158,6 +189,18 @@ impl FaultKind {
                 | Self::Hang
                 | Self::IdleDrop { .. }
                 | Self::DeadPeer
+        ) && !self.is_of_one_message()
+    }
+
+    /// Whether it concerns single messages and nothing between them.
+    pub(crate) const fn is_of_one_message(&self) -> bool {
+        matches!(
+            self,
+            Self::Error { .. }
+                | Self::DelayMessage { .. }
+                | Self::DropMessage
+                | Self::DuplicateMessage
+                | Self::CorruptMessage
         )
     }
 }

@@ -20,6 +20,9 @@ impl fmt::Display for Fault {
         if self.after.0 > 0 {
             write!(f, " after {}", self.after)?;
         }
+        if let Some(moment) = &self.message {
+            write!(f, " {moment}")?;
+        }
         if self.counts_over_link() {
             f.write_str(" over the link")?;
         }
@@ -35,6 +38,10 @@ impl fmt::Display for FaultKind {
         if let Self::Packets { .. } = self {
             // Nobody is to take it for packets that were really lost.
             f.write_str("modelled ")?;
+        }
+        #[cfg(feature = "toxiproxy")]
+        if let Self::Toxic { does } = self {
+            return does.fmt(f);
         }
         f.write_str(self.name())?;
         match self {
@@ -65,7 +72,12 @@ impl fmt::Display for FaultKind {
                 }
                 write!(f, " at a round trip of {}", duration::Display(*round_trip))
             }
+            Self::Error { error } => write!(f, " {error}"),
+            Self::DelayMessage { delay } => write!(f, " {delay}"),
             Self::Stall
+            | Self::DropMessage
+            | Self::DuplicateMessage
+            | Self::CorruptMessage
             | Self::Cut
             | Self::Reset
             | Self::Refuse
@@ -73,6 +85,8 @@ impl fmt::Display for FaultKind {
             | Self::Partition
             | Self::Hang
             | Self::DeadPeer => Ok(()),
+            #[cfg(feature = "toxiproxy")]
+            Self::Toxic { .. } => Ok(()),
         }
     }
 }

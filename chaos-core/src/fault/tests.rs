@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
+
 use super::*;
 use crate::delay::Delay;
+use crate::trigger::message::{
+    Backend, Frontend, backend, backend_message, commit, commit_complete, frontend,
+    frontend_message, query, query_like, query_matching,
+};
 use crate::trigger::{connection, every_nth, first, nth, seen};
 use crate::units::{ByteUnits, DurationUnits, PercentUnits};
+
+fn code(text: &str) -> SqlCode {
+    text.parse().unwrap()
+}
 
 #[test]
 fn a_label_says_what_where_and_when() {
@@ -42,6 +52,31 @@ fn a_label_says_what_where_and_when() {
             "cut when \"COMMIT\\x00\" ↑ was seen",
         ),
         (stall().when_seen("x").after_bytes(2).into(), "stall ↕ when \"x\" was seen after 2 B"),
+        (reset().on(commit()).into(), "reset at request COMMIT"),
+        (cut().on(commit_complete().after()).into(), "cut after answer COMMIT"),
+        (
+            stall().downstream().on(query("INSERT").complete().nth(2).torn()).on(nth(1)).into(),
+            "stall ↓ inside answer to `INSERT` number 2 on connection 1",
+        ),
+        (
+            black_hole().on(query_matching("a+").every_nth(3).over_link()).into(),
+            "black_hole ↕ at request /a+/, 1 in 3 of the link",
+        ),
+        (reset().on(backend(Backend::DataRow).torn_after(7)).into(), "reset 7 B into DataRow"),
+        (cut().on(backend_message(7)).into(), "cut at message 7 ↓"),
+        (
+            error(SqlState::T_R_SERIALIZATION_FAILURE).on(commit().first(3)).into(),
+            "error 40001 at request COMMIT, the first 3",
+        ),
+        (
+            error(code("57P01")).severity(Severity::Fatal).into(),
+            "error FATAL 57P01 at request of any statement",
+        ),
+        (
+            delay_message(query_like("SELECT 1"), 5.ms()).into(),
+            "delay_message 5ms at request like `SELECT 1`",
+        ),
+        (drop_message(commit_complete()).into(), "drop_message at answer COMMIT"),
         (
             reset().when_seen(seen("x").nth(3)).per_link().into(),
             "reset when \"x\" was seen 3 times over the link",
@@ -81,6 +116,17 @@ fn what_is_stored_can_be_read_back() {
         packet_corruption(5.percent()).into(),
         cut().when_seen(seen(b"COMMIT").upstream()).into(),
         reset().when_seen(seen([0xff, 0])).into(),
+        reset().on(commit()).into(),
+        cut().on(commit_complete().after()).on(nth(2)).into(),
+        stall().on(query("INSERT").complete().nth(2).torn()).into(),
+        black_hole().on(query_matching("a+").every_nth(3).over_link()).into(),
+        reset().on(backend(Backend::DataRow).torn_after(7)).into(),
+        cut().on(frontend_message(7)).into(),
+        error(code("40001")).hint("again").detail("why").message("x").on(commit()).into(),
+        delay_message(query_like("SELECT 1").first(1), 5.ms()).into(),
+        drop_message(commit_complete()).into(),
+        duplicate_message(frontend(Frontend::Sync)).into(),
+        corrupt_message(backend(Backend::DataRow)).into(),
         reset().when_seen(seen(b"COMMIT").nth(3)).per_link().into(),
     ] {
         let stored = serde_json::to_string(&fault).unwrap();
@@ -117,6 +163,11 @@ fn what_would_never_act_is_refused_with_what_to_write_instead() {
         (refusal(|| loss((-0.5).percent())), "between 0 and 1"),
         (refusal(|| cut().when_seen(b"")), "at least 1 byte"),
         (refusal(|| cut().on(connection(0))), "counted from 1"),
+        (refusal(|| commit().nth(0)), "counted from 1"),
+        (refusal(|| query_matching("(")), "no regular expression"),
+        (refusal(|| frontend(Frontend::Sync).complete()), "completed by no message"),
+        (refusal(|| error(SqlState::from_code("4000x"))), "write five digits"),
+        (refusal(|| error(SqlState::SUCCESSFUL_COMPLETION)), "is no SQLSTATE of an error"),
         (refusal(|| seen(b"x").nth(0)), "counted from 1"),
     ];
     for (text, part) in refusals {
@@ -141,6 +192,9 @@ fn what_was_stored_wrongly_is_refused() {
         r#"{"kind":{"fault":"cut"},"seen":{"bytes":"x","times":0}}"#,
         r#"{"kind":{"fault":"cut"},"counting":"per_day"}"#,
         r#"{"kind":{"fault":"cut"},"trigger":{"connection":0}}"#,
+        r#"{"kind":{"fault":"error","error":{"severity":"error","code":"4","message":""}}}"#,
+        r#"{"kind":{"fault":"cut"},"message":{"which":{"statement":{"regex":"("}}}}"#,
+        r#"{"kind":{"fault":"cut"},"message":{"which":{"tag":"x"},"count":{"nth":0}}}"#,
     ] {
         assert!(serde_json::from_str::<Fault>(stored).is_err(), "{stored} was accepted");
     }

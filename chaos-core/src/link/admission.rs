@@ -16,6 +16,7 @@ use super::socket::Socket;
 use super::tcp::TcpLink;
 use super::timer::Alarm;
 use crate::event::ConnectionEnd;
+use crate::wire::postgres::Session;
 
 /// How long accepting rests after an error such as "too many open files".
 const REST: Duration = Duration::from_millis(20);
@@ -64,7 +65,10 @@ fn admit(link: &Arc<TcpLink>, stream: TcpStream) {
 /// Serves a connection that came through the door, from its beginning to its end.
 async fn serve(link: Arc<TcpLink>, connection: Arc<OpenConnection>, client: Socket) {
     match dial(&link, &connection).await {
-        Ok(Ok(server)) => carry(link, connection, client, server, Delivered::default()).await,
+        Ok(Ok(server)) => {
+            let session = link.session(&connection);
+            carry(link, connection, client, server, Delivered::default(), session).await;
+        }
         Ok(Err(error)) => {
             note_unreachable(&link, &connection, &error);
             let finale = Finale::without_traffic(ConnectionEnd::Unreachable);
@@ -83,8 +87,9 @@ async fn carry(
     client: Socket,
     server: Socket,
     delivered: Delivered,
+    session: Option<Box<Session>>,
 ) {
-    let mut forward = Forward::new(&link, &connection, client, server, delivered);
+    let mut forward = Forward::new(&link, &connection, client, server, delivered, session);
     let finale = poll_fn(|cx| forward.poll(cx)).await;
     link.deregister(&connection, &finale);
     let (client, server) = forward.into_sockets();
@@ -109,13 +114,14 @@ pub(super) fn take_over(
     client: Socket,
     server: Socket,
     delivered: Delivered,
+    session: Option<Box<Session>>,
 ) {
     let runtime = link.runtime().handle();
     let server = server.move_to(runtime);
     let (link, connection) = (Arc::clone(link), Arc::clone(connection));
     runtime.spawn(async move {
         match server {
-            Ok(server) => carry(link, connection, client, server, delivered).await,
+            Ok(server) => carry(link, connection, client, server, delivered, session).await,
             Err(error) => {
                 note_unreachable(&link, &connection, &error);
                 let finale = Finale::without_traffic(ConnectionEnd::Unreachable);

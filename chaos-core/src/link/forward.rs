@@ -12,6 +12,7 @@ use crate::direction::Direction;
 use crate::engine::StreamEnd;
 use crate::event::ConnectionEnd;
 use crate::packets::deaf::Deafness;
+use crate::wire::postgres::Session;
 
 mod deafened;
 mod faulted;
@@ -35,6 +36,8 @@ pub(super) struct Forward {
     downstream: Way,
     /// There while a fault acts on the connection, or bytes that one held are under way.
     faulted: Option<Box<Faulted>>,
+    /// Follows the messages while no fault acts, if their protocol is known.
+    session: Option<Box<Session>>,
     /// The epoch of the orders that are being followed.
     epoch: u64,
 }
@@ -59,6 +62,8 @@ struct Way {
     ended: Option<StreamEnd>,
     /// Whether the receiver knows of the end, or is gone.
     done: bool,
+    /// How many bytes came from the sender.
+    received: u64,
     /// How many bytes were delivered.
     delivered: u64,
 }
@@ -94,6 +99,7 @@ impl Forward {
         client: Socket,
         server: Socket,
         delivered: Delivered,
+        session: Option<Box<Session>>,
     ) -> Self {
         // From now on whoever changes the orders of its sockets waits for it.
         connection.heed(0);
@@ -106,6 +112,7 @@ impl Forward {
             upstream: Way { delivered: delivered.upstream, ..Way::default() },
             downstream: Way { delivered: delivered.downstream, ..Way::default() },
             faulted: None,
+            session,
             // No epoch is 0, so the orders are read first of all.
             epoch: 0,
         }
@@ -132,7 +139,10 @@ impl Forward {
             };
             match step {
                 Step::Changed => {}
-                Step::Calm => self.faulted = None,
+                Step::Calm => {
+                    let faulted = self.faulted.take();
+                    self.session = faulted.and_then(|faulted| faulted.into_session());
+                }
                 Step::TurnOver => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -168,6 +178,7 @@ impl Forward {
                 return;
             }
             let mut faulted = Box::<Faulted>::default();
+            faulted.read_messages(self.session.take());
             faulted.take_over(now, Direction::Upstream, &mut self.upstream);
             faulted.take_over(now, Direction::Downstream, &mut self.downstream);
             self.faulted = Some(faulted);
@@ -192,7 +203,9 @@ impl Forward {
 
     fn counted(&self, finale: Finale) -> Finale {
         Finale {
+            upstream_received: self.upstream.received,
             upstream_bytes: self.upstream.delivered,
+            downstream_received: self.downstream.received,
             downstream_bytes: self.downstream.delivered,
             ..finale
         }

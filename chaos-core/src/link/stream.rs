@@ -83,7 +83,8 @@ pub(super) async fn connect(link: &Arc<TcpLink>) -> io::Result<LinkStream> {
     drop(opening);
     match dialled {
         Ok(Ok(server)) => {
-            let switch = Switch::straight(link, connection, server);
+            let session = link.session(&connection);
+            let switch = Switch::straight(link, connection, server, session);
             Ok(LinkStream { way: Way::Switch(switch) })
         }
         Ok(Err(error)) => {

@@ -12,6 +12,8 @@ use crate::engine::{Engine, Next, StreamEnd};
 use crate::event::FaultId;
 use crate::link::buffer::Buffer;
 use crate::link::connection::{Met, OpenConnection};
+use crate::link::tcp::TcpLink;
+use crate::wire::postgres::Session;
 
 /// The engine of a connection, and the faults that it knows.
 #[derive(Debug, Default)]
@@ -28,6 +30,18 @@ struct Known {
 }
 
 impl Faulted {
+    /// Looks for messages from now on, if their protocol is known.
+    pub(super) fn read_messages(&mut self, session: Option<Box<Session>>) {
+        if let Some(session) = session {
+            self.engine.read_messages(session);
+        }
+    }
+
+    /// The session that followed the messages meanwhile.
+    pub(super) fn into_session(self) -> Option<Box<Session>> {
+        self.engine.into_session()
+    }
+
     /// Takes what was read and not written yet out of the hands of the plain way.
     pub(super) fn take_over(&mut self, now: Duration, direction: Direction, way: &mut Way) {
         if let Some(filled) = way.pending.take() {
@@ -49,11 +63,21 @@ impl Faulted {
         self.faults.retain(|known| is_active(known.met.record.id()));
         for met in faults {
             let id = met.record.id();
-            if self.faults.iter().all(|known| known.met.record.id() != id) {
-                let began = now.saturating_sub(met.record.active_for());
-                let (fault, tally) = (met.record.fault(), Arc::clone(&met.tally));
-                self.engine.begin(now, began, id, fault, met.seed, tally);
-                self.faults.push(Known { met: met.clone(), touched: false });
+            let known = self.faults.iter_mut().find(|known| known.met.record.id() == id);
+            match known {
+                None => {
+                    let began = now.saturating_sub(met.record.active_for());
+                    let (fault, tally) = (met.record.fault(), Arc::clone(&met.tally));
+                    self.engine.begin(now, began, id, fault, met.seed, tally);
+                    self.engine.count_messages_in(id, &met.record.messages());
+                    self.faults.push(Known { met: met.clone(), touched: false });
+                }
+                #[cfg(feature = "toxiproxy")]
+                Some(known) if !Arc::ptr_eq(&known.met.record, &met.record) => {
+                    self.engine.change(now, id, met.record.fault());
+                    known.met = met.clone();
+                }
+                Some(_) => {}
             }
         }
     }
@@ -64,15 +88,24 @@ impl Faulted {
         known.is_some_and(|known| !std::mem::replace(&mut known.touched, true))
     }
 
-    /// Tells the faults how often they acted.
-    fn report_hits(&mut self, connection: &OpenConnection) {
+    /// Tells the faults how often they acted, and at which messages.
+    fn report_hits(&mut self, link: &TcpLink, connection: &OpenConnection) {
         let Self { engine, faults } = self;
+        if let Some(sentence) = engine.take_sentence() {
+            link.note(format!("link `{}`: {sentence}", link.name()));
+        }
         engine.take_hits(|id, hits| {
             if let Some(known) = faults.iter_mut().find(|known| known.met.record.id() == id) {
                 let is_first = !std::mem::replace(&mut known.touched, true);
                 known.met.record.hit(connection.ordinal(), hits, is_first);
             }
         });
+        engine.take_begun(|fault| link.reach(fault, connection.ordinal()));
+        for (id, met) in engine.take_met() {
+            if let Some(known) = faults.iter().find(|known| known.met.record.id() == id) {
+                known.met.record.met(connection.ordinal(), met);
+            }
+        }
     }
 }
 
@@ -136,6 +169,7 @@ impl Forward {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(length)) if length > 0 => {
                 engine.push(now, direction, Bytes::copy_from_slice(&buffer[..length]));
+                way.received += length as u64;
                 *turn = turn.saturating_sub(length);
             }
             Poll::Ready(end) => {
@@ -161,7 +195,7 @@ impl Forward {
             let now = self.link.runtime().now();
             let next = faulted.engine.next(now, direction);
             // Before anybody can see what the faults did.
-            faulted.report_hits(&self.connection);
+            faulted.report_hits(&self.link, &self.connection);
             let (_, receiver, way) = self.parts(direction);
             if way.done {
                 // A receiver that is gone takes nothing, and what waits for it would wait for ever.

@@ -37,7 +37,11 @@ impl Forward {
         turn: &mut usize,
     ) -> Step {
         loop {
-            let (sender, receiver, way) = self.parts(direction);
+            let Self { client, server, upstream, downstream, session, link, .. } = self;
+            let (sender, receiver, way) = match direction {
+                Direction::Upstream => (client, server, upstream),
+                Direction::Downstream => (server, client, downstream),
+            };
             if way.done {
                 return Step::Blocked;
             }
@@ -45,6 +49,10 @@ impl Forward {
                 match receiver.socket.poll_write(cx, filled.rest()) {
                     Poll::Pending => return Step::Blocked,
                     Poll::Ready(Ok(written)) if written > 0 => {
+                        if let Some(session) = session {
+                            session.pass(direction, &filled.rest()[..written]);
+                            link.note_of(session);
+                        }
                         way.delivered += written as u64;
                         filled.start += written;
                         *turn = turn.saturating_sub(written);
@@ -78,7 +86,10 @@ impl Forward {
                 Poll::Pending => return Step::Blocked,
                 Poll::Ready(Ok(0)) => way.ended = Some(sender.end_of_stream(false)),
                 Poll::Ready(Err(_)) => way.ended = Some(sender.end_of_stream(true)),
-                Poll::Ready(Ok(end)) => way.pending = Some(Filled { buffer, start: 0, end }),
+                Poll::Ready(Ok(end)) => {
+                    way.received += end as u64;
+                    way.pending = Some(Filled { buffer, start: 0, end });
+                }
             }
             // What was sent after a fault was injected must not slip through.
             if self.connection.epoch() != self.epoch {
@@ -127,12 +138,13 @@ mod tests {
     fn what_is_sent_after_a_fault_was_injected_does_not_slip_through_a_turn_that_had_begun() {
         let scope = Scope::new(Seed(1), Journal::in_memory());
         let nobody = Upstream::Tcp(([127, 0, 0, 1], 1).into());
-        let link = TcpLink::open(&scope, "service", nobody).unwrap();
+        let link = TcpLink::open(&scope, "service", nobody, None).unwrap();
         let connection = link.register().unwrap();
         let (mut client, ours) = pipe();
         let (theirs, server) = pipe();
         let (ours, theirs) = (Socket::Pipe(ours), Socket::Pipe(theirs));
-        let mut forward = Forward::new(&link, &connection, ours, theirs, Delivered::default());
+        let mut forward =
+            Forward::new(&link, &connection, ours, theirs, Delivered::default(), None);
         let end = Mutex::new(server);
         let server = Arc::new(Server { link: Arc::clone(&link), end, injected: Mutex::default() });
 

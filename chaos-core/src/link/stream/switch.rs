@@ -9,6 +9,7 @@ use tokio::io::ReadBuf;
 
 use super::park;
 use super::pipe::{End, pipe};
+use crate::direction::Direction;
 use crate::event::ConnectionEnd;
 use crate::link::admission;
 use crate::link::connection::OpenConnection;
@@ -16,6 +17,7 @@ use crate::link::finale::Finale;
 use crate::link::forward::Delivered;
 use crate::link::socket::Socket;
 use crate::link::tcp::TcpLink;
+use crate::wire::postgres::Session;
 
 /// The state of a stream, which its client uses, and faults change.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(super) struct Switch {
 #[derive(Debug)]
 struct State {
     route: Route,
+    /// Follows the messages that go straight, if their protocol is known.
+    session: Option<Box<Session>>,
     /// Who waits for the socket, to be woken when it is moved away.
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -58,10 +62,11 @@ impl Switch {
         link: &Arc<TcpLink>,
         connection: Arc<OpenConnection>,
         server: Socket,
+        session: Option<Box<Session>>,
     ) -> Arc<Self> {
         // From now on whoever changes the orders of its socket waits for it.
         connection.heed(0);
-        let switch = Self::with_route(link, connection, Route::Straight(server));
+        let switch = Self::with_route(link, connection, Route::Straight(server), session);
         switch.follow_orders();
         switch
     }
@@ -72,12 +77,18 @@ impl Switch {
         connection: Arc<OpenConnection>,
         end: End,
     ) -> Arc<Self> {
-        Self::with_route(link, connection, Route::Piped(end))
+        Self::with_route(link, connection, Route::Piped(end), None)
     }
 
-    fn with_route(link: &Arc<TcpLink>, connection: Arc<OpenConnection>, route: Route) -> Arc<Self> {
+    fn with_route(
+        link: &Arc<TcpLink>,
+        connection: Arc<OpenConnection>,
+        route: Route,
+        session: Option<Box<Session>>,
+    ) -> Arc<Self> {
         let state = State {
             route,
+            session,
             reader: None,
             writer: None,
             upstream_bytes: 0,
@@ -110,6 +121,7 @@ impl Switch {
             Poll::Ready(Ok(())) => {
                 let count = buffer.filled().len() - before;
                 state.downstream_bytes += count as u64;
+                self.follow_messages(&mut state, Direction::Downstream, &buffer.filled()[before..]);
                 if count == 0 && had_room {
                     state.server_finished = true;
                     self.end_if_finished(state);
@@ -129,7 +141,10 @@ impl Switch {
         };
         match &written {
             Poll::Pending => park(&mut state.writer, cx.waker()),
-            Poll::Ready(Ok(count)) => state.upstream_bytes += *count as u64,
+            Poll::Ready(Ok(count)) => {
+                state.upstream_bytes += *count as u64;
+                self.follow_messages(&mut state, Direction::Upstream, &bytes[..*count]);
+            }
             // Not the server's doing if the client writes after it has finished.
             Poll::Ready(Err(_)) if state.client_finished => {}
             Poll::Ready(Err(_)) => self.end(state, ConnectionEnd::ResetByServer),
@@ -157,6 +172,13 @@ impl Switch {
             let finale = state.finale(ConnectionEnd::Closed);
             drop(state);
             self.link.deregister(&self.connection, &finale);
+        }
+    }
+
+    fn follow_messages(&self, state: &mut State, direction: Direction, bytes: &[u8]) {
+        if let Some(session) = &mut state.session {
+            session.pass(direction, bytes);
+            self.link.note_of(session);
         }
     }
 
@@ -209,7 +231,8 @@ impl Switch {
         state.route = Route::Piped(ours);
         let delivered =
             Delivered { upstream: state.upstream_bytes, downstream: state.downstream_bytes };
-        admission::take_over(&self.link, &self.connection, Socket::Pipe(theirs), server, delivered);
+        let (client, session) = (Socket::Pipe(theirs), state.session.take());
+        admission::take_over(&self.link, &self.connection, client, server, delivered, session);
         let wakers = [state.reader.take(), state.writer.take()];
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);

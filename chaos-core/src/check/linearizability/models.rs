@@ -1,0 +1,22 @@
+//! What common objects do, one operation after another.
+
+mod counter;
+mod lock;
+mod queue;
+mod register;
+mod set;
+
+pub use self::counter::Counter;
+pub use self::lock::Lock;
+pub use self::queue::FifoQueue;
+pub use self::register::Register;
+#[cfg(test)]
+pub(super) use self::register::RegisterCall as RegisterTestCall;
+pub use self::set::Set;
+
+use super::Asked;
+
+/// The error for an operation that a model does not know.
+fn unknown_operation(asked: Asked<'_>, known: &str) -> String {
+    format!("there is no operation `{}`; known are {known}", asked.f)
+}
