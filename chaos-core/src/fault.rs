@@ -58,7 +58,7 @@ mod message;
 mod packets;
 mod pool;
 mod server;
-mod session;
+pub mod session;
 mod spec;
 mod timing;
 #[cfg(feature = "toxiproxy")]
@@ -89,13 +89,10 @@ pub use self::pool::{
     hand_out_dead, poison, slow_checkout, slow_connect,
 };
 pub use self::server::{
-    ServerFault, ServerFaultKind, crash, disk_full, file_size_limit, memory_limit, pause,
+    ServerFault, ServerFaultKind, crash, crash_at, disk_full, file_size_limit, memory_limit, pause,
     pause_part, socket_moved, stopped,
 };
-pub use self::session::{
-    LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
-    lock_table, terminate_sessions,
-};
+pub use self::session::{SessionFault, SessionFaultKind};
 pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
 #[cfg(feature = "toxiproxy")]

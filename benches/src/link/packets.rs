@@ -34,7 +34,13 @@ pub fn run() {
         println!("packets: not compared; {error}\n");
         return;
     }
-    println!("packets lost in both directions, round trip {:?}", ONE_WAY * 2);
+    let control = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
+    let control = control.unwrap_or_default();
+    println!(
+        "packets lost in both directions, round trip {:?}, congestion control of the kernel: {}",
+        ONE_WAY * 2,
+        control.trim()
+    );
     println!("                               model      kernel   model / kernel");
     for percent in LOSSES {
         let lost = || loss(f64::from(percent).percent());
