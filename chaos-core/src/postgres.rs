@@ -43,6 +43,7 @@ mod error;
 pub mod fingerprint;
 mod inspection;
 pub mod isolation;
+pub mod migration;
 mod pool;
 mod sabotage;
 pub mod schema;
