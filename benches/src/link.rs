@@ -11,6 +11,7 @@ use chaos_core::seed::Seed;
 
 pub mod bulk;
 pub mod delay;
+pub mod messages;
 pub mod postgres;
 pub mod round_trip;
 pub mod stream;

@@ -8,17 +8,18 @@
 //! Everything that is compared is measured in turns within one run, because figures of two runs on
 //! a busy machine cannot be compared. Judge by the ratios.
 
-use chaos_benches::link::{bulk, delay, postgres, round_trip, stream};
+use chaos_benches::link::{bulk, delay, messages, postgres, round_trip, stream};
 
 fn main() {
     // PostgreSQL is supervised by this program, started again.
     chaos_core::postgres::supervise_if_asked();
     chaos_core::reexec::set_arguments([]);
     let wanted: Vec<_> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 6] = [
         ("round_trip", round_trip::run),
         ("stream", stream::run),
         ("postgres", postgres::run),
+        ("messages", messages::run),
         ("bulk", bulk::run),
         ("delay", delay::run),
     ];
