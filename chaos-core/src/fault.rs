@@ -55,9 +55,12 @@ mod kind;
 mod label;
 mod message;
 mod packets;
+mod server;
 mod session;
 mod spec;
 mod timing;
+#[cfg(feature = "toxiproxy")]
+mod toxic;
 mod unreachable;
 
 #[cfg(test)]
@@ -75,12 +78,20 @@ pub use self::message::{
     duplicate_message, error,
 };
 pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
+pub use self::server::{
+    ServerFault, ServerFaultKind, crash, disk_full, file_size_limit, memory_limit, pause,
+    pause_part, socket_moved, stopped,
+};
 pub use self::session::{
     LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
     lock_table, terminate_sessions,
 };
 pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
+#[cfg(feature = "toxiproxy")]
+pub use self::toxic::Toxic;
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::toxic::{micros, millis};
 pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 
 /// One fault of a link: what goes wrong, in which direction, and on which connections.

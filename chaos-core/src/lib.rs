@@ -49,6 +49,8 @@ pub mod schedule;
 pub mod scope;
 pub mod seed;
 pub mod stats;
+#[cfg(feature = "toxiproxy")]
+pub mod toxiproxy;
 pub mod trigger;
 pub mod units;
 pub mod verdict;

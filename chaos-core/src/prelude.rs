@@ -13,12 +13,15 @@ pub use crate::fault::{
     reordering, reset, slice, slow_close, stall,
 };
 // Faults of the server: `pg.sabotage(..)`.
-pub use crate::fault::{lock_table, terminate_sessions};
+pub use crate::fault::{
+    crash, disk_full, file_size_limit, lock_table, memory_limit, pause, pause_part, socket_moved,
+    stopped, terminate_sessions,
+};
 pub use crate::leftover::Leftover;
 pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;
 pub use crate::outcome::Outcome;
-pub use crate::postgres::Postgres;
+pub use crate::postgres::{Part, Postgres, ServerOptions, StopMode};
 pub use crate::schedule::Schedule;
 pub use crate::trigger::message::{
     Backend, Frontend, backend, command_complete, commit, commit_complete, frontend, query,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "toxiproxy")]
+use super::Toxic;
 use super::{Corruption, IdleEnd, PacketEffect, SqlError};
 use crate::delay::Delay;
 use crate::duration;
@@ -95,6 +97,12 @@ pub enum FaultKind {
         #[serde(with = "duration::text")]
         round_trip: Duration,
     },
+    /// What Toxiproxy does: see [`toxiproxy`](crate::toxiproxy).
+    #[cfg(feature = "toxiproxy")]
+    Toxic {
+        /// What it does.
+        does: Toxic,
+    },
     /// See [`error`](super::error()).
     Error {
         /// What the client is told.
@@ -114,7 +122,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// The name of the function that builds it.
+    /// The name of the function that builds it, or of the type of the toxic.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -137,6 +145,8 @@ impl FaultKind {
             Self::Corrupt { which: Corruption::EveryNth { .. } } => "corrupt_every",
             Self::Duplicate { .. } => "duplicate",
             Self::Packets { effect, .. } => effect.name(),
+            #[cfg(feature = "toxiproxy")]
+            Self::Toxic { does } => does.type_name(),
             Self::Error { .. } => "error",
             Self::DelayMessage { .. } => "delay_message",
             Self::DropMessage => "drop_message",

@@ -39,6 +39,10 @@ impl fmt::Display for FaultKind {
             // Nobody is to take it for packets that were really lost.
             f.write_str("modelled ")?;
         }
+        #[cfg(feature = "toxiproxy")]
+        if let Self::Toxic { does } = self {
+            return does.fmt(f);
+        }
         f.write_str(self.name())?;
         match self {
             Self::Latency { delay } | Self::SlowClose { delay } => write!(f, " {delay}"),
@@ -81,6 +85,8 @@ impl fmt::Display for FaultKind {
             | Self::Partition
             | Self::Hang
             | Self::DeadPeer => Ok(()),
+            #[cfg(feature = "toxiproxy")]
+            Self::Toxic { .. } => Ok(()),
         }
     }
 }

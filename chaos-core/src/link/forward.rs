@@ -62,6 +62,8 @@ struct Way {
     ended: Option<StreamEnd>,
     /// Whether the receiver knows of the end, or is gone.
     done: bool,
+    /// How many bytes came from the sender.
+    received: u64,
     /// How many bytes were delivered.
     delivered: u64,
 }
@@ -201,7 +203,9 @@ impl Forward {
 
     fn counted(&self, finale: Finale) -> Finale {
         Finale {
+            upstream_received: self.upstream.received,
             upstream_bytes: self.upstream.delivered,
+            downstream_received: self.downstream.received,
             downstream_bytes: self.downstream.delivered,
             ..finale
         }

@@ -15,6 +15,7 @@ use super::connection::{Met, OpenConnection};
 use super::door::{Door, Stance};
 use super::finale::Finale;
 use super::runtime::LinkRuntime;
+use super::traffic::Traffic;
 use super::upstream::Upstream;
 use super::{Connections, LinkError, admission};
 use crate::engine::Tally;
@@ -24,6 +25,12 @@ use crate::scope::{FaultRecord, Scope};
 use crate::seed::Seed;
 use crate::trigger::Trigger;
 use crate::wire::postgres::{Session, Trace};
+
+#[cfg(feature = "toxiproxy")]
+mod managed;
+
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::managed::ManagedLink;
 
 /// How long closing a link may wait for its connections. They end at once, unless the machine is too
 /// busy to run the thread that serves them.
@@ -48,6 +55,8 @@ pub(super) struct TcpLink {
     state: Mutex<State>,
     /// Told when the link is closed.
     closing: Notify,
+    /// What all connections moved that have ended.
+    traffic: Arc<Traffic>,
     /// Told when the last connection of a closed link has ended.
     emptied: Condvar,
     /// Held while the door is made to follow the faults, so that two changes cannot overtake each
@@ -92,10 +101,26 @@ impl TcpLink {
         upstream: Upstream,
         trace: Option<Trace>,
     ) -> Result<Arc<Self>, LinkError> {
+        let link = Self::open_with(scope, name, upstream, trace, Door::open, 0, Arc::default())?;
+        link.accept();
+        Ok(link)
+    }
+
+    /// A link with this door, which had `total` connections in an earlier life, and does not accept
+    /// any yet.
+    fn open_with(
+        scope: &Scope,
+        name: &str,
+        upstream: Upstream,
+        trace: Option<Trace>,
+        door: impl FnOnce() -> io::Result<Door>,
+        total: u64,
+        traffic: Arc<Traffic>,
+    ) -> Result<Arc<Self>, LinkError> {
         let runtime = LinkRuntime::get().map_err(|source| LinkError::Start { source })?;
         let door = {
             let _entered = runtime.handle().enter();
-            Door::open().map_err(|source| LinkError::Listen { link: name.to_owned(), source })?
+            door().map_err(|source| LinkError::Listen { link: name.to_owned(), source })?
         };
         let name = scope.name_link(name);
         scope.journal().record(EventKind::LinkOpened {
@@ -103,7 +128,7 @@ impl TcpLink {
             listen: door.address().to_string(),
             upstream: upstream.to_string(),
         });
-        let link = Arc::new(Self {
+        Ok(Arc::new(Self {
             seed: scope.seed().named(&name),
             name,
             scope: scope.clone(),
@@ -111,13 +136,17 @@ impl TcpLink {
             runtime,
             trace,
             door,
-            state: Mutex::default(),
+            state: Mutex::new(State { total, ..State::default() }),
+            traffic,
             closing: Notify::new(),
             emptied: Condvar::new(),
             door_keeper: Mutex::default(),
-        });
-        link.runtime.handle().spawn(admission::accept_all(Arc::clone(&link)));
-        Ok(link)
+        }))
+    }
+
+    /// Accepts connections from now on.
+    fn accept(self: &Arc<Self>) {
+        self.runtime.handle().spawn(admission::accept_all(Arc::clone(self)));
     }
 
     pub(super) fn name(&self) -> &str {
@@ -201,6 +230,22 @@ impl TcpLink {
             self.turn_door();
         }
         record.end();
+    }
+
+    /// Gives a fault other numbers. It goes on where it is, in the record that is returned.
+    #[cfg(feature = "toxiproxy")]
+    fn change(&self, record: &Arc<FaultRecord>, fault: Fault) -> Arc<FaultRecord> {
+        let mut state = self.state.lock();
+        let changed = self.scope.change_fault(record, fault);
+        let State { faults, open, .. } = &mut *state;
+        let active = |injected: &&mut Injected| injected.record.id() == record.id();
+        if let Some(injected) = faults.iter_mut().find(active) {
+            injected.record = Arc::clone(&changed);
+            for connection in open.values() {
+                injected.change_on(connection, self.seed);
+            }
+        }
+        changed
     }
 
     /// What a fault waits for has come, with bytes of connection `by`, which knows: has all others
@@ -341,6 +386,7 @@ impl TcpLink {
                 downstream_bytes: finale.downstream_bytes,
             });
         }
+        self.traffic.count(finale);
         connection.heed(u64::MAX);
         // Only now: whoever waits for the end of the connection finds it in the journal.
         let mut state = self.state.lock();
@@ -379,6 +425,24 @@ impl Injected {
         }
     }
 
+    /// Tells a connection of the numbers that the fault has now.
+    ///
+    /// The draw is the one that was made when they met. So a connection that it hit stays hit when it
+    /// becomes more probable.
+    #[cfg(feature = "toxiproxy")]
+    fn change_on(&self, connection: &OpenConnection, link: Seed) {
+        let seed = self.seed(connection, link);
+        let trigger = self.record.fault().trigger;
+        let acts = trigger.fires(NonZeroU64::MIN, connection.ordinal(), &mut seed.draws());
+        let tally = Arc::new(Tally::new(self.record.fault()));
+        connection.change_fault(Met { record: Arc::clone(&self.record), seed, tally }, acts);
+    }
+
+    /// What its draws for a connection derive from.
+    fn seed(&self, connection: &OpenConnection, link: Seed) -> Seed {
+        link.numbered(connection.ordinal()).numbered(self.record.id().0)
+    }
+
     fn meet(&mut self, connection: &OpenConnection, link: Seed) {
         let fault = self.record.fault();
         if !fault.kind.is_on_connections() {
@@ -391,7 +455,7 @@ impl Injected {
         self.meetings += u64::from(connection.counts());
         let Some(meeting) = NonZeroU64::new(self.meetings.max(1)) else { return };
         let ordinal = connection.ordinal();
-        let seed = link.numbered(ordinal).numbered(self.record.id().0);
+        let seed = self.seed(connection, link);
         if fault.trigger.fires(meeting, ordinal, &mut seed.draws()) {
             let tally = if fault.counts_over_link() {
                 Arc::clone(&self.tally)

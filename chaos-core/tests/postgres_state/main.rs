@@ -6,6 +6,7 @@
 mod arena;
 mod audit;
 mod isolation;
+mod migration;
 mod rich;
 mod schema;
 
@@ -17,6 +18,7 @@ fn entry() {
     enter(async |role, stage| match role.split_once(' ') {
         Some(("audit", role)) => audit::play(role, &stage).await,
         Some(("isolation", role)) => isolation::play(role, &stage).await,
+        Some(("migration", role)) => migration::play(role, &stage).await,
         Some(("schema", role)) => schema::play(role, &stage).await,
         _ => panic!("unknown role {role}"),
     });

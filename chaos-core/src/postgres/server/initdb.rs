@@ -10,6 +10,7 @@ use super::locate::Installation;
 use super::privilege::Account;
 use super::subprocess;
 use crate::postgres::error::PostgresError;
+use crate::postgres::options::ServerOptions;
 
 /// The superuser of every server.
 pub(super) const SUPERUSER: &str = "postgres";
@@ -19,6 +20,9 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 /// The first version that can be told how much work it is to check a password.
 const CHEAP_SCRAM: u16 = 16;
+
+/// The first version that has checksums unless it is told otherwise.
+const CHECKSUMS: u16 = 18;
 
 /// What every server is set to, beside what depends on its version and place.
 ///
@@ -80,12 +84,17 @@ pub(super) fn command(
 }
 
 /// What `initdb` is told beside where, and with which password.
-pub(super) fn arguments(installation: &Installation) -> Vec<String> {
+pub(super) fn arguments(installation: &Installation, options: &ServerOptions) -> Vec<String> {
     let mut arguments: Vec<String> =
-        ["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1", "-k"]
+        ["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1"]
             .map(str::to_owned)
             .to_vec();
     let major = installation.version.major;
+    match options.has_checksums() {
+        true => arguments.push("-k".to_owned()),
+        false if major >= CHECKSUMS => arguments.push("--no-data-checksums".to_owned()),
+        false => {}
+    }
     if major >= 14 {
         arguments.push("--no-instructions".to_owned());
     }
@@ -103,6 +112,7 @@ pub(super) fn initialise(
     account: Option<&Account>,
     directory: &Path,
     password: &str,
+    options: &ServerOptions,
 ) -> Result<(), PostgresError> {
     let password_file = directory.with_extension("password");
     write_secret(&password_file, password)?;
@@ -114,7 +124,7 @@ pub(super) fn initialise(
         account.own(directory)?;
     }
     let mut command = command(installation, "initdb", account);
-    command.arg("-D").arg(directory).args(arguments(installation));
+    command.arg("-D").arg(directory).args(arguments(installation, options));
     command.arg(format!("--pwfile={}", password_file.display()));
     let result = subprocess::output_of(&mut command, LIMIT);
     fs::remove_file(&password_file).map_err(PostgresError::file("remove", &password_file))?;
@@ -151,6 +161,7 @@ pub(super) fn configure(
     installation: &Installation,
     socket_directory: &Path,
     cluster_name: &str,
+    options: &ServerOptions,
 ) -> Result<(), PostgresError> {
     let directory = socket_directory.to_string_lossy().replace('\'', "''").replace('"', "\"\"");
     let encryption = match installation.version.major {
@@ -163,7 +174,8 @@ pub(super) fn configure(
     let initial = fs::read_to_string(&path).map_err(PostgresError::file("read", &path))?;
     let settings = format!(
         "{initial}\n{SETTINGS}{encryption}\nlisten_addresses = '127.0.0.1'\n\
-         unix_socket_directories = '\"{directory}\"'\ncluster_name = '{cluster_name}'\n"
+         unix_socket_directories = '\"{directory}\"'\ncluster_name = '{cluster_name}'\n{}",
+        options.lines()
     );
     fs::write(&path, settings).map_err(PostgresError::file("write", &path))?;
     let path = data.join("pg_hba.conf");
