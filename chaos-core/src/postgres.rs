@@ -70,6 +70,7 @@ pub use self::directory::cache_directory;
 use self::end_check::DatabaseWatch;
 pub use self::error::{Looked, PostgresError};
 pub use self::options::{DiskHolds, ServerOptions};
+pub use self::pool::{ChaosPool, HeldConnection, PooledClient, WaitReport};
 pub use self::process::{
     Part, PostgresServer, Ready, Resource, ServerProcess, ServerStatus, StopMode,
 };
@@ -145,7 +146,8 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// When the pool cannot be built.
+    /// When the pool cannot be built; [`PostgresError::PoolTooLarge`] when the server, which takes
+    /// 400 connections from all tests together, could never fill it.
     pub fn pool(&self, max_size: usize) -> Result<deadpool_postgres::Pool, Error> {
         Ok(pool::build(self, max_size)?.0)
     }

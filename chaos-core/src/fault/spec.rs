@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, ServerFault, SessionFault};
+use super::{Fault, PoolFault, ServerFault, SessionFault};
 use crate::postgres::Damage;
 
 /// Any fault, whatever it is injected into.
@@ -17,6 +17,8 @@ use crate::postgres::Damage;
 pub enum FaultSpec {
     /// A fault of the sessions of a database, and of what they share.
     Session(SessionFault),
+    /// A fault of a pool of connections.
+    Pool(PoolFault),
     /// A fault of the processes of a server, or of what they need.
     Server(ServerFault),
     /// Damage to what a server keeps, which nothing undoes.
@@ -32,6 +34,7 @@ impl FaultSpec {
     pub const fn may_be_idle(&self) -> bool {
         match self {
             Self::Session(fault) => fault.may_be_idle,
+            Self::Pool(fault) => fault.may_be_idle,
             Self::Server(fault) => fault.may_be_idle,
             Self::Damage(_) => false,
             Self::Link(fault) => fault.may_be_idle,
@@ -43,6 +46,7 @@ impl FaultSpec {
     pub const fn is_observable(&self) -> bool {
         match self {
             Self::Session(fault) => fault.kind.is_observable(),
+            Self::Pool(fault) => fault.kind.is_observable(),
             Self::Server(fault) => fault.kind.is_observable(),
             Self::Damage(_) => true,
             Self::Link(fault) => fault.kind.is_observable(),
@@ -58,6 +62,7 @@ impl FaultSpec {
                  (`pg.pool(..)`, `pg.config()`), does the link know the protocol \
                  (`Link::postgres(..)`), and is it sent such a message?"
             }
+            Self::Pool(fault) => fault.kind.silence(),
             Self::Server(_) => {
                 "no session of the application was there, and none was opened meanwhile; is the \
                  pool connected to this database?"
@@ -83,6 +88,12 @@ impl From<SessionFault> for FaultSpec {
     }
 }
 
+impl From<PoolFault> for FaultSpec {
+    fn from(fault: PoolFault) -> Self {
+        Self::Pool(fault)
+    }
+}
+
 impl From<ServerFault> for FaultSpec {
     fn from(fault: ServerFault) -> Self {
         Self::Server(fault)
@@ -94,6 +105,7 @@ impl fmt::Display for FaultSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Session(fault) => fault.fmt(f),
+            Self::Pool(fault) => fault.fmt(f),
             Self::Server(fault) => fault.fmt(f),
             Self::Damage(damage) => damage.fmt(f),
             Self::Link(fault) => fault.fmt(f),

@@ -146,8 +146,13 @@ impl OpenConnection {
 
     /// The link is closed.
     pub(super) fn close(&self) {
+        self.end(Ending::LinkClosed);
+    }
+
+    /// It is to end like this, unless it is to end already.
+    pub(super) fn end(&self, how: Ending) {
         self.change(|orders| {
-            orders.ending.get_or_insert(Ending::LinkClosed);
+            orders.ending.get_or_insert(how);
         });
     }
 

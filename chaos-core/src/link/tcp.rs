@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -21,6 +22,7 @@ use super::{Connections, LinkError, admission};
 use crate::engine::Tally;
 use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultKind};
+use crate::packets;
 use crate::scope::{FaultRecord, Scope};
 use crate::seed::Seed;
 use crate::trigger::Trigger;
@@ -62,6 +64,8 @@ pub(super) struct TcpLink {
     /// Held while the door is made to follow the faults, so that two changes cannot overtake each
     /// other.
     door_keeper: Mutex<()>,
+    /// Whether the journal says how packets are broken.
+    wire_announced: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -141,6 +145,7 @@ impl TcpLink {
             closing: Notify::new(),
             emptied: Condvar::new(),
             door_keeper: Mutex::default(),
+            wire_announced: AtomicBool::new(false),
         }))
     }
 
@@ -191,6 +196,9 @@ impl TcpLink {
             ));
         }
         let mut met = Vec::new();
+        if fault.kind.is_in_kernel() {
+            self.announce_wire();
+        }
         let record = {
             let mut state = self.state.lock();
             let record = self.scope.start_fault(&self.name, fault);
@@ -213,6 +221,21 @@ impl TcpLink {
             connection.await_heed(epoch, until);
         }
         record
+    }
+
+    /// Has the wire there before a connection needs it, and says in the journal what it is.
+    fn announce_wire(&self) {
+        let first = !self.wire_announced.swap(true, Ordering::Relaxed);
+        match packets::bring_up() {
+            Ok(mechanism) if first => self.note(format!(
+                "packet faults of link `{}` are done to real packets, on {mechanism}",
+                self.name
+            )),
+            Ok(_) => {}
+            Err(error) => {
+                self.note(format!("a packet fault of link `{}` does not act: {error}", self.name));
+            }
+        }
     }
 
     /// Ends a fault. Nothing happens if it was ended before.

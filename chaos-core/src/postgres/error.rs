@@ -110,6 +110,18 @@ pub enum PostgresError {
     /// Servers are started on Unix only.
     #[error("PostgreSQL cannot be started on this platform")]
     Platform,
+    /// A pool could never have all of its connections.
+    #[error(
+        "a pool of {wanted} connections cannot be filled: the server takes {limit} in all \
+         (max_connections), from all tests that run at the same time; ask for a smaller pool, or \
+         raise max_connections on a server that CHAOS_POSTGRES_URL names"
+    )]
+    PoolTooLarge {
+        /// How many connections the pool was to have.
+        wanted: usize,
+        /// How many the server takes.
+        limit: usize,
+    },
     /// A pool could not be built.
     #[error("failed to build a pool of connections")]
     Pool {

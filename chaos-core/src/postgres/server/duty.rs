@@ -161,6 +161,7 @@ async fn examine(mut endpoint: Endpoint, layout: &Layout) -> Result<Server, Post
         problem: "leads to a server that is no PostgreSQL 13 to 18".to_owned(),
     })?;
     endpoint.version = version.to_string();
+    endpoint.max_connections = session.run("SHOW max_connections").await?.concat().parse().ok();
     let fsync = session.run("SHOW fsync").await?.concat();
     let by_files = version.major >= STRATEGIES && fsync == "off";
     Ok(Server { endpoint, instance: None, pending: None, by_files })
@@ -187,6 +188,8 @@ async fn start(
         options: None,
         maintenance: "postgres".to_owned(),
         version: installation.version.to_string(),
+        // A test may change it on a server of its own.
+        max_connections: job.is_shared.then_some(initdb::MAX_CONNECTIONS),
     };
     // Every copy of the same cluster has the same password until now.
     let password = random_digits(32)?;

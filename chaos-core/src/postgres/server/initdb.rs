@@ -21,6 +21,10 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// The first version that can be told how much work it is to check a password.
 const CHEAP_SCRAM: u16 = 16;
 
+/// How many connections a server takes. Many tests share one server, each with a pool or two. A slot
+/// that is not used costs some kilobytes.
+pub(super) const MAX_CONNECTIONS: usize = 400;
+
 /// The first version that has checksums unless it is told otherwise.
 const CHECKSUMS: u16 = 18;
 
@@ -34,8 +38,6 @@ fsync = off
 synchronous_commit = on
 full_page_writes = on
 shared_buffers = 16MB
-# Many tests share one server, each with a pool or two. A slot that is not used costs some kilobytes.
-max_connections = 200
 # The default would leave files in /dev/shm when a server is killed.
 dynamic_shared_memory_type = mmap
 max_prepared_transactions = 10
@@ -173,8 +175,9 @@ pub(super) fn configure(
     let path = data.join("postgresql.conf");
     let initial = fs::read_to_string(&path).map_err(PostgresError::file("read", &path))?;
     let settings = format!(
-        "{initial}\n{SETTINGS}{encryption}\nlisten_addresses = '127.0.0.1'\n\
-         unix_socket_directories = '\"{directory}\"'\ncluster_name = '{cluster_name}'\n{}",
+        "{initial}\n{SETTINGS}max_connections = {MAX_CONNECTIONS}\n{encryption}\n\
+         listen_addresses = '127.0.0.1'\nunix_socket_directories = '\"{directory}\"'\n\
+         cluster_name = '{cluster_name}'\n{}",
         options.lines()
     );
     fs::write(&path, settings).map_err(PostgresError::file("write", &path))?;
@@ -184,7 +187,7 @@ pub(super) fn configure(
 
 /// Everything that decides what a server is like, apart from its programs.
 pub(super) fn settings() -> String {
-    format!("{SETTINGS}{ACCESS}")
+    format!("{SETTINGS}{MAX_CONNECTIONS}{ACCESS}")
 }
 
 /// Writes a file that only its owner can read.
