@@ -15,6 +15,7 @@ pub mod bulk;
 pub mod delay;
 pub mod many;
 pub mod messages;
+pub mod packets;
 pub mod postgres;
 pub mod round_trip;
 pub mod stream;

@@ -63,10 +63,7 @@ impl FaultSpec {
                  (`Link::postgres(..)`), and is it sent such a message?"
             }
             Self::Pool(fault) => fault.kind.silence(),
-            Self::Server(_) => {
-                "no session of the application was there, and none was opened meanwhile; is the \
-                 pool connected to this database?"
-            }
+            Self::Server(fault) => fault.kind.silence(),
             Self::Damage(_) => "it was not done.",
             Self::Link(_) => {
                 "met no traffic; is the client connected through the link (`pg.pool(..)`, \
