@@ -66,7 +66,7 @@ impl Pace {
     pub(super) fn new(kind: &FaultKind, began: Duration, now: Duration, seed: Seed) -> Self {
         let drawn = |delay| Drawn::new(delay, seed.draws());
         match *kind {
-            FaultKind::Latency { delay } => {
+            FaultKind::Latency { delay } | FaultKind::PacketDelay { delay } => {
                 Self::Latency { delay: drawn(delay), last: Duration::ZERO }
             }
             FaultKind::LatencySteps { ref delays, each } => Self::Latency {
@@ -96,7 +96,9 @@ impl Pace {
             | FaultKind::DropMessage
             | FaultKind::DuplicateMessage
             | FaultKind::CorruptMessage
-            | FaultKind::Duplicate { .. } => Self::Transparent,
+            | FaultKind::Duplicate { .. }
+            | FaultKind::KernelPackets { .. }
+            | FaultKind::KernelPacketDelay { .. } => Self::Transparent,
             #[cfg(feature = "toxiproxy")]
             FaultKind::Toxic { does } => Self::of_toxic(does, now, seed),
         }

@@ -97,6 +97,23 @@ pub enum FaultKind {
         #[serde(with = "duration::text")]
         round_trip: Duration,
     },
+    /// See [`packet_delay`](super::packet_delay()).
+    PacketDelay {
+        /// How much later each packet arrives.
+        delay: Delay,
+    },
+    /// See [`Packets::in_kernel`](super::Packets::in_kernel).
+    KernelPackets {
+        /// What happens to packets.
+        effect: PacketEffect,
+        /// To how many.
+        probability: Probability,
+    },
+    /// See [`PacketDelay::in_kernel`](super::PacketDelay::in_kernel).
+    KernelPacketDelay {
+        /// How much later each packet arrives.
+        delay: Delay,
+    },
     /// What Toxiproxy does: see [`toxiproxy`](crate::toxiproxy).
     #[cfg(feature = "toxiproxy")]
     Toxic {
@@ -144,7 +161,8 @@ impl FaultKind {
             Self::Corrupt { which: Corruption::Chunks { .. } } => "corrupt",
             Self::Corrupt { which: Corruption::EveryNth { .. } } => "corrupt_every",
             Self::Duplicate { .. } => "duplicate",
-            Self::Packets { effect, .. } => effect.name(),
+            Self::Packets { effect, .. } | Self::KernelPackets { effect, .. } => effect.name(),
+            Self::PacketDelay { .. } | Self::KernelPacketDelay { .. } => "packet_delay",
             #[cfg(feature = "toxiproxy")]
             Self::Toxic { does } => does.type_name(),
             Self::Error { .. } => "error",
@@ -176,7 +194,12 @@ impl FaultKind {
 
     /// Whether it acts on the sockets of a connection, and not only on the bytes between them.
     pub(crate) const fn is_on_sockets(&self) -> bool {
-        matches!(self, Self::DeadPeer)
+        matches!(self, Self::DeadPeer) || self.is_in_kernel()
+    }
+
+    /// Whether it acts on real packets.
+    pub(crate) const fn is_in_kernel(&self) -> bool {
+        matches!(self, Self::KernelPackets { .. } | Self::KernelPacketDelay { .. })
     }
 
     /// Whether the fault has directions to choose from.
