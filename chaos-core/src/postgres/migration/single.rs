@@ -82,6 +82,9 @@ where
         let result = result.map_err(Into::into);
         drop(client);
         until_gone(postgres, &watched).await?;
+        if let Some(trouble) = watched.take_trouble() {
+            return Err(trouble.into());
+        }
         Ok(Ran { result, watched })
     }
 
