@@ -12,7 +12,7 @@ use crate::event::EventKind;
 use crate::journal::Journal;
 use crate::link::{Link, Upstream};
 use crate::load::Load;
-use crate::postgres::Postgres;
+use crate::postgres::{Postgres, ServerOptions};
 use crate::run::{Run, RunError};
 use crate::schedule::Schedule;
 use crate::scope::Scope;
@@ -63,13 +63,23 @@ impl Chaos {
         Postgres::shared(self.scope()).await
     }
 
-    /// A database on a server of its own, behind a link of its own.
+    /// A database on a server of its own, behind a link of its own. Its processes can be killed,
+    /// stopped and paused: see [`Postgres::server`].
     ///
     /// # Errors
     ///
     /// When PostgreSQL cannot be found or started.
     pub async fn postgres_server(&self) -> Result<Postgres, Error> {
-        Postgres::own(self.scope()).await
+        self.postgres_server_with(ServerOptions::new()).await
+    }
+
+    /// A database on a server of its own, with settings of its own.
+    ///
+    /// # Errors
+    ///
+    /// When PostgreSQL cannot be found or started, or refuses a setting: with its own words.
+    pub async fn postgres_server_with(&self, options: ServerOptions) -> Result<Postgres, Error> {
+        Postgres::own(self.scope(), options).await
     }
 
     /// A link to any TCP service, by the name that reports are to know it by. A number is added to a

@@ -58,6 +58,8 @@ mod per_link_tests;
 mod properties;
 #[cfg(any(test, fuzzing))]
 mod story;
+#[cfg(all(test, feature = "toxiproxy"))]
+mod toxic_tests;
 #[cfg(test)]
 mod trigger_tests;
 #[cfg(test)]
@@ -105,7 +107,20 @@ impl Engine {
         seed: Seed,
         tally: Arc<Tally>,
     ) {
-        self.faults.push(Active::new(now, began, id, fault, seed, tally));
+        // A fault that comes to the connection later than others that were injected after it takes
+        // its place before them all the same.
+        let place = self.faults.partition_point(|active| active.id < id);
+        self.faults.insert(place, Active::new(now, began, id, fault, seed, tally));
+        self.end_if_due();
+    }
+
+    /// Gives a fault that is active other numbers. It stays at its place, and goes on from where it
+    /// is.
+    #[cfg(feature = "toxiproxy")]
+    pub(crate) fn change(&mut self, now: Duration, id: FaultId, fault: &Fault) {
+        if let Some(active) = self.faults.iter_mut().find(|active| active.id == id) {
+            active.change(now, fault);
+        }
         self.end_if_due();
     }
 
@@ -118,9 +133,9 @@ impl Engine {
     /// Ends a fault. What it held may leave as soon as the other faults allow it; where it lost
     /// something, the connection ends.
     pub(crate) fn end(&mut self, id: FaultId) {
-        let is_broken = self.faults.iter().any(|active| active.id == id && active.is_broken());
-        if is_broken {
-            self.ended.get_or_insert(Ended { fault: id, how: StreamEnd::Reset });
+        let ending = self.faults.iter().find(|active| active.id == id);
+        if let Some(how) = ending.and_then(Active::ends_when_cleared) {
+            self.ended.get_or_insert(Ended { fault: id, how });
         }
         self.faults.retain(|active| active.id != id);
         self.release_messages(id);
@@ -161,13 +176,19 @@ impl Engine {
     /// Says what is to be done in this direction.
     pub(crate) fn next(&mut self, now: Duration, direction: Direction) -> Next {
         loop {
-            self.drop_if_idle(now);
+            self.end_in_time(now);
             // Another connection may have completed a count that they share.
             self.end_if_due();
             if let Some(ended) = self.ended {
                 return Next::Ended(ended);
             }
             self.swallow(direction);
+            if let Some(sink) = self.faults.iter().position(|active| active.takes(direction)) {
+                match self.take(now, direction, sink) {
+                    Some(next) => return next,
+                    None => continue,
+                }
+            }
             if !self.queue(direction).has_bytes() {
                 return self.next_end(now, direction);
             }
@@ -178,6 +199,37 @@ impl Engine {
                 Gate::Again => {}
             }
         }
+    }
+
+    /// Has the fault at place `sink` take what comes to it next; `None` if it took something.
+    fn take(&mut self, now: Duration, direction: Direction, sink: usize) -> Option<Next> {
+        let (before, from) = self.faults.split_at_mut(sink);
+        let queue = match direction {
+            Direction::Upstream => &mut self.upstream,
+            Direction::Downstream => &mut self.downstream,
+        };
+        if queue.has_bytes() {
+            let (length, at) = plan::bytes(before, queue, now, direction, usize::MAX);
+            if at > now {
+                return Some(self.wait(at));
+            }
+            if let Some(spent) = before.iter_mut().find(|active| active.is_spent(direction)) {
+                self.ended = Some(spent.fire(StreamEnd::Finish));
+                return None;
+            }
+            queue.planned = at;
+            from[0].take(now, direction, queue.head_number());
+            self.leave(now, direction, length, sink);
+            return None;
+        }
+        let Some((end, arrived)) = queue.end() else { return Some(self.wait(NEVER)) };
+        let at = plan::end(before, end, arrived, now, direction);
+        if at > now {
+            return Some(self.wait(at));
+        }
+        from[0].take(now, direction, u64::MAX);
+        queue.consume_end();
+        None
     }
 
     /// What is to be done with the bytes that wait, of which `most` may leave.
@@ -216,6 +268,12 @@ impl Engine {
             return;
         }
         self.moved = now;
+        let all = self.faults.len();
+        self.leave(now, direction, written, all);
+    }
+
+    /// Notes that the first `written` bytes of the queue left the first `faults` of the faults.
+    fn leave(&mut self, now: Duration, direction: Direction, written: usize, faults: usize) {
         let lag = plan::lag(&self.faults, self.queue(direction), direction);
         let queue = match direction {
             Direction::Upstream => &mut self.upstream,
@@ -228,13 +286,13 @@ impl Engine {
         let done = queue.consume(written);
         let left = Left { direction, bytes, chunk_done: done.is_some(), late, lag };
         let once_more = done.filter(|chunk| {
-            let mut faults = self.faults.iter_mut();
+            let mut faults = self.faults[..faults].iter_mut();
             !chunk.is_copy && faults.any(|active| active.doubles(direction, number))
         });
         if let Some(chunk) = once_more {
             queue.push_copy(chunk);
         }
-        for active in &mut self.faults {
+        for active in &mut self.faults[..faults] {
             at = active.commit(&left, at);
         }
         self.messages_left(direction, written);
@@ -289,9 +347,13 @@ impl Engine {
         }
     }
 
-    /// Drops the connection if it was quiet for too long.
-    fn drop_if_idle(&mut self, now: Duration) {
+    /// Drops the connection if it was quiet for too long, or ends it if a fault does so by now.
+    fn end_in_time(&mut self, now: Duration) {
         for active in &mut self.faults {
+            if self.ended.is_some() {
+                return;
+            }
+            self.ended = active.end_in_time(now);
             let is_due = active.idle_at(self.moved).is_some_and(|at| at <= now);
             if is_due && self.ended.is_none() {
                 self.ended = active.drop_idle();
@@ -299,10 +361,11 @@ impl Engine {
         }
     }
 
-    /// Waits until this time, or until the connection was quiet for too long.
+    /// Waits until this time, or until time ends the connection.
     fn wait(&self, at: Duration) -> Next {
         let idle = self.faults.iter().filter_map(|active| active.idle_at(self.moved));
-        let at = idle.fold(at, Duration::min);
+        let ends = self.faults.iter().filter_map(Active::ends_at);
+        let at = idle.chain(ends).fold(at, Duration::min);
         Next::Wait((at < NEVER).then_some(at))
     }
 

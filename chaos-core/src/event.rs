@@ -172,6 +172,23 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         steady: Option<u64>,
     },
+    /// A test did something to a server of its own, apart from faults that end by themselves.
+    ServerAction {
+        /// The name of the link to the server.
+        target: String,
+        /// What, such as `killed: postmaster`.
+        action: String,
+    },
+    /// A server accepted connections again.
+    ServerReady {
+        /// The name of the link to the server.
+        target: String,
+        /// How long it took, in nanoseconds: since it was started or resumed, or since one of its
+        /// processes was killed.
+        after: u64,
+        /// Whether it recovered from a crash first.
+        recovered: bool,
+    },
     /// A named check was made.
     Check {
         /// What ought to hold.

@@ -24,6 +24,7 @@
 //! | [`corrupt`], [`corrupt_every`] | delivers some bytes changed |
 //! | [`duplicate`] | delivers some chunks twice |
 //! | [`loss`], [`packet_corruption`] | delivers bytes as late as TCP does when packets are lost |
+//! | [`packet_delay`] | delivers bytes as late as TCP does when packets come later |
 //! | [`packet_duplication`], [`reordering`] | delivers bytes as late as TCP does when packets are doubled or overtaken |
 //!
 //! | [`error`] | answers a request with an error of the database |
@@ -55,9 +56,13 @@ mod kind;
 mod label;
 mod message;
 mod packets;
-mod session;
+mod pool;
+mod server;
+pub mod session;
 mod spec;
 mod timing;
+#[cfg(feature = "toxiproxy")]
+mod toxic;
 mod unreachable;
 
 #[cfg(test)]
@@ -65,8 +70,9 @@ mod tests;
 
 pub use self::alteration::{Corruption, corrupt, corrupt_every, duplicate};
 pub use self::builder::{
-    Bandwidth, BlackHole, Corrupt, Cut, DeadPeer, Duplicate, ErrorReply, Hang, IdleDrop, Latency,
-    LatencySteps, Limit, MessageFault, Packets, Partition, Refuse, Reset, Slice, SlowClose, Stall,
+    Bandwidth, BlackHole, Corrupt, Cut, DeadPeer, Duplicate, ErrorReply, Hang, IdleDrop,
+    KernelPackets, Latency, LatencySteps, Limit, MessageFault, PacketDelay, Packets, Partition,
+    Refuse, Reset, Slice, SlowClose, Stall,
 };
 pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
 pub use self::kind::FaultKind;
@@ -74,13 +80,25 @@ pub use self::message::{
     InvalidSqlState, Severity, SqlCode, SqlError, corrupt_message, delay_message, drop_message,
     duplicate_message, error,
 };
-pub use self::packets::{PacketEffect, loss, packet_corruption, packet_duplication, reordering};
-pub use self::session::{
-    LockMode, LockTable, SessionFault, SessionFaultKind, TerminateSessions, UnknownLockMode,
-    lock_table, terminate_sessions,
+pub use self::packets::{
+    PacketEffect, loss, packet_corruption, packet_delay, packet_duplication, reordering,
 };
+pub use self::pool::{
+    DieAtRecycle, Exhaust, FailCheckout, FailConnect, HandOutDead, Poison, Poisoned, PoolFault,
+    PoolFaultKind, SlowCheckout, SlowConnect, die_at_recycle, exhaust, fail_checkout, fail_connect,
+    hand_out_dead, poison, slow_checkout, slow_connect,
+};
+pub use self::server::{
+    ServerFault, ServerFaultKind, crash, disk_full, file_size_limit, memory_limit, pause,
+    pause_part, socket_moved, stopped,
+};
+pub use self::session::{SessionFault, SessionFaultKind};
 pub use self::spec::FaultSpec;
 pub use self::timing::{bandwidth, latency, latency_steps, slice, slow_close, stall};
+#[cfg(feature = "toxiproxy")]
+pub use self::toxic::Toxic;
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::toxic::{micros, millis};
 pub use self::unreachable::{black_hole, dead_peer, hang, partition, refuse};
 
 /// One fault of a link: what goes wrong, in which direction, and on which connections.

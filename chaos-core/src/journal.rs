@@ -33,6 +33,8 @@ struct Inner {
 enum Sink {
     File(File),
     Memory(Mutex<Vec<Event>>),
+    #[cfg(feature = "toxiproxy")]
+    Nowhere,
 }
 
 impl Journal {
@@ -50,6 +52,21 @@ impl Journal {
     #[must_use]
     pub fn in_memory() -> Self {
         Self::new(Sink::Memory(Mutex::default()))
+    }
+
+    /// A journal that keeps nothing, for what runs for weeks and is not asked.
+    #[cfg(feature = "toxiproxy")]
+    pub(crate) fn nowhere() -> Self {
+        Self::new(Sink::Nowhere)
+    }
+
+    /// Whether anything that is written can be read later.
+    pub(crate) fn is_kept(&self) -> bool {
+        match self.inner.sink {
+            Sink::File(_) | Sink::Memory(_) => true,
+            #[cfg(feature = "toxiproxy")]
+            Sink::Nowhere => false,
+        }
     }
 
     fn new(sink: Sink) -> Self {
@@ -108,6 +125,8 @@ impl Journal {
                     let _ = self.inner.broken.lock().get_or_insert(error);
                 }
             }
+            #[cfg(feature = "toxiproxy")]
+            Sink::Nowhere => {}
         }
     }
 
@@ -117,6 +136,8 @@ impl Journal {
         match &self.inner.sink {
             Sink::Memory(events) => events.lock().clone(),
             Sink::File(_) => Vec::new(),
+            #[cfg(feature = "toxiproxy")]
+            Sink::Nowhere => Vec::new(),
         }
     }
 

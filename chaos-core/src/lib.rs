@@ -10,6 +10,7 @@
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
 //!   [`journal`], [`leftover`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
 //! * `wire`: bytes framed into the messages of a protocol, without any input or output.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
@@ -49,6 +50,8 @@ pub mod schedule;
 pub mod scope;
 pub mod seed;
 pub mod stats;
+#[cfg(feature = "toxiproxy")]
+pub mod toxiproxy;
 pub mod trigger;
 pub mod units;
 pub mod verdict;

@@ -38,6 +38,7 @@ mod stream;
 mod target;
 mod tcp;
 mod timer;
+mod traffic;
 mod upstream;
 
 pub(crate) use self::injection::ActiveFault;
@@ -45,7 +46,11 @@ pub use self::injection::Injection;
 pub use self::network::{Injections, Network};
 pub use self::stream::LinkStream;
 pub use self::target::Target;
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::tcp::ManagedLink;
 use self::tcp::TcpLink;
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::traffic::Traffic;
 pub use self::upstream::Upstream;
 
 /// Why a link could not be opened.

@@ -5,6 +5,8 @@
 //! everywhere. So everything here is tried out before it is promised, and what is refused is an
 //! [`Unavailable`] that says why.
 
+use std::fmt;
+
 use crate::error::with_sources;
 
 #[cfg(target_os = "linux")]
@@ -12,6 +14,8 @@ pub(crate) mod deaf;
 #[cfg(not(target_os = "linux"))]
 #[path = "packets/deaf_nowhere.rs"]
 pub(crate) mod deaf;
+#[cfg(target_os = "linux")]
+pub(crate) mod wire;
 
 /// Why something cannot be done to packets on this machine.
 ///
@@ -38,4 +42,63 @@ impl Unavailable {
 /// What went wrong and where, as the reason of an [`Unavailable`].
 pub(crate) fn failed_to(action: &str, error: &(dyn std::error::Error + 'static)) -> String {
     format!("{action} failed: {}", with_sources(error))
+}
+
+/// How real packet faults are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mechanism {
+    /// A wire of our own between private networks, to which the process has a right of its own.
+    PrivateNetwork,
+    /// The same, in a user namespace, which needs no right.
+    UserNamespace,
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PrivateNetwork => "a wire between private networks",
+            Self::UserNamespace => "a wire between private networks in a user namespace",
+        })
+    }
+}
+
+/// Says how faults can be done to real packets here, by trying it out once in a process.
+///
+/// # Errors
+///
+/// [`Unavailable`] where nothing works, with the reason.
+pub fn probe() -> Result<Mechanism, Unavailable> {
+    #[cfg(target_os = "linux")]
+    return wire::probe().map(Mechanism::from);
+    #[cfg(not(target_os = "linux"))]
+    Err(Unavailable::new("packet faults are", "this system is not Linux"))
+}
+
+/// Has the wire of this process there from now on.
+pub(crate) fn bring_up() -> Result<Mechanism, Unavailable> {
+    #[cfg(target_os = "linux")]
+    return wire::Wire::get().map(|wire| wire.namespace().into());
+    #[cfg(not(target_os = "linux"))]
+    probe()
+}
+
+/// Does what this process was started for, and ends it, if it was started to help another one with
+/// packets; otherwise returns at once.
+///
+/// `chaos_harness::main!()` calls it. A program without the harness does so while it has a single
+/// thread, where the arguments of [`reexec::set_arguments`](crate::reexec::set_arguments) lead.
+pub fn serve_if_asked() {
+    #[cfg(target_os = "linux")]
+    wire::serve_if_asked();
+}
+
+#[cfg(target_os = "linux")]
+impl From<wire::Namespace> for Mechanism {
+    fn from(namespace: wire::Namespace) -> Self {
+        match namespace {
+            wire::Namespace::Network => Self::PrivateNetwork,
+            wire::Namespace::User => Self::UserNamespace,
+        }
+    }
 }

@@ -44,7 +44,9 @@ pub mod fingerprint;
 mod inspection;
 pub mod isolation;
 pub mod migration;
+mod options;
 mod pool;
+mod process;
 mod sabotage;
 pub mod schema;
 #[cfg(unix)]
@@ -53,6 +55,7 @@ mod server;
 #[path = "postgres/unsupported.rs"]
 mod server;
 mod session;
+mod storage;
 #[cfg_attr(not(unix), allow(dead_code, reason = "no server is looked for"))]
 mod version;
 
@@ -66,7 +69,17 @@ pub use self::connector::PostgresConnector;
 pub use self::directory::cache_directory;
 use self::end_check::DatabaseWatch;
 pub use self::error::{Looked, PostgresError};
+pub use self::options::{DiskHolds, ServerOptions};
+pub use self::pool::{ChaosPool, HeldConnection, PooledClient, WaitReport};
+pub use self::process::{
+    Part, PostgresServer, Ready, Resource, ServerProcess, ServerStatus, StopMode,
+};
 use self::server::Database;
+pub use self::storage::{
+    Damage, Damaged, Place, bypass_index, bypass_triggers, corrupt_control_file, flip_bytes,
+    flip_wal_tail, forge_xmin, invalid_index, prepared_transaction, remove_file, remove_wal,
+    rewind_sequence, truncate_file, zero_page,
+};
 use crate::error::Error;
 use crate::link::{Link, Target};
 use crate::scope::Scope;
@@ -94,13 +107,16 @@ impl Postgres {
     }
 
     /// A new database on a server of its own.
-    pub(crate) async fn own(scope: &Scope) -> Result<Self, Error> {
-        Self::open(scope, server::on_own_server).await
+    pub(crate) async fn own(scope: &Scope, options: ServerOptions) -> Result<Self, Error> {
+        if let Some(reason) = options.disk().and_then(|_| server::obstacle_to_small_disks()) {
+            return Err(Error::Unavailable { reason });
+        }
+        Self::open(scope, move || server::on_own_server(options)).await
     }
 
     async fn open(
         scope: &Scope,
-        find: fn() -> Result<Arc<Database>, PostgresError>,
+        find: impl FnOnce() -> Result<Arc<Database>, PostgresError> + Send + 'static,
     ) -> Result<Self, Error> {
         // A thread of its own finishes even if this future is dropped, and then gives up what it
         // got.
@@ -130,7 +146,8 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// When the pool cannot be built.
+    /// When the pool cannot be built; [`PostgresError::PoolTooLarge`] when the server, which takes
+    /// 400 connections from all tests together, could never fill it.
     pub fn pool(&self, max_size: usize) -> Result<deadpool_postgres::Pool, Error> {
         Ok(pool::build(self, max_size)?.0)
     }

@@ -119,8 +119,29 @@ impl Scope {
             label: record.label.clone(),
             spec: record.spec.clone(),
         });
-        self.inner.ledger.lock().push(Arc::clone(&record));
+        if self.inner.journal.is_kept() {
+            self.inner.ledger.lock().push(Arc::clone(&record));
+        }
         record
+    }
+
+    /// The record of a fault that goes on as `fault`, under the same number.
+    #[cfg(feature = "toxiproxy")]
+    pub(crate) fn change_fault(&self, record: &FaultRecord, fault: Fault) -> Arc<FaultRecord> {
+        Arc::new(FaultRecord {
+            id: record.id,
+            target: record.target.clone(),
+            label: fault.to_string(),
+            spec: fault.into(),
+            journal: self.inner.journal.clone(),
+            started: record.started,
+            ended: Mutex::new(None),
+            hits: AtomicU64::new(record.hits()),
+            connections: AtomicU64::new(record.connections()),
+            touched: Mutex::default(),
+            messages: record.messages(),
+            failed: AtomicBool::new(false),
+        })
     }
 
     /// All faults that were injected so far, in order.

@@ -1,8 +1,11 @@
-//! What a test may ask of the machine: `#[chaos_test(requires(root, redis))]`.
+//! What a test may ask of the machine: `#[chaos_test(requires(root, redis,
+//! packet_faults))]`.
 //!
 //! A test whose demands are not met is skipped, with the reason; it never fails because of them.
 
 use std::path::Path;
+
+use chaos_core::packets;
 
 /// Why the first of these capabilities that is missing is missing.
 pub(crate) fn missing(required: &[&str]) -> Option<String> {
@@ -17,7 +20,8 @@ fn lack(capability: &str) -> Option<String> {
         "root" if is_root() => None,
         "root" => Some("the tests do not run as root".to_owned()),
         "redis" => missing_program("redis-server"),
-        _ => Some("this version knows only `root` and `redis`".to_owned()),
+        "packet_faults" => packets::probe().err().map(|error| error.reason().to_owned()),
+        _ => Some("this version knows only `root`, `redis` and `packet_faults`".to_owned()),
     }
 }
 
@@ -58,6 +62,9 @@ mod tests {
         assert_eq!(missing(&[]), None);
         let reason = missing(&["teleportation"]).unwrap();
         assert!(reason.contains("teleportation") && reason.contains("`redis`"), "{reason}");
+        if let Some(reason) = missing(&["packet_faults"]) {
+            assert!(reason.starts_with("not available here: packet_faults ("), "{reason}");
+        }
         #[cfg(unix)]
         assert_eq!(missing_program("sh"), None);
         let reason = missing_program("no-such-server").unwrap();

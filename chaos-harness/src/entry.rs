@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use chaos_core::error::with_sources;
 use chaos_core::postgres::supervise_if_asked;
-use chaos_core::reexec;
+use chaos_core::{packets, reexec};
 
 use crate::arguments::{Arguments, HELP};
 use crate::attempt::spec::{self, Spec};
@@ -23,6 +23,7 @@ use crate::{exit_code, list, run_directory};
 #[must_use]
 pub fn main() -> ExitCode {
     reexec::set_arguments([]);
+    packets::serve_if_asked();
     supervise_if_asked();
     if std::env::args_os().nth(1).is_some_and(|argument| argument == spec::ARGUMENT) {
         match Spec::from_variable() {
@@ -116,6 +117,7 @@ pub fn run_under_libtest(case: &'static TestCase) {
     let name = case.name();
     // The first test sets them; any test leads here, and the specification says which one to run.
     reexec::set_arguments([&name, "--exact", "--nocapture", "--include-ignored"].map(Into::into));
+    packets::serve_if_asked();
     supervise_if_asked();
     match Spec::from_variable() {
         // What an attempt starts inherits the variable, and is no attempt.

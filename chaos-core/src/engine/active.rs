@@ -17,7 +17,12 @@ use crate::fault::{Fault, FaultKind};
 use crate::seed::Seed;
 use crate::wire::postgres::{Message, Session};
 
+#[cfg(feature = "toxiproxy")]
+mod change;
 mod harm;
+mod sink;
+
+use self::sink::Sink;
 
 /// One fault that is active on one connection, from when it met the connection.
 #[derive(Debug)]
@@ -43,6 +48,8 @@ pub(super) struct Active {
     broken: bool,
     /// Whether it was quiet for too long, and what is sent into it is lost.
     forgotten: bool,
+    /// What becomes of the data, if it is taken off the stream.
+    sink: Option<Sink>,
     upstream: Share,
     downstream: Share,
 }
@@ -103,6 +110,7 @@ impl Active {
             is_shared: fault.counts_over_link(),
             broken: false,
             forgotten: false,
+            sink: Sink::new(&fault.kind, now),
             upstream: share(1),
             downstream: share(2),
         }

@@ -17,7 +17,17 @@ pub(super) struct Drawn {
 #[derive(Debug)]
 enum Course {
     Constant(Delay),
-    Steps { delays: Vec<Delay>, each: Duration, began: Duration },
+    Steps {
+        delays: Vec<Delay>,
+        each: Duration,
+        began: Duration,
+    },
+    /// So much give or take so much, both from 0 upwards; what would be below 0 is 0.
+    #[cfg(feature = "toxiproxy")]
+    Jittered {
+        delay: Duration,
+        jitter: Duration,
+    },
 }
 
 impl Drawn {
@@ -35,11 +45,23 @@ impl Drawn {
         Self { course: Course::Steps { delays, each, began }, draws, current: None }
     }
 
+    /// One delay give or take another, all in between equally likely.
+    #[cfg(feature = "toxiproxy")]
+    pub(super) fn jittered(delay: Duration, jitter: Duration, draws: Draws) -> Self {
+        Self { course: Course::Jittered { delay, jitter }, draws, current: None }
+    }
+
     /// The delay of the chunk at the head, which came at time `at`.
     pub(super) fn current(&mut self, at: Duration) -> Duration {
         let Self { course, draws, current } = self;
         *current.get_or_insert_with(|| match course {
             Course::Constant(delay) => delay.draw(draws),
+            #[cfg(feature = "toxiproxy")]
+            Course::Jittered { delay, jitter } => {
+                let width = Delay::Uniform { min: Duration::ZERO, max: jitter.saturating_mul(2) };
+                let late = delay.saturating_add(width.draw(draws));
+                late.saturating_sub(*jitter).min(Delay::MAX)
+            }
             Course::Steps { delays, each, began } => {
                 let passed = at.saturating_sub(*began).as_nanos();
                 let step = passed.checked_div(each.as_nanos()).unwrap_or(0);

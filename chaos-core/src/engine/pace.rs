@@ -10,9 +10,13 @@ use std::time::Duration;
 use super::StreamEnd;
 use super::drawn::Drawn;
 use super::segments::Segments;
+#[cfg(feature = "toxiproxy")]
+use crate::delay::Delay;
 use crate::fault::FaultKind;
+#[cfg(feature = "toxiproxy")]
+use crate::fault::{Toxic, micros, millis};
 use crate::rate::Rate;
-use crate::seed::Seed;
+use crate::seed::{Draws, Seed};
 
 /// Later than any time that is ever reached.
 pub(super) const NEVER: Duration = Duration::MAX;
@@ -39,6 +43,9 @@ pub(super) enum Pace {
     },
     Slice {
         size: usize,
+        /// How much smaller or larger than that a piece may be.
+        variation: usize,
+        draws: Draws,
         gap: Duration,
         /// What is left of the piece that has begun.
         left: usize,
@@ -59,7 +66,7 @@ impl Pace {
     pub(super) fn new(kind: &FaultKind, began: Duration, now: Duration, seed: Seed) -> Self {
         let drawn = |delay| Drawn::new(delay, seed.draws());
         match *kind {
-            FaultKind::Latency { delay } => {
+            FaultKind::Latency { delay } | FaultKind::PacketDelay { delay } => {
                 Self::Latency { delay: drawn(delay), last: Duration::ZERO }
             }
             FaultKind::LatencySteps { ref delays, each } => Self::Latency {
@@ -69,7 +76,7 @@ impl Pace {
             FaultKind::Bandwidth { rate } => Self::Bandwidth { rate, free: now },
             FaultKind::Slice { size, gap } => {
                 let size = usize::try_from(size).unwrap_or(usize::MAX).max(1);
-                Self::Slice { size, gap, left: size, free: Duration::ZERO }
+                Self::slices(size, 0, gap, seed)
             }
             FaultKind::Stall | FaultKind::Partition | FaultKind::DeadPeer => Self::Stall,
             FaultKind::SlowClose { delay } => Self::SlowClose { delay: drawn(delay) },
@@ -89,7 +96,48 @@ impl Pace {
             | FaultKind::DropMessage
             | FaultKind::DuplicateMessage
             | FaultKind::CorruptMessage
-            | FaultKind::Duplicate { .. } => Self::Transparent,
+            | FaultKind::Duplicate { .. }
+            | FaultKind::KernelPackets { .. }
+            | FaultKind::KernelPacketDelay { .. } => Self::Transparent,
+            #[cfg(feature = "toxiproxy")]
+            FaultKind::Toxic { does } => Self::of_toxic(does, now, seed),
+        }
+    }
+
+    /// Pieces of about this size.
+    fn slices(size: usize, variation: usize, gap: Duration, seed: Seed) -> Self {
+        let mut draws = seed.draws();
+        let left = piece(size, variation, &mut draws);
+        Self::Slice { size, variation, draws, gap, left, free: Duration::ZERO }
+    }
+
+    #[cfg(feature = "toxiproxy")]
+    fn of_toxic(does: Toxic, now: Duration, seed: Seed) -> Self {
+        let bytes = |number: i64| usize::try_from(number).unwrap_or(0);
+        match does {
+            Toxic::Latency { latency, jitter } => {
+                let delay = Drawn::jittered(millis(latency), millis(jitter), seed.draws());
+                Self::Latency { delay, last: Duration::ZERO }
+            }
+            Toxic::Bandwidth { rate } => {
+                let rate = u64::try_from(rate).unwrap_or(0).saturating_mul(1000);
+                match Rate::new(rate) {
+                    Ok(rate) => Self::Bandwidth { rate, free: now },
+                    Err(_) => Self::Stall,
+                }
+            }
+            Toxic::SlowClose { delay } => {
+                let delay = Delay::Fixed { delay: millis(delay) };
+                Self::SlowClose { delay: Drawn::new(delay, seed.draws()) }
+            }
+            Toxic::Slicer { average_size, size_variation, delay } => {
+                let (size, variation) = (bytes(average_size).max(1), bytes(size_variation));
+                Self::slices(size, variation, micros(delay), seed)
+            }
+            Toxic::Noop
+            | Toxic::LimitData { .. }
+            | Toxic::Timeout { .. }
+            | Toxic::ResetPeer { .. } => Self::Transparent,
         }
     }
 
@@ -156,10 +204,10 @@ impl Pace {
             Self::Bandwidth { free, .. } => {
                 *free = left_at.saturating_add(late.saturating_sub(SLACK));
             }
-            Self::Slice { size, gap, left, free } => {
+            Self::Slice { size, variation, draws, gap, left, free } => {
                 *left = left.saturating_sub(written);
                 if *left == 0 || chunk_done {
-                    *left = *size;
+                    *left = piece(*size, *variation, draws);
                     // The gap lies between two pieces as they were really written.
                     *free = left_at.saturating_add(late).saturating_add(*gap);
                 }
@@ -183,6 +231,18 @@ impl Pace {
     pub(super) fn splits(&self, whole: usize) -> bool {
         matches!(*self, Self::Slice { left, .. } if left < whole)
     }
+}
+
+/// How large the next piece is: this size give or take the variation, and at least 1.
+fn piece(size: usize, variation: usize, draws: &mut Draws) -> usize {
+    if variation == 0 {
+        return size;
+    }
+    let variation = variation.min(usize::MAX / 4);
+    let smallest = size.saturating_sub(variation).max(1);
+    let largest = size.saturating_add(variation);
+    let more = draws.below((largest - smallest + 1) as u64);
+    smallest.saturating_add(usize::try_from(more).unwrap_or(0))
 }
 
 /// How long `length` bytes take at this rate, rounded up so that nothing is early.

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::StreamEnd;
 use crate::direction::Direction;
+#[cfg(feature = "toxiproxy")]
+use crate::fault::Toxic;
 use crate::fault::{Fault, FaultKind};
 
 /// What a fault waits for, and how much of it has come: on one connection, or on all that share the
@@ -36,6 +38,10 @@ impl Tally {
     pub(crate) fn new(fault: &Fault) -> Self {
         let (limit, ending) = match fault.kind {
             FaultKind::Limit { bytes } => (Some(bytes), None),
+            #[cfg(feature = "toxiproxy")]
+            FaultKind::Toxic { does: Toxic::LimitData { bytes } } => {
+                (Some(u64::try_from(bytes).unwrap_or(0)), None)
+            }
             FaultKind::Cut => (None, Some(StreamEnd::Finish)),
             FaultKind::Reset => (None, Some(StreamEnd::Reset)),
             _ => (None, None),
@@ -43,6 +49,18 @@ impl Tally {
         let times = fault.seen.as_ref().map_or(0, |pattern| pattern.times().get());
         let awaits_moment = fault.message.is_some();
         Self { times, after: fault.after.0, limit, ending, awaits_moment, ..Self::default() }
+    }
+
+    /// What this fault waits for, of which so much has come as of that before.
+    #[cfg(feature = "toxiproxy")]
+    pub(super) fn changed(&self, fault: &Fault) -> Self {
+        let count = |counter: &AtomicU64| AtomicU64::new(counter.load(Ordering::Relaxed));
+        Self {
+            seen: count(&self.seen),
+            passed: count(&self.passed),
+            used: [count(&self.used[0]), count(&self.used[1])],
+            ..Self::new(fault)
+        }
     }
 
     /// How often the pattern is still to pass.

@@ -63,6 +63,12 @@ impl VirtualLink {
         self.settle();
     }
 
+    #[cfg(feature = "toxiproxy")]
+    pub(super) fn change(&mut self, id: u64, fault: &Fault) {
+        self.engine.change(self.now, FaultId(id), fault);
+        self.settle();
+    }
+
     pub(super) fn end(&mut self, id: u64) {
         self.engine.end(FaultId(id));
         self.settle();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Fault, FaultKind, IdleEnd, Severity, SqlError};
 use crate::direction::Directions;
+use crate::packets::{self, Unavailable};
 use crate::trigger::message::{Request, When};
 use crate::trigger::{AfterBytes, Counting, Pattern, Trigger};
 
@@ -160,6 +161,10 @@ builders! {
     /// Built by [`loss`](super::loss()), [`packet_duplication`](super::packet_duplication()),
     /// [`reordering`](super::reordering()) and [`packet_corruption`](super::packet_corruption()).
     Packets: directed, triggered;
+    /// Built by [`packet_delay`](super::packet_delay()).
+    PacketDelay: directed, triggered;
+    /// Built by [`Packets::in_kernel`] and [`PacketDelay::in_kernel`].
+    KernelPackets: directed, triggered;
     /// Built by [`error`](super::error()).
     ErrorReply: ;
     /// Built by [`delay_message`](super::delay_message()), [`drop_message`](super::drop_message()),
@@ -188,6 +193,49 @@ impl IdleDrop {
 }
 
 impl Packets {
+    /// Has it happen to real packets, under the kernel's TCP, instead of modelling what TCP makes of
+    /// it.
+    ///
+    /// What the connection carries then passes through two private networks and a wire between them,
+    /// which loses, doubles, delays and damages packets. What becomes of a packet is drawn from the
+    /// seed, the link, the connection, the fault, the direction and the number of the packet; in how
+    /// many packets TCP sends something is up to the kernel. A direction is that of packets, so an
+    /// acknowledgement of what goes downstream goes upstream. A segment that is damaged fails its
+    /// checksum; no changed byte reaches anybody.
+    ///
+    /// A connection that meets such a fault stays on the wire until it ends, also when the fault is
+    /// cleared: it costs some 0.1 ms a round trip, and nothing happens to its packets any more.
+    /// Connections are made outside of the wire, and put on it before their first byte, so that no
+    /// packet of the handshake is concerned.
+    ///
+    /// It needs Linux, and either the right to make networks or user namespaces. In a test,
+    /// `#[chaos_test(requires(packet_faults))]` skips where they are refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] with the reason, where the kernel does not allow it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chaos_core::prelude::*;
+    ///
+    /// async fn lose_packets(pg: &Postgres) -> TestResult {
+    ///     let lossy = pg.inject(loss(5.percent()).in_kernel()?.downstream());
+    ///     // Now and then the kernel sends something again.
+    ///     lossy.clear();
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn in_kernel(self) -> Result<KernelPackets, Unavailable> {
+        packets::bring_up()?;
+        let mut fault = self.0;
+        if let FaultKind::Packets { effect, probability, .. } = fault.kind {
+            fault.kind = FaultKind::KernelPackets { effect, probability };
+        }
+        Ok(KernelPackets(fault))
+    }
+
     /// Assumes that a packet and its acknowledgement take this long together, instead of 1 ms.
     ///
     /// It does not delay anything else; give the link its [`latency`](super::latency()) as well.
@@ -244,5 +292,23 @@ impl ErrorReply {
             change(error);
         }
         self
+    }
+}
+
+impl PacketDelay {
+    /// Has real packets come later, under the kernel's TCP: see [`Packets::in_kernel`].
+    ///
+    /// Packets with unlike delays overtake each other, and TCP reacts to that.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] with the reason, where the kernel does not allow it.
+    pub fn in_kernel(self) -> Result<KernelPackets, Unavailable> {
+        packets::bring_up()?;
+        let mut fault = self.0;
+        if let FaultKind::PacketDelay { delay } = fault.kind {
+            fault.kind = FaultKind::KernelPacketDelay { delay };
+        }
+        Ok(KernelPackets(fault))
     }
 }

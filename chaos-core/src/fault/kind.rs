@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "toxiproxy")]
+use super::Toxic;
 use super::{Corruption, IdleEnd, PacketEffect, SqlError};
 use crate::delay::Delay;
 use crate::duration;
@@ -95,6 +97,29 @@ pub enum FaultKind {
         #[serde(with = "duration::text")]
         round_trip: Duration,
     },
+    /// See [`packet_delay`](super::packet_delay()).
+    PacketDelay {
+        /// How much later each packet arrives.
+        delay: Delay,
+    },
+    /// See [`Packets::in_kernel`](super::Packets::in_kernel).
+    KernelPackets {
+        /// What happens to packets.
+        effect: PacketEffect,
+        /// To how many.
+        probability: Probability,
+    },
+    /// See [`PacketDelay::in_kernel`](super::PacketDelay::in_kernel).
+    KernelPacketDelay {
+        /// How much later each packet arrives.
+        delay: Delay,
+    },
+    /// What Toxiproxy does: see [`toxiproxy`](crate::toxiproxy).
+    #[cfg(feature = "toxiproxy")]
+    Toxic {
+        /// What it does.
+        does: Toxic,
+    },
     /// See [`error`](super::error()).
     Error {
         /// What the client is told.
@@ -114,7 +139,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// The name of the function that builds it.
+    /// The name of the function that builds it, or of the type of the toxic.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -136,7 +161,10 @@ impl FaultKind {
             Self::Corrupt { which: Corruption::Chunks { .. } } => "corrupt",
             Self::Corrupt { which: Corruption::EveryNth { .. } } => "corrupt_every",
             Self::Duplicate { .. } => "duplicate",
-            Self::Packets { effect, .. } => effect.name(),
+            Self::Packets { effect, .. } | Self::KernelPackets { effect, .. } => effect.name(),
+            Self::PacketDelay { .. } | Self::KernelPacketDelay { .. } => "packet_delay",
+            #[cfg(feature = "toxiproxy")]
+            Self::Toxic { does } => does.type_name(),
             Self::Error { .. } => "error",
             Self::DelayMessage { .. } => "delay_message",
             Self::DropMessage => "drop_message",
@@ -166,7 +194,12 @@ impl FaultKind {
 
     /// Whether it acts on the sockets of a connection, and not only on the bytes between them.
     pub(crate) const fn is_on_sockets(&self) -> bool {
-        matches!(self, Self::DeadPeer)
+        matches!(self, Self::DeadPeer) || self.is_in_kernel()
+    }
+
+    /// Whether it acts on real packets.
+    pub(crate) const fn is_in_kernel(&self) -> bool {
+        matches!(self, Self::KernelPackets { .. } | Self::KernelPacketDelay { .. })
     }
 
     /// Whether the fault has directions to choose from.

@@ -35,13 +35,25 @@ impl fmt::Display for Fault {
 
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::Packets { .. } = self {
-            // Nobody is to take it for packets that were really lost.
-            f.write_str("modelled ")?;
+        // Nobody is to take the model for packets that were really lost.
+        match self {
+            Self::Packets { .. } | Self::PacketDelay { .. } => f.write_str("modelled ")?,
+            Self::KernelPackets { .. } | Self::KernelPacketDelay { .. } => {
+                f.write_str("kernel ")?;
+            }
+            _ => {}
+        }
+        #[cfg(feature = "toxiproxy")]
+        if let Self::Toxic { does } = self {
+            return does.fmt(f);
         }
         f.write_str(self.name())?;
         match self {
-            Self::Latency { delay } | Self::SlowClose { delay } => write!(f, " {delay}"),
+            Self::Latency { delay }
+            | Self::SlowClose { delay }
+            | Self::PacketDelay { delay }
+            | Self::KernelPacketDelay { delay } => write!(f, " {delay}"),
+            Self::KernelPackets { probability, .. } => write!(f, " {probability}"),
             Self::Bandwidth { rate } => write!(f, " {rate}"),
             Self::Slice { size, gap } => {
                 write!(f, " {} every {}", ByteSize(*size), duration::Display(*gap))
@@ -81,6 +93,8 @@ impl fmt::Display for FaultKind {
             | Self::Partition
             | Self::Hang
             | Self::DeadPeer => Ok(()),
+            #[cfg(feature = "toxiproxy")]
+            Self::Toxic { .. } => Ok(()),
         }
     }
 }

@@ -11,6 +11,9 @@
 //! * One that is *overtaken* comes half a round trip late, and what is behind it waits.
 //! * The copy of a *doubled* one takes its time on the wire, 12 µs, before what is behind it.
 //!
+//! Each of them can be done to real packets instead, where the kernel allows it: see
+//! [`Packets::in_kernel`](super::Packets::in_kernel).
+//!
 //! What happens to a packet is drawn from the seed, the link, the connection, the direction and the
 //! ordinal of the packet.
 
@@ -19,8 +22,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::alteration::possible;
-use super::builder::Packets;
+use super::builder::{PacketDelay, Packets};
 use super::{Fault, FaultKind};
+use crate::delay::IntoDelay;
 use crate::probability::Probability;
 
 /// What happens to packets.
@@ -102,6 +106,20 @@ pub fn reordering(probability: Probability) -> Packets {
 #[track_caller]
 pub fn packet_corruption(probability: Probability) -> Packets {
     packets(PacketEffect::Corruption, probability)
+}
+
+/// Delays bytes as TCP does when packets come later by this much. Where delays differ, packets
+/// overtake each other, and what is behind a late one waits for it.
+///
+/// In the model that is [`latency`](super::latency()) under another name; it is here for
+/// [`in_kernel`](super::PacketDelay::in_kernel).
+///
+/// # Panics
+///
+/// When the delay is a range, and empty.
+#[track_caller]
+pub fn packet_delay(delay: impl IntoDelay) -> PacketDelay {
+    Fault::new(FaultKind::PacketDelay { delay: delay.into_delay() }).into()
 }
 
 #[track_caller]

@@ -7,18 +7,46 @@
 use serde::{Deserialize, Serialize};
 
 mod builder;
+mod conflicts;
+mod connections;
 mod kind;
 mod label;
 mod locks;
+mod schema;
 mod sessions;
+mod settings;
+mod writes;
 
-pub use self::builder::{LockTable, TerminateSessions};
+#[cfg(test)]
+mod tests;
+
+pub use self::builder::{
+    AbortCommits, CancelQueries, Deadlock, ExhaustConnections, ForgetPreparedStatements,
+    HoldSnapshot, LockAdvisory, LockRows, LockTable, LoseCommitAnswers, NoEntry, SchemaChange,
+    SequenceChange, SerializationFailure, Setting, Slow, SqlError, TerminateSessions,
+};
+pub use self::conflicts::{Survivor, deadlock, serialization_failure};
+pub use self::connections::{
+    close_database, database_connection_limit, exhaust_connections, forbid_login,
+    reject_connections, revoke_connect, role_connection_limit,
+};
 pub use self::kind::SessionFaultKind;
-pub use self::locks::{LockMode, UnknownLockMode, lock_table};
-pub use self::sessions::terminate_sessions;
+pub use self::locks::{LockMode, UnknownLockMode, lock_advisory, lock_rows, lock_table};
+pub use self::schema::{
+    add_column, exhaust_sequence, hold_snapshot, rename_column, rename_table, rewind_sequence,
+};
+pub use self::sessions::{cancel_queries, terminate_sessions};
+pub use self::settings::{
+    Reach, idle_in_transaction_timeout, idle_session_timeout, lock_timeout, read_only, setting,
+    statement_timeout, transaction_timeout,
+};
+pub use self::writes::{
+    Moment, abort_commits, forget_prepared_statements, lose_commit_answers, slow_commits,
+    slow_writes, sql_error,
+};
 
 /// One fault of the sessions of a database, as plain data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SessionFault {
     /// What goes wrong.

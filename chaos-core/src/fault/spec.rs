@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, SessionFault};
+use super::{Fault, PoolFault, ServerFault, SessionFault};
+use crate::postgres::Damage;
 
 /// Any fault, whatever it is injected into.
 ///
@@ -16,6 +17,12 @@ use super::{Fault, SessionFault};
 pub enum FaultSpec {
     /// A fault of the sessions of a database, and of what they share.
     Session(SessionFault),
+    /// A fault of a pool of connections.
+    Pool(PoolFault),
+    /// A fault of the processes of a server, or of what they need.
+    Server(ServerFault),
+    /// Damage to what a server keeps, which nothing undoes.
+    Damage(Damage),
     /// A fault of a link. It is stored as itself, without a word around it.
     #[serde(untagged)]
     Link(Fault),
@@ -27,6 +34,9 @@ impl FaultSpec {
     pub const fn may_be_idle(&self) -> bool {
         match self {
             Self::Session(fault) => fault.may_be_idle,
+            Self::Pool(fault) => fault.may_be_idle,
+            Self::Server(fault) => fault.may_be_idle,
+            Self::Damage(_) => false,
             Self::Link(fault) => fault.may_be_idle,
         }
     }
@@ -36,6 +46,9 @@ impl FaultSpec {
     pub const fn is_observable(&self) -> bool {
         match self {
             Self::Session(fault) => fault.kind.is_observable(),
+            Self::Pool(fault) => fault.kind.is_observable(),
+            Self::Server(fault) => fault.kind.is_observable(),
+            Self::Damage(_) => true,
             Self::Link(fault) => fault.kind.is_observable(),
         }
     }
@@ -44,6 +57,12 @@ impl FaultSpec {
     pub(crate) fn silence(&self) -> &'static str {
         match self {
             Self::Session(fault) => fault.kind.silence(),
+            Self::Pool(fault) => fault.kind.silence(),
+            Self::Server(_) => {
+                "no session of the application was there, and none was opened meanwhile; is the \
+                 pool connected to this database?"
+            }
+            Self::Damage(_) => "it was not done.",
             Self::Link(_) => {
                 "met no traffic; is the client connected through the link (`pg.pool(..)`, \
                  `pg.config()`, `link.address()`)?"
@@ -64,11 +83,26 @@ impl From<SessionFault> for FaultSpec {
     }
 }
 
+impl From<PoolFault> for FaultSpec {
+    fn from(fault: PoolFault) -> Self {
+        Self::Pool(fault)
+    }
+}
+
+impl From<ServerFault> for FaultSpec {
+    fn from(fault: ServerFault) -> Self {
+        Self::Server(fault)
+    }
+}
+
 /// The label of the fault in every report.
 impl fmt::Display for FaultSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Session(fault) => fault.fmt(f),
+            Self::Pool(fault) => fault.fmt(f),
+            Self::Server(fault) => fault.fmt(f),
+            Self::Damage(damage) => damage.fmt(f),
             Self::Link(fault) => fault.fmt(f),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 
 use super::*;
-use crate::delay::Delay;
+use crate::delay::{Delay, IntoDelay};
 use crate::trigger::message::{
     Backend, Frontend, backend, backend_message, commit, commit_complete, frontend,
     frontend_message, query, query_like, query_matching,
@@ -47,6 +47,12 @@ fn a_label_says_what_where_and_when() {
         ),
         (packet_duplication(1.percent()).upstream().into(), "modelled packet_duplication 1 % ↑"),
         (packet_corruption(0.1.percent()).into(), "modelled packet_corruption 0.1 % ↕"),
+        (packet_delay(2.ms()).upstream().into(), "modelled packet_delay 2ms ↑"),
+        (kernel_loss().downstream().on(nth(2)).into(), "kernel loss 5 % ↓ on connection 2"),
+        (
+            Fault::new(FaultKind::KernelPacketDelay { delay: 2.ms().into_delay() }),
+            "kernel packet_delay 2ms ↕",
+        ),
         (
             cut().when_seen(seen(b"COMMIT\0").upstream()).into(),
             "cut when \"COMMIT\\x00\" ↑ was seen",
@@ -92,6 +98,12 @@ fn a_label_says_what_where_and_when() {
     }
 }
 
+/// What `loss(5.percent()).in_kernel()` gives where it is possible.
+fn kernel_loss() -> KernelPackets {
+    let effect = PacketEffect::Loss;
+    Fault::new(FaultKind::KernelPackets { effect, probability: 5.percent() }).into()
+}
+
 #[test]
 fn what_is_stored_can_be_read_back() {
     for fault in [
@@ -114,6 +126,9 @@ fn what_is_stored_can_be_read_back() {
         packet_duplication(5.percent()).into(),
         reordering(5.percent()).into(),
         packet_corruption(5.percent()).into(),
+        packet_delay(1.ms()..=2.ms()).into(),
+        kernel_loss().into(),
+        Fault::new(FaultKind::KernelPacketDelay { delay: 2.ms().into_delay() }),
         cut().when_seen(seen(b"COMMIT").upstream()).into(),
         reset().when_seen(seen([0xff, 0])).into(),
         reset().on(commit()).into(),

@@ -74,7 +74,12 @@ impl OpenConnection {
     /// A fault begins to act on the connection.
     pub(super) fn meet(&self, met: Met) {
         self.change(|orders| match met.tally.ends() {
-            None => orders.faults.push(met),
+            // One that comes later than others that were injected after it goes before them.
+            None => {
+                let id = met.record.id();
+                let place = orders.faults.partition_point(|known| known.record.id() < id);
+                orders.faults.insert(place, met);
+            }
             Some(how) => self.end_by(orders, &met.record, how),
         });
     }
@@ -85,6 +90,22 @@ impl OpenConnection {
             let met = orders.faults.iter().find(|met| met.record.id() == fault).cloned();
             if let Some((met, how)) = met.and_then(|met| met.tally.ends().map(|how| (met, how))) {
                 self.end_by(orders, &met.record, how);
+            }
+        });
+    }
+
+    /// A fault that may act on the connection goes on with other numbers, in a record of the same
+    /// name; from now on it acts on the connection, or from now on it does not.
+    #[cfg(feature = "toxiproxy")]
+    pub(super) fn change_fault(&self, met: Met, acts: bool) {
+        self.change(|orders| {
+            let place = orders.faults.partition_point(|known| known.record.id() < met.record.id());
+            let known = orders.faults.get_mut(place).filter(|it| it.record.id() == met.record.id());
+            match (known, acts) {
+                (Some(known), true) => *known = met,
+                (Some(_), false) => drop(orders.faults.remove(place)),
+                (None, true) => orders.faults.insert(place, met),
+                (None, false) => {}
             }
         });
     }
@@ -104,8 +125,13 @@ impl OpenConnection {
 
     /// The link is closed.
     pub(super) fn close(&self) {
+        self.end(Ending::LinkClosed);
+    }
+
+    /// It is to end like this, unless it is to end already.
+    pub(super) fn end(&self, how: Ending) {
         self.change(|orders| {
-            orders.ending.get_or_insert(Ending::LinkClosed);
+            orders.ending.get_or_insert(how);
         });
     }
 

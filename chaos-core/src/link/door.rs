@@ -55,7 +55,16 @@ impl Door {
     ///
     /// The caller stands in the context of the runtime, here and in all other methods.
     pub(super) fn open() -> io::Result<Self> {
-        let listener = listen_on_free_port()?;
+        Self::with(listen_on_free_port()?)
+    }
+
+    /// Listens at this address; at the wildcard of IPv6 for clients of IPv4 as well.
+    #[cfg(feature = "toxiproxy")]
+    pub(super) fn open_at(address: SocketAddr) -> io::Result<Self> {
+        Self::with(bind(address)?.listen(BACKLOG)?)
+    }
+
+    fn with(listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         Ok(Self { address, state: Mutex::new(State::Open(listener)), acceptor: AtomicWaker::new() })
     }
@@ -141,11 +150,11 @@ fn listen_on_free_port() -> io::Result<TcpListener> {
     const ATTEMPTS: u32 = 16;
     let mut attempt = 1;
     loop {
-        let scratch = bind(0)?;
+        let scratch = bind(local(0))?;
         let port = scratch.local_addr()?.port();
         // Two sockets share a port as long as neither listens; elsewhere than on Unix they do not.
         let scratch = cfg!(unix).then_some(scratch);
-        let listener = bind(port).and_then(|socket| {
+        let listener = bind(local(port)).and_then(|socket| {
             drop(scratch);
             socket.listen(BACKLOG)
         });
@@ -158,13 +167,24 @@ fn listen_on_free_port() -> io::Result<TcpListener> {
     }
 }
 
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
 /// Binds a socket that does not listen yet.
-fn bind(port: u16) -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    #[cfg(unix)]
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
+    }
     // On Windows this option would let others take the port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.bind(address)?;
     Ok(socket)
 }
 

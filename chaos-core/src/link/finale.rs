@@ -22,15 +22,26 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) struct Finale {
     pub(super) how: ConnectionEnd,
     pub(super) fault: Option<FaultId>,
+    /// How many bytes the link read from the client.
+    pub(super) upstream_received: u64,
     /// How many bytes were delivered to the server.
     pub(super) upstream_bytes: u64,
+    /// How many bytes the link read from the server.
+    pub(super) downstream_received: u64,
     /// How many bytes were delivered to the client.
     pub(super) downstream_bytes: u64,
 }
 
 impl Finale {
     pub(super) fn without_traffic(how: ConnectionEnd) -> Self {
-        Self { how, fault: None, upstream_bytes: 0, downstream_bytes: 0 }
+        Self {
+            how,
+            fault: None,
+            upstream_received: 0,
+            upstream_bytes: 0,
+            downstream_received: 0,
+            downstream_bytes: 0,
+        }
     }
 
     pub(super) fn from_ending(ending: Ending) -> Self {

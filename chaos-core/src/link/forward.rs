@@ -14,10 +14,16 @@ use crate::event::ConnectionEnd;
 use crate::packets::deaf::Deafness;
 use crate::wire::postgres::Session;
 
+#[cfg(target_os = "linux")]
+mod crossing;
+#[cfg(not(target_os = "linux"))]
+#[path = "forward/crossing_nowhere.rs"]
+mod crossing;
 mod deafened;
 mod faulted;
 mod plain;
 
+use self::crossing::Crossing;
 use self::faulted::Faulted;
 use self::plain::Filled;
 
@@ -36,10 +42,14 @@ pub(super) struct Forward {
     downstream: Way,
     /// There while a fault acts on the connection, or bytes that one held are under way.
     faulted: Option<Box<Faulted>>,
+    /// There once real packets were broken: what is between both sockets then.
+    crossing: Option<Crossing>,
     /// Follows the messages while no fault acts, if their protocol is known.
     session: Option<Box<Session>>,
     /// The epoch of the orders that are being followed.
     epoch: u64,
+    /// The epoch of the orders that the sockets are known to follow.
+    heeded: u64,
 }
 
 /// One side of the connection.
@@ -62,6 +72,8 @@ struct Way {
     ended: Option<StreamEnd>,
     /// Whether the receiver knows of the end, or is gone.
     done: bool,
+    /// How many bytes came from the sender.
+    received: u64,
     /// How many bytes were delivered.
     delivered: u64,
 }
@@ -113,6 +125,8 @@ impl Forward {
             session,
             // No epoch is 0, so the orders are read first of all.
             epoch: 0,
+            heeded: 0,
+            crossing: None,
         }
     }
 
@@ -129,7 +143,13 @@ impl Forward {
                     return Poll::Ready(self.counted(Finale::from_ending(ending)));
                 }
                 self.follow(&orders);
-                self.connection.heed(epoch);
+            }
+            if self.poll_crossing(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if self.heeded != self.epoch {
+                self.heeded = self.epoch;
+                self.connection.heed(self.epoch);
             }
             let step = match &self.faulted {
                 None => self.move_plainly(cx, &mut turn),
@@ -184,6 +204,7 @@ impl Forward {
         if let Some(faulted) = &mut self.faulted {
             faulted.set_faults(now, &orders.faults);
         }
+        self.cross(&orders.faults);
         self.turn_deaf(&orders.faults);
     }
 
@@ -200,8 +221,13 @@ impl Forward {
     }
 
     fn counted(&self, finale: Finale) -> Finale {
+        if let Some(crossing) = &self.crossing {
+            crossing.end_like(&finale);
+        }
         Finale {
+            upstream_received: self.upstream.received,
             upstream_bytes: self.upstream.delivered,
+            downstream_received: self.downstream.received,
             downstream_bytes: self.downstream.delivered,
             ..finale
         }

@@ -42,6 +42,11 @@ impl Socket {
                 stream.set_nodelay(true)?;
                 Ok(Self::Tcp(stream))
             }
+            Upstream::Host(name) => {
+                let stream = TcpStream::connect(name).await?;
+                stream.set_nodelay(true)?;
+                Ok(Self::Tcp(stream))
+            }
             #[cfg(unix)]
             Upstream::Unix(path) => Ok(Self::Unix(UnixStream::connect(path).await?)),
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -13,14 +14,22 @@ use super::connection::{Met, OpenConnection};
 use super::door::{Door, Stance};
 use super::finale::Finale;
 use super::runtime::LinkRuntime;
+use super::traffic::Traffic;
 use super::upstream::Upstream;
 use super::{Connections, LinkError, admission};
 use crate::engine::Tally;
 use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultKind};
+use crate::packets;
 use crate::scope::{FaultRecord, Scope};
 use crate::seed::Seed;
 use crate::wire::postgres::{Session, Trace};
+
+#[cfg(feature = "toxiproxy")]
+mod managed;
+
+#[cfg(feature = "toxiproxy")]
+pub(crate) use self::managed::ManagedLink;
 
 /// How long closing a link may wait for its connections. They end at once, unless the machine is too
 /// busy to run the thread that serves them.
@@ -43,11 +52,15 @@ pub(super) struct TcpLink {
     trace: Option<Trace>,
     door: Door,
     state: Mutex<State>,
+    /// What all connections moved that have ended.
+    traffic: Arc<Traffic>,
     /// Told when the last connection of a closed link has ended.
     emptied: Condvar,
     /// Held while the door is made to follow the faults, so that two changes cannot overtake each
     /// other.
     door_keeper: Mutex<()>,
+    /// Whether the journal says how packets are broken.
+    wire_announced: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -76,10 +89,26 @@ impl TcpLink {
         upstream: Upstream,
         trace: Option<Trace>,
     ) -> Result<Arc<Self>, LinkError> {
+        let link = Self::open_with(scope, name, upstream, trace, Door::open, 0, Arc::default())?;
+        link.accept();
+        Ok(link)
+    }
+
+    /// A link with this door, which had `total` connections in an earlier life, and does not accept
+    /// any yet.
+    fn open_with(
+        scope: &Scope,
+        name: &str,
+        upstream: Upstream,
+        trace: Option<Trace>,
+        door: impl FnOnce() -> io::Result<Door>,
+        total: u64,
+        traffic: Arc<Traffic>,
+    ) -> Result<Arc<Self>, LinkError> {
         let runtime = LinkRuntime::get().map_err(|source| LinkError::Start { source })?;
         let door = {
             let _entered = runtime.handle().enter();
-            Door::open().map_err(|source| LinkError::Listen { link: name.to_owned(), source })?
+            door().map_err(|source| LinkError::Listen { link: name.to_owned(), source })?
         };
         let name = scope.name_link(name);
         scope.journal().record(EventKind::LinkOpened {
@@ -87,7 +116,7 @@ impl TcpLink {
             listen: door.address().to_string(),
             upstream: upstream.to_string(),
         });
-        let link = Arc::new(Self {
+        Ok(Arc::new(Self {
             seed: scope.seed().named(&name),
             name,
             scope: scope.clone(),
@@ -95,12 +124,17 @@ impl TcpLink {
             runtime,
             trace,
             door,
-            state: Mutex::default(),
+            state: Mutex::new(State { total, ..State::default() }),
+            traffic,
             emptied: Condvar::new(),
             door_keeper: Mutex::default(),
-        });
-        link.runtime.handle().spawn(admission::accept_all(Arc::clone(&link)));
-        Ok(link)
+            wire_announced: AtomicBool::new(false),
+        }))
+    }
+
+    /// Accepts connections from now on.
+    fn accept(self: &Arc<Self>) {
+        self.runtime.handle().spawn(admission::accept_all(Arc::clone(self)));
     }
 
     pub(super) fn name(&self) -> &str {
@@ -137,6 +171,9 @@ impl TcpLink {
         let is_at_the_door = fault.kind.is_at_the_door();
         let is_on_sockets = fault.kind.is_on_sockets();
         let mut met = Vec::new();
+        if fault.kind.is_in_kernel() {
+            self.announce_wire();
+        }
         let record = {
             let mut state = self.state.lock();
             let record = self.scope.start_fault(&self.name, fault);
@@ -161,6 +198,21 @@ impl TcpLink {
         record
     }
 
+    /// Has the wire there before a connection needs it, and says in the journal what it is.
+    fn announce_wire(&self) {
+        let first = !self.wire_announced.swap(true, Ordering::Relaxed);
+        match packets::bring_up() {
+            Ok(mechanism) if first => self.note(format!(
+                "packet faults of link `{}` are done to real packets, on {mechanism}",
+                self.name
+            )),
+            Ok(_) => {}
+            Err(error) => {
+                self.note(format!("a packet fault of link `{}` does not act: {error}", self.name));
+            }
+        }
+    }
+
     /// Ends a fault. Nothing happens if it was ended before.
     pub(super) fn end(self: &Arc<Self>, record: &Arc<FaultRecord>) {
         {
@@ -176,6 +228,22 @@ impl TcpLink {
             self.turn_door();
         }
         record.end();
+    }
+
+    /// Gives a fault other numbers. It goes on where it is, in the record that is returned.
+    #[cfg(feature = "toxiproxy")]
+    fn change(&self, record: &Arc<FaultRecord>, fault: Fault) -> Arc<FaultRecord> {
+        let mut state = self.state.lock();
+        let changed = self.scope.change_fault(record, fault);
+        let State { faults, open, .. } = &mut *state;
+        let active = |injected: &&mut Injected| injected.record.id() == record.id();
+        if let Some(injected) = faults.iter_mut().find(active) {
+            injected.record = Arc::clone(&changed);
+            for connection in open.values() {
+                injected.change_on(connection, self.seed);
+            }
+        }
+        changed
     }
 
     /// What a fault waits for has come, with bytes of connection `by`, which knows: has all others
@@ -284,6 +352,7 @@ impl TcpLink {
             upstream_bytes: finale.upstream_bytes,
             downstream_bytes: finale.downstream_bytes,
         });
+        self.traffic.count(finale);
         connection.heed(u64::MAX);
         // Only now: whoever waits for the end of the connection finds it in the journal.
         let mut state = self.state.lock();
@@ -322,6 +391,24 @@ impl Injected {
         }
     }
 
+    /// Tells a connection of the numbers that the fault has now.
+    ///
+    /// The draw is the one that was made when they met. So a connection that it hit stays hit when it
+    /// becomes more probable.
+    #[cfg(feature = "toxiproxy")]
+    fn change_on(&self, connection: &OpenConnection, link: Seed) {
+        let seed = self.seed(connection, link);
+        let trigger = self.record.fault().trigger;
+        let acts = trigger.fires(NonZeroU64::MIN, connection.ordinal(), &mut seed.draws());
+        let tally = Arc::new(Tally::new(self.record.fault()));
+        connection.change_fault(Met { record: Arc::clone(&self.record), seed, tally }, acts);
+    }
+
+    /// What its draws for a connection derive from.
+    fn seed(&self, connection: &OpenConnection, link: Seed) -> Seed {
+        link.numbered(connection.ordinal()).numbered(self.record.id().0)
+    }
+
     fn meet(&mut self, connection: &OpenConnection, link: Seed) {
         let fault = self.record.fault();
         if !fault.kind.is_on_connections() {
@@ -331,7 +418,7 @@ impl Injected {
         self.meetings += 1;
         let Some(meeting) = NonZeroU64::new(self.meetings) else { return };
         let ordinal = connection.ordinal();
-        let seed = link.numbered(ordinal).numbered(self.record.id().0);
+        let seed = self.seed(connection, link);
         if fault.trigger.fires(meeting, ordinal, &mut seed.draws()) {
             let tally = if fault.counts_over_link() {
                 Arc::clone(&self.tally)

@@ -111,7 +111,12 @@ impl PostgresConnector {
     }
 
     async fn dial(&self, config: &Config) -> io::Result<LinkStream> {
-        let dialling = self.link.connect();
+        let dialling = async {
+            if let Some(OfPool(watch)) = self.pool.as_deref() {
+                watch.faults().admit().await?;
+            }
+            self.link.connect().await
+        };
         match config.get_connect_timeout() {
             None => dialling.await,
             Some(limit) => tokio::time::timeout(*limit, dialling)

@@ -11,6 +11,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, Connection};
 
 use super::error::PostgresError;
+use super::version::Version;
 use crate::link::Upstream;
 
 /// How long opening a connection may take, the handshake included.
@@ -52,6 +53,9 @@ pub(super) struct Endpoint {
     pub(super) maintenance: String,
     /// Its version, such as `15.18`.
     pub(super) version: String,
+    /// How many connections it takes, if that is known.
+    #[serde(default)]
+    pub(super) max_connections: Option<usize>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -100,6 +104,30 @@ impl Endpoint {
     pub(super) fn administrator(&self, database: &str) -> Config {
         let mut config = self.at_server(&self.admin, database);
         config.application_name(format!("{OURS}admin"));
+        config
+    }
+
+    /// The settings of a session of the library's own: one of the administrator that nothing a test
+    /// may set for the database or the server reaches. It waits for a lock no longer than `patience`,
+    /// and for a statement twice as long, so that it is known what it waited for.
+    pub(super) fn own_session(&self, database: &str, patience: Duration) -> Config {
+        let mut config = self.administrator(database);
+        let (patience, limit) = (patience.as_millis(), 2 * patience.as_millis());
+        let mut options = format!(
+            "{} -c lock_timeout={patience} -c statement_timeout={limit} \
+             -c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=off \
+             -c default_transaction_isolation=read\\ committed -c synchronous_commit=local \
+             -c client_min_messages=warning",
+            self.options.as_deref().unwrap_or_default()
+        );
+        let major = Version::from_text(&self.version).map_or(0, |version| version.major);
+        if major >= 14 {
+            options.push_str(" -c idle_session_timeout=0");
+        }
+        if major >= 17 {
+            options.push_str(" -c transaction_timeout=0");
+        }
+        config.options(options.trim());
         config
     }
 
@@ -217,6 +245,7 @@ mod tests {
             options: Some("-c search_path=a,b".into()),
             maintenance: "postgres".into(),
             version: "15.18".into(),
+            max_connections: None,
         }
     }
 

@@ -67,6 +67,31 @@ pub enum PostgresError {
         /// Why, as its supervisor tells it; with the end of the server's log where there is one.
         reason: String,
     },
+    /// A setting of a server cannot be used.
+    #[error("`{name}` {problem}")]
+    Setting {
+        /// The setting.
+        name: String,
+        /// What is wrong, and what to write instead.
+        problem: String,
+    },
+    /// Something was asked of a server that others use too.
+    #[error(
+        "this server is shared with other tests, which would be {what} too; use a server of your \
+         own: `cx.postgres_server()`"
+    )]
+    Shared {
+        /// What would happen to them.
+        what: &'static str,
+    },
+    /// The processes of a server could not be made to do something.
+    #[error("failed to {action}: {reason}")]
+    Process {
+        /// What was tried.
+        action: String,
+        /// Why not, with the end of the server's log where it says more.
+        reason: String,
+    },
     /// Something took too long.
     #[error("gave up after {limit:?}: {action}")]
     TimedOut {
@@ -85,6 +110,18 @@ pub enum PostgresError {
     /// Servers are started on Unix only.
     #[error("PostgreSQL cannot be started on this platform")]
     Platform,
+    /// A pool could never have all of its connections.
+    #[error(
+        "a pool of {wanted} connections cannot be filled: the server takes {limit} in all \
+         (max_connections), from all tests that run at the same time; ask for a smaller pool, or \
+         raise max_connections on a server that CHAOS_POSTGRES_URL names"
+    )]
+    PoolTooLarge {
+        /// How many connections the pool was to have.
+        wanted: usize,
+        /// How many the server takes.
+        limit: usize,
+    },
     /// A pool could not be built.
     #[error("failed to build a pool of connections")]
     Pool {

@@ -3,15 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 
+use self::faults::{before_handing_out, before_recycling};
 use self::watch::PoolWatch;
 
 use super::Postgres;
 use super::connector::PostgresConnector;
 use super::error::PostgresError;
 
+mod chaos;
+mod client;
+mod exhaustion;
+mod faults;
+mod waits;
 pub(super) mod watch;
+
+pub use self::chaos::{ChaosPool, HeldConnection};
+pub use self::client::PooledClient;
+pub use self::waits::WaitReport;
 
 /// How long a pool waits for each thing that it can wait for.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -21,6 +31,10 @@ pub(super) fn build(
     postgres: &Postgres,
     max_size: usize,
 ) -> Result<(Pool, Arc<PoolWatch>), PostgresError> {
+    let limit = postgres.database.endpoint().max_connections.unwrap_or(usize::MAX);
+    if max_size > limit {
+        return Err(PostgresError::PoolTooLarge { wanted: max_size, limit });
+    }
     let watch = PoolWatch::new(postgres.database());
     // The pool's default, and so what most services run with. The thorough methods would also send
     // queries of their own, which faults that count messages would count.
@@ -33,22 +47,12 @@ pub(super) fn build(
         .wait_timeout(Some(LIMIT))
         .create_timeout(Some(LIMIT))
         .recycle_timeout(Some(LIMIT))
-        .post_create(handing_out(&watch))
-        .post_recycle(handing_out(&watch))
+        .pre_recycle(before_recycling(&watch))
+        .post_create(before_handing_out(&watch))
+        .post_recycle(before_handing_out(&watch))
         .build()
         .map_err(|source| PostgresError::Pool { source })?;
     watch.set_pool(&pool);
     postgres.watch.add_pool(Arc::clone(&watch));
     Ok((pool, watch))
-}
-
-/// What is done with every connection before it is handed out.
-fn handing_out(watch: &Arc<PoolWatch>) -> Hook {
-    let watch = Arc::clone(watch);
-    Hook::sync_fn(move |client, _| {
-        if let Some(session) = watch.session_of(client) {
-            session.hand_out();
-        }
-        Ok(())
-    })
 }

@@ -7,20 +7,34 @@
 use std::sync::Arc;
 
 use super::Postgres;
-use super::version::Version;
 use crate::error::Error;
-use crate::fault::{LockTable, SessionFault, SessionFaultKind, TerminateSessions};
+use crate::fault::session::{
+    AbortCommits, CancelQueries, Deadlock, ExhaustConnections, ForgetPreparedStatements,
+    HoldSnapshot, LockAdvisory, LockRows, LockTable, LoseCommitAnswers, Moment, NoEntry,
+    SchemaChange, SequenceChange, SerializationFailure, SessionFault, SessionFaultKind, Setting,
+    Slow, SqlError, TerminateSessions,
+};
 use crate::link::Target;
 use crate::sabotage::{Prepared, Sabotages, Sabotaging, Undo, injectable};
 use crate::scope::FaultRecord;
 
+mod access;
+mod claim;
+mod commits;
+mod conflicts;
 mod locks;
 mod relation;
+mod schema;
+mod sequences;
 mod session;
+mod settings;
 mod terminate;
+mod trigger;
 mod watch;
 
+use self::access::Bar;
 use self::session::Saboteur;
+use self::trigger::Trap;
 
 impl Postgres {
     /// Injects a fault into the server, which takes a moment and can fail: await it for a guard, or
@@ -66,15 +80,14 @@ impl Postgres {
     pub fn sabotage(&self, fault: impl Sabotages<Self>) -> Sabotaging {
         Sabotaging::new(fault.prepare(self))
     }
-
-    /// The major version of the server.
-    pub(crate) fn major_version(&self) -> u16 {
-        // A version that cannot be read is refused before anyone has a database.
-        Version::from_text(self.version()).map_or(0, |version| version.major)
-    }
 }
 
-injectable!(Postgres, SessionFault: LockTable, TerminateSessions);
+injectable!(
+    Postgres, SessionFault:
+    AbortCommits, CancelQueries, Deadlock, ExhaustConnections, ForgetPreparedStatements,
+    HoldSnapshot, LockAdvisory, LockRows, LockTable, LoseCommitAnswers, NoEntry, SchemaChange,
+    SequenceChange, SerializationFailure, Setting, Slow, SqlError, TerminateSessions,
+);
 
 impl Sabotages<Postgres> for SessionFault {
     fn prepare(self, pg: &Postgres) -> Prepared {
@@ -85,15 +98,70 @@ impl Sabotages<Postgres> for SessionFault {
 }
 
 async fn begin(pg: Postgres, fault: SessionFault, record: Arc<FaultRecord>) -> Result<Undo, Error> {
+    use SessionFaultKind as Kind;
     let label = fault.to_string();
-    let saboteur = Saboteur::open(pg, label).await?;
+    let open = || Saboteur::open(&pg, &label);
+    let bar = |bar| access::bar(&pg, &label, bar, Arc::clone(&record));
     let undo = match fault.kind {
-        SessionFaultKind::TerminateSessions { at_most } => {
-            terminate::sessions(saboteur, at_most, &record).await
+        Kind::TerminateSessions { at_most } => {
+            terminate::sessions(open().await?, at_most, &record).await
         }
-        SessionFaultKind::LockTable { table, mode } => {
-            locks::table(saboteur, &table, mode, record).await
+        Kind::CancelQueries { at_most } => {
+            terminate::queries(open().await?, at_most, &record).await
         }
+        Kind::LockTable { table, mode } => locks::table(open().await?, &table, mode, record).await,
+        Kind::LockRows { table, condition } => {
+            locks::rows(open().await?, &table, &condition, record).await
+        }
+        Kind::LockAdvisory { key } => locks::advisory(open().await?, key, record).await,
+        Kind::Deadlock { table, condition, survivor, times } => {
+            conflicts::deadlock(open().await?, &table, &condition, survivor, times, record).await
+        }
+        Kind::SerializationFailure { table, condition, times } => {
+            let saboteur = open().await?;
+            conflicts::serialization_failure(saboteur, &table, &condition, times, record).await
+        }
+        Kind::ExhaustConnections { leaving } => access::exhaust(&pg, &label, leaving, record).await,
+        Kind::RoleConnectionLimit { limit } => bar(Bar::RoleLimit(limit)).await,
+        Kind::DatabaseConnectionLimit { limit } => bar(Bar::DatabaseLimit(limit)).await,
+        Kind::CloseDatabase => bar(Bar::Closed).await,
+        Kind::ForbidLogin => bar(Bar::NoLogin).await,
+        Kind::RevokeConnect => bar(Bar::NoConnect).await,
+        Kind::RejectConnections => access::reject(&pg, &label, record).await,
+        Kind::Setting { name, value, reach } => {
+            settings::set(open().await?, &name, &value, reach, record).await
+        }
+        Kind::SqlError { table, sqlstate, moment, times } => {
+            let act = format!(
+                "RAISE EXCEPTION 'made by the fault sql_error {sqlstate}' \
+                 USING ERRCODE = '{sqlstate}';"
+            );
+            trigger::set(open().await?, Trap { table: &table, moment, act, times }, record).await
+        }
+        Kind::Slow { table, delay, moment, times } => {
+            let act = format!("PERFORM pg_sleep({});", delay.as_secs_f64());
+            trigger::set(open().await?, Trap { table: &table, moment, act, times }, record).await
+        }
+        Kind::ForgetPreparedStatements { table, times } => {
+            let (moment, act) = (Moment::Statement, "DEALLOCATE ALL;".to_owned());
+            trigger::set(open().await?, Trap { table: &table, moment, act, times }, record).await
+        }
+        Kind::AbortCommits { table, times } => {
+            commits::abort(open().await?, &table, times, record).await
+        }
+        Kind::LoseCommitAnswers { times } => {
+            commits::lose_answers(open().await?, times, record).await
+        }
+        Kind::RenameTable { table } => schema::rename_table(open().await?, &table).await,
+        Kind::RenameColumn { table, column } => {
+            schema::rename_column(open().await?, &table, &column).await
+        }
+        Kind::AddColumn { table } => schema::add_column(open().await?, &table).await,
+        Kind::ExhaustSequence { sequence } => sequences::exhaust(open().await?, &sequence).await,
+        Kind::RewindSequence { sequence, to } => {
+            sequences::rewind(open().await?, &sequence, to, record).await
+        }
+        Kind::HoldSnapshot => locks::snapshot(open().await?).await,
     };
     undo.map_err(Error::from)
 }

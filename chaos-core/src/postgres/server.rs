@@ -8,9 +8,12 @@
 mod attachment;
 mod base;
 mod claim;
+mod control;
+mod disk;
 mod duty;
 mod fingerprint;
 mod given;
+mod governor;
 mod initdb;
 mod instance;
 mod job;
@@ -20,12 +23,15 @@ mod locate;
 mod lock;
 mod privilege;
 mod process;
+mod reservation;
+mod shortage;
 mod stock;
 mod subprocess;
 mod supervisor;
 mod template;
 mod tree;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::attachment::Attachment;
@@ -34,6 +40,8 @@ use self::fingerprint::{fingerprint, random_digits};
 use self::job::{Job, PROTOCOL, Source};
 use super::endpoint::Endpoint;
 use super::error::PostgresError;
+use super::options::ServerOptions;
+use super::process::{Answer, Request};
 
 pub(super) use self::kept::{held, left_by, release};
 pub(super) use self::locate::installed;
@@ -63,9 +71,28 @@ impl Database {
     }
 
     /// Whether no other test uses the server.
-    #[allow(dead_code, reason = "for faults that reach the whole server")]
     pub(super) fn is_alone(&self) -> bool {
         self.is_alone
+    }
+
+    /// Has the supervisor do something to the server, which is one's own.
+    pub(super) async fn ask(&self, request: &Request) -> Result<Answer, PostgresError> {
+        control::ask(self.server.layout(), request).await
+    }
+
+    /// Where the server keeps its data.
+    pub(super) fn data_directory(&self) -> PathBuf {
+        self.server.layout().data()
+    }
+
+    /// Where the server writes its log.
+    pub(super) fn log(&self) -> PathBuf {
+        self.server.layout().log()
+    }
+
+    /// The small disk of the server, if it has one.
+    pub(super) fn disk(&self) -> Option<PathBuf> {
+        Some(self.server.layout().disk()).filter(|disk| disk.exists())
     }
 }
 
@@ -92,10 +119,16 @@ pub(super) fn on_shared_server() -> Result<Arc<Database>, PostgresError> {
 }
 
 /// A database on a server of its own.
-pub(super) fn on_own_server() -> Result<Arc<Database>, PostgresError> {
+pub(super) fn on_own_server(options: ServerOptions) -> Result<Arc<Database>, PostgresError> {
     let id = format!("own-{}", random_digits(8)?);
-    let job = Job::new(base::base()?, id, Source::of(locate::locate()?), false);
+    let source = Source::of(locate::locate()?);
+    let job = Job::new(base::base()?, id, source, false).with(options);
     database(&job, attachment::attach)
+}
+
+/// Why no server with a small disk can be started here; nothing if one can.
+pub(super) fn obstacle_to_small_disks() -> Option<String> {
+    disk::obstacle()
 }
 
 fn database(

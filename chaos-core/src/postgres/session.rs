@@ -31,8 +31,9 @@ pub(super) struct Session {
     tracker: Mutex<Tracker>,
     holders: Mutex<Holders>,
     is_closed: AtomicBool,
-    /// The library itself spoilt it, so what it is left in is nobody's fault.
-    is_poisoned: AtomicBool,
+    /// What makes it well again, if the library itself spoilt it: then what it is left in is nobody's
+    /// fault.
+    mend: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +82,7 @@ impl Session {
             tracker: Mutex::new(Tracker::new()),
             holders: Mutex::default(),
             is_closed: AtomicBool::new(false),
-            is_poisoned: AtomicBool::new(false),
+            mend: Mutex::default(),
         })
     }
 
@@ -98,7 +99,6 @@ impl Session {
         self.tracker.lock().hand_out();
     }
 
-    #[expect(dead_code, reason = "for pools that are broken on purpose")]
     /// Notes where it was taken from its pool, which a pool cannot tell by itself.
     pub(super) fn taken_at(&self, location: &'static Location<'static>) {
         if let Some(now) = &mut self.holders.lock().now {
@@ -111,19 +111,23 @@ impl Session {
         self.holders.lock().now.clone()
     }
 
-    #[expect(dead_code, reason = "for pools that are broken on purpose")]
-    pub(super) fn poison(&self) {
-        self.is_poisoned.store(true, Ordering::Relaxed);
+    /// Notes that the library spoilt it, and what makes it well again.
+    pub(super) fn poison(&self, mend: String) {
+        *self.mend.lock() = Some(mend);
     }
 
-    #[expect(dead_code, reason = "for pools that are broken on purpose")]
-    /// Whether the library spoilt it. It is not any more when this returns.
-    pub(super) fn cure(&self) -> bool {
-        self.is_poisoned.swap(false, Ordering::Relaxed)
+    /// What makes it well again, if the library spoilt it.
+    pub(super) fn mend(&self) -> Option<String> {
+        self.mend.lock().clone()
+    }
+
+    /// Notes that it is well again.
+    pub(super) fn mended(&self) {
+        *self.mend.lock() = None;
     }
 
     pub(super) fn is_poisoned(&self) -> bool {
-        self.is_poisoned.load(Ordering::Relaxed)
+        self.mend.lock().is_some()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -133,12 +137,6 @@ impl Session {
     /// Whether it surely is in no transaction, and nothing is under way.
     fn is_quiet(&self) -> bool {
         self.tracker.lock().settled() == protocol::State::Idle
-    }
-
-    #[expect(dead_code, reason = "for pools that are broken on purpose")]
-    /// Whether it surely is in a transaction, and nothing is under way.
-    pub(super) fn is_in_transaction(&self) -> bool {
-        self.tracker.lock().settled().is_transaction()
     }
 
     fn written(&self, bytes: &[u8]) {

@@ -1,10 +1,13 @@
 //! What stands in for servers on platforms on which none can be started.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::endpoint::Endpoint;
 use super::error::PostgresError;
+use super::options::ServerOptions;
+use super::process::{Answer, Request};
 use super::{Installed, KeptDatabase};
 
 /// A database, of which there is none.
@@ -23,14 +26,34 @@ impl Database {
     pub(super) fn is_alone(&self) -> bool {
         match self.0 {}
     }
+
+    pub(super) async fn ask(&self, _request: &Request) -> Result<Answer, PostgresError> {
+        match self.0 {}
+    }
+
+    pub(super) fn data_directory(&self) -> PathBuf {
+        match self.0 {}
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        match self.0 {}
+    }
+
+    pub(super) fn disk(&self) -> Option<PathBuf> {
+        match self.0 {}
+    }
 }
 
 pub(super) fn on_shared_server() -> Result<Arc<Database>, PostgresError> {
     Err(PostgresError::Platform)
 }
 
-pub(super) fn on_own_server() -> Result<Arc<Database>, PostgresError> {
+pub(super) fn on_own_server(_options: ServerOptions) -> Result<Arc<Database>, PostgresError> {
     Err(PostgresError::Platform)
+}
+
+pub(super) fn obstacle_to_small_disks() -> Option<String> {
+    None
 }
 
 pub(super) fn installed() -> Result<Installed, PostgresError> {

@@ -91,6 +91,16 @@ pub enum SabotageError {
         /// The error of the driver.
         source: tokio_postgres::Error,
     },
+    /// A file of the server could not be used.
+    #[error("failed to {action} for the fault `{fault}`")]
+    File {
+        /// The fault.
+        fault: String,
+        /// What was tried.
+        action: String,
+        /// The error of the operating system.
+        source: io::Error,
+    },
     /// The thread on which faults are done and undone could not be started.
     #[error("cannot start the thread of the saboteurs")]
     Thread {

@@ -2,10 +2,13 @@
 
 use std::panic::AssertUnwindSafe;
 
+use chaos_core::Error;
 use chaos_core::event::EventKind;
+use chaos_core::fault::session::{LockMode, SessionFault, SessionFaultKind};
 use chaos_core::outcome::Outcome;
 use chaos_core::prelude::*;
 use chaos_core::run::RunError;
+use chaos_core::sabotage::SabotageError;
 use futures::FutureExt;
 
 use crate::support::{state, until, with_accounts};
@@ -122,5 +125,56 @@ pub(crate) async fn what_touched_nothing_is_told(cx: Chaos) -> TestResult {
     assert!(vacuity.contains("and no session waited for it;"), "{vacuity}");
     assert!(vacuity.ends_with("`.may_be_idle()`"), "{vacuity}");
     assert_eq!(faults[1].vacuity(), None);
+    Ok(())
+}
+
+pub(crate) async fn two_faults_of_one_thing_compose_or_are_refused(cx: Chaos) -> TestResult {
+    let pg = cx.postgres().await?;
+    let client = with_accounts(&pg).await?;
+    client.batch_execute("CREATE SEQUENCE numbers").await?;
+    let share = || lock_table("accounts").mode(LockMode::Share).may_be_idle();
+    let (one, two) = (pg.sabotage(share()).await?, pg.sabotage(share()).await?);
+    let refusal = async |fault: SessionFault| {
+        let error = pg.sabotage(fault).await.unwrap_err();
+        assert!(matches!(error, Error::Sabotage(SabotageError::Conflict { .. })), "{error:?}");
+        error.to_string()
+    };
+    let text = refusal(lock_table("accounts").into()).await;
+    assert!(text.contains("cannot take effect while `lock_table accounts (SHARE)` is"), "{text}");
+    one.clear().await?;
+    two.clear().await?;
+
+    let pairs: [(SessionFault, SessionFault); 4] = [
+        (statement_timeout(1.secs()).into(), statement_timeout(2.secs()).into()),
+        (role_connection_limit(1).into(), role_connection_limit(2).into()),
+        (rename_table("accounts").into(), rename_table("chaos_fault_accounts").into()),
+        (exhaust_sequence("numbers").into(), rewind_sequence("numbers", 1).into()),
+    ];
+    for (first, second) in pairs {
+        let mut first = first;
+        first.may_be_idle = true;
+        let began = pg.sabotage(first.clone()).await?;
+        if !matches!(first.kind, SessionFaultKind::RenameTable { .. }) {
+            assert!(refusal(second.clone()).await.contains(&format!("while `{first}` is")));
+        }
+        began.clear().await?;
+        if !matches!(first.kind, SessionFaultKind::RenameTable { .. }) {
+            let mut second = second;
+            second.may_be_idle = true;
+            pg.sabotage(second).await?.clear().await?;
+        }
+    }
+
+    // Different settings, and traps on one table, act together.
+    let slow = pg.sabotage(slow_writes("accounts", 20.ms())).await?;
+    let failing = pg.sabotage(sql_error("accounts", SqlState::T_R_SERIALIZATION_FAILURE).at_commit()).await?;
+    let began = std::time::Instant::now();
+    assert_eq!(state(client.execute("DELETE FROM accounts", &[]).await), "40001");
+    assert!(began.elapsed() >= 20.ms());
+    // In the order in which they were made, which is the harder one.
+    slow.clear().await?;
+    failing.clear().await?;
+    assert_eq!(client.execute("DELETE FROM accounts", &[]).await?, 3);
+    assert!(cx.scope().faults().iter().all(|fault| fault.vacuity().is_none()));
     Ok(())
 }

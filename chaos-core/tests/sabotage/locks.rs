@@ -1,6 +1,6 @@
 //! Locks that are held.
 
-use chaos_core::fault::LockMode;
+use chaos_core::fault::session::LockMode;
 use chaos_core::prelude::*;
 use chaos_core::sabotage::SabotageError;
 
@@ -105,5 +105,53 @@ pub(crate) async fn unknown_tables_are_named(cx: Chaos) -> TestResult {
     })
     .await?;
     assert!(cx.scope().faults().iter().all(|fault| fault.vacuity().is_none()));
+    Ok(())
+}
+
+pub(crate) async fn rows_are_held_and_others_are_free(cx: Chaos) -> TestResult {
+    let pg = cx.postgres().await?;
+    let client = with_accounts(&pg).await?;
+    client.batch_execute("SET lock_timeout = '100ms'").await?;
+    let held = pg.sabotage(lock_rows("accounts", "id <= 2")).await?;
+    let update = "UPDATE accounts SET balance = 0 WHERE id = $1";
+    assert_eq!(state(client.execute(update, &[&1]).await), "55P03");
+    assert_eq!(client.execute(update, &[&3]).await?, 1);
+    let nowait = "SELECT FROM accounts WHERE id = 2 FOR UPDATE NOWAIT";
+    assert_eq!(state(client.query(nowait, &[]).await), "55P03");
+    let skip = "SELECT id FROM accounts ORDER BY id FOR UPDATE SKIP LOCKED";
+    assert_eq!(client.query(skip, &[]).await?.len(), 1);
+    assert_eq!(client.query("TABLE accounts", &[]).await?.len(), 3);
+    assert_eq!((held.hits(), held.touched()), (1, 1), "NOWAIT is not seen");
+    held.clear().await?;
+    assert_eq!(client.execute(update, &[&1]).await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn an_advisory_lock_is_held(cx: Chaos) -> TestResult {
+    let pg = cx.postgres().await?;
+    let client = pg.connect().await?;
+    client.batch_execute("SET lock_timeout = '100ms'").await?;
+    let held = pg.sabotage(lock_advisory(-42)).await?;
+    let tried = "SELECT pg_try_advisory_lock(-42)";
+    assert!(!client.query_one(tried, &[]).await?.get::<_, bool>(0));
+    assert_eq!(state(client.query("SELECT pg_advisory_lock(-42)", &[]).await), "55P03");
+    assert_eq!(held.hits(), 1);
+    held.clear().await?;
+    assert!(client.query_one(tried, &[]).await?.get::<_, bool>(0));
+    Ok(())
+}
+
+pub(crate) async fn vacuum_removes_nothing_that_an_old_snapshot_sees(cx: Chaos) -> TestResult {
+    let pg = cx.postgres().await?;
+    let client = with_accounts(&pg).await?;
+    let size = async || -> TestResult<i64> {
+        client.batch_execute("VACUUM accounts").await?;
+        Ok(client.query_one("SELECT pg_relation_size('accounts')", &[]).await?.get(0))
+    };
+    let held = pg.sabotage(hold_snapshot()).await?;
+    client.batch_execute("DELETE FROM accounts").await?;
+    assert!(size().await? > 0);
+    held.clear().await?;
+    assert_eq!(size().await?, 0);
     Ok(())
 }

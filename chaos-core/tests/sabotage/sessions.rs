@@ -34,8 +34,11 @@ pub(crate) async fn all_sessions_of_the_application_are_terminated(cx: Chaos) ->
     bystander.query("SELECT 1", &[]).await?;
     admin.query("SELECT 1", &[]).await?;
     drop(busy);
-    // The pool finds out, and opens another one.
-    pool.get().await?.query("SELECT 1", &[]).await?;
+    // The driver finds out a moment later, and the pool then opens another one.
+    until("the pool has another connection", || async {
+        Ok(pool.get().await?.query("SELECT 1", &[]).await.is_ok())
+    })
+    .await?;
     Ok(())
 }
 
@@ -53,5 +56,28 @@ pub(crate) async fn the_oldest_session_is_terminated(cx: Chaos) -> TestResult {
     pg.sabotage(terminate_sessions()).await?.clear().await?;
     let vacuity = cx.scope().faults()[1].vacuity().unwrap();
     assert!(vacuity.contains("found no session of the application"), "{vacuity}");
+    Ok(())
+}
+
+pub(crate) async fn only_running_queries_are_cancelled(cx: Chaos) -> TestResult {
+    let pg = cx.postgres().await?;
+    let (busy, idle, admin) = (pg.connect().await?, pg.connect().await?, pg.admin().await?);
+    let query = busy.query("SELECT pg_sleep(60)", &[]);
+    let cancel = async {
+        until("the query runs", || async {
+            let sql = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+            Ok(!admin.query(sql, &[]).await?.is_empty())
+        })
+        .await?;
+        let fault = pg.sabotage(cancel_queries()).await?;
+        assert_eq!((fault.hits(), fault.touched()), (1, 1));
+        fault.clear().await?;
+        TestResult::Ok(())
+    };
+    let (query, cancelled) = tokio::join!(query, cancel);
+    cancelled?;
+    assert_eq!(sqlstate(&query.unwrap_err()).as_deref(), Some("57014"));
+    busy.query("SELECT 1", &[]).await?;
+    idle.query("SELECT 1", &[]).await?;
     Ok(())
 }

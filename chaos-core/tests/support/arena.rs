@@ -207,7 +207,9 @@ impl Player {
     pub(crate) fn finish(mut self) {
         drop(self.stdin.take());
         let status = self.child.wait().unwrap();
-        assert!(status.success(), "a player failed: {status}");
+        // Its output has an end now, so all that it said arrives.
+        let said: Vec<String> = self.lines.iter().collect();
+        assert!(status.success(), "a player failed: {status} {said:?}");
     }
 }
 

@@ -22,6 +22,7 @@ crate::tests![
     a_fault_that_touched_nothing_fails_the_test,
     errors_keep_their_kind_their_place_and_their_sources,
     what_is_missing_skips_the_test,
+    real_packet_faults_run_or_are_skipped_with_the_reason,
     a_test_that_should_panic_must_do_so_with_its_message,
     exclusive_tests_run_alone,
     other_tests_go_on_after_one_that_ends_its_process,
@@ -144,6 +145,22 @@ fn what_is_missing_skips_the_test() {
     run.assert_code(exit_code::PASSED);
     assert!(run.attempts().is_empty());
     assert!(run.stdout.contains("not available here: redis"), "{}", run.stdout);
+}
+
+fn real_packet_faults_run_or_are_skipped_with_the_reason() {
+    let run = Suite::new().run("--exact suite::breaks_packets");
+    run.assert_code(exit_code::PASSED);
+    match run.outcome("suite::breaks_packets") {
+        // The process of the wire is gone, or it would count as left behind.
+        Some(TestOutcome::Passed) => {
+            let faults = &run.attempts()[0].summary.faults;
+            assert_eq!(faults[0].label, "kernel packet_delay 5ms ↕");
+        }
+        outcome => {
+            assert_eq!(outcome, Some(TestOutcome::Skipped));
+            assert!(run.stdout.contains("not available here: packet_faults ("), "{}", run.stdout);
+        }
+    }
 }
 
 fn a_test_that_should_panic_must_do_so_with_its_message() {

@@ -161,6 +161,19 @@ async fn requires_what_is_not_there() {
     panic!("it cannot run here");
 }
 
+#[chaos_test(requires(packet_faults))]
+async fn breaks_packets(cx: Chaos) -> TestResult {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let link = cx.link("service", listener.local_addr()?).await?;
+    let slow = link.inject(packet_delay(5.ms()).in_kernel()?);
+    let mut client = std::net::TcpStream::connect(link.address())?;
+    client.write_all(b"ping")?;
+    listener.accept()?.0.read_exact(&mut [0; 4])?;
+    slow.clear();
+    Ok(())
+}
+
 #[chaos_test(retries = 3, seed = 42)]
 async fn never_passes(cx: Chaos) -> TestResult {
     Err(format!("failed with seed {}", cx.seed()).into())

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LockTable, SessionFaultKind};
+use super::{LockAdvisory, LockRows, LockTable, SessionFaultKind};
 
 /// Holds a lock on a table, in [`LockMode::AccessExclusive`] unless another
 /// [`mode`](LockTable::mode) is chosen, so that whoever needs it waits.
@@ -19,6 +19,20 @@ use super::{LockTable, SessionFaultKind};
 pub fn lock_table(table: impl Into<String>) -> LockTable {
     let mode = LockMode::AccessExclusive;
     SessionFaultKind::LockTable { table: table.into(), mode }.into()
+}
+
+/// Holds the rows of `table` that meet `condition`, as `SELECT FOR UPDATE` does.
+///
+/// The condition is SQL, such as `id = 1`, and has to hold for at least one row. Whoever writes or
+/// locks such a row waits, or fails with SQLSTATE 55P03 as with [`lock_table`], where it is said how
+/// that is counted; `SKIP LOCKED` skips it.
+pub fn lock_rows(table: impl Into<String>, condition: impl Into<String>) -> LockRows {
+    SessionFaultKind::LockRows { table: table.into(), condition: condition.into() }.into()
+}
+
+/// Holds an advisory lock: `pg_advisory_lock(key)` waits, `pg_try_advisory_lock(key)` is false.
+pub fn lock_advisory(key: i64) -> LockAdvisory {
+    SessionFaultKind::LockAdvisory { key }.into()
 }
 
 /// The modes of locks on tables, from the weakest to the strongest, as the manual of PostgreSQL has

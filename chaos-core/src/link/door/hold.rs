@@ -16,9 +16,9 @@ pub(in crate::link) struct Refusal {
 
 impl Refusal {
     pub(super) fn begin(listener: TcpListener) -> io::Result<Self> {
-        let port = listener.local_addr()?.port();
+        let address = listener.local_addr()?;
         drop(listener);
-        Ok(Self { holder: bind(port)? })
+        Ok(Self { holder: bind(address)? })
     }
 
     pub(super) fn end(self) -> io::Result<tokio::net::TcpListener> {

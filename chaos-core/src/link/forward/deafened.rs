@@ -24,7 +24,7 @@ impl Forward {
 
 impl Peer {
     /// Makes the socket deaf, and says whether it was not so before and can be.
-    fn deafen(&mut self) -> bool {
+    pub(super) fn deafen(&mut self) -> bool {
         if self.deafness.is_some() {
             return false;
         }

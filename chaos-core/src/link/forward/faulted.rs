@@ -63,12 +63,21 @@ impl Faulted {
         self.faults.retain(|known| is_active(known.met.record.id()));
         for met in faults {
             let id = met.record.id();
-            if self.faults.iter().all(|known| known.met.record.id() != id) {
-                let began = now.saturating_sub(met.record.active_for());
-                let (fault, tally) = (met.record.fault(), Arc::clone(&met.tally));
-                self.engine.begin(now, began, id, fault, met.seed, tally);
-                self.engine.count_messages_in(id, &met.record.messages());
-                self.faults.push(Known { met: met.clone(), touched: false });
+            let known = self.faults.iter_mut().find(|known| known.met.record.id() == id);
+            match known {
+                None => {
+                    let began = now.saturating_sub(met.record.active_for());
+                    let (fault, tally) = (met.record.fault(), Arc::clone(&met.tally));
+                    self.engine.begin(now, began, id, fault, met.seed, tally);
+                    self.engine.count_messages_in(id, &met.record.messages());
+                    self.faults.push(Known { met: met.clone(), touched: false });
+                }
+                #[cfg(feature = "toxiproxy")]
+                Some(known) if !Arc::ptr_eq(&known.met.record, &met.record) => {
+                    self.engine.change(now, id, met.record.fault());
+                    known.met = met.clone();
+                }
+                Some(_) => {}
             }
         }
     }
@@ -160,6 +169,7 @@ impl Forward {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(length)) if length > 0 => {
                 engine.push(now, direction, Bytes::copy_from_slice(&buffer[..length]));
+                way.received += length as u64;
                 *turn = turn.saturating_sub(length);
             }
             Poll::Ready(end) => {

@@ -86,7 +86,10 @@ impl Forward {
                 Poll::Pending => return Step::Blocked,
                 Poll::Ready(Ok(0)) => way.ended = Some(sender.end_of_stream(false)),
                 Poll::Ready(Err(_)) => way.ended = Some(sender.end_of_stream(true)),
-                Poll::Ready(Ok(end)) => way.pending = Some(Filled { buffer, start: 0, end }),
+                Poll::Ready(Ok(end)) => {
+                    way.received += end as u64;
+                    way.pending = Some(Filled { buffer, start: 0, end });
+                }
             }
             // What was sent after a fault was injected must not slip through.
             if self.connection.epoch() != self.epoch {

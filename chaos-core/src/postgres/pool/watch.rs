@@ -4,13 +4,16 @@
 //! [`ChaosPool`](super::ChaosPool) and the check at the end of a test read it.
 
 use std::collections::HashMap;
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use deadpool_postgres::{Pool, WeakPool};
 use parking_lot::Mutex;
 use tokio_postgres::Client;
 
+use super::faults::PoolFaults;
 use crate::duration::{Display, rounded};
 use crate::leftover::{LeftBehind, Leftover};
 use crate::postgres::session::{Holder, Session, process_of};
@@ -24,6 +27,9 @@ pub(in crate::postgres) struct PoolWatch {
     /// The pool is being dropped, or was.
     is_gone: AtomicBool,
     found: Mutex<Vec<LeftBehind>>,
+    faults: PoolFaults,
+    /// How long a connection may be held.
+    bound: Mutex<Option<Duration>>,
 }
 
 /// A connection that its pool has not got back.
@@ -43,12 +49,40 @@ impl PoolWatch {
             sessions: Mutex::default(),
             is_gone: AtomicBool::new(false),
             found: Mutex::default(),
+            faults: PoolFaults::default(),
+            bound: Mutex::default(),
         })
     }
 
     pub(super) fn set_pool(&self, pool: &Pool) {
         // It is set once, by whoever built the pool.
         self.pool.set(pool.weak()).ok();
+    }
+
+    /// The pool, unless it was dropped.
+    pub(super) fn pool(&self) -> Option<Pool> {
+        self.pool.get()?.upgrade()
+    }
+
+    /// The faults that act on the pool.
+    pub(in crate::postgres) fn faults(&self) -> &PoolFaults {
+        &self.faults
+    }
+
+    /// Has it told at the end of the test who held a connection for longer.
+    pub(super) fn set_bound(&self, bound: Duration) {
+        *self.bound.lock() = Some(bound);
+    }
+
+    /// Notes how long a connection was held.
+    pub(super) fn returned(&self, process: Option<i32>, held: Duration, place: &Location<'_>) {
+        let Some(bound) = self.bound.lock().filter(|bound| held > *bound) else { return };
+        let connection = process.map_or_else(String::new, |number| format!(" {number}"));
+        let (held, bound) = (Display(rounded(held)), Display(bound));
+        let message =
+            format!("connection{connection} was held for {held}, at {place}; the bound is {bound}");
+        let found = LeftBehind::new(Leftover::LongHold, &self.database, message);
+        self.note(found.of(process).at(Some(place.to_string())));
     }
 
     /// Notes a connection that was opened.
@@ -92,7 +126,7 @@ impl PoolWatch {
 
     /// The connections that were handed out and are not back.
     pub(in crate::postgres) fn missing(&self) -> Vec<Missing> {
-        let pool = self.pool.get().and_then(WeakPool::upgrade);
+        let pool = self.pool();
         let outlives_pool = pool.is_none();
         let (idle, absent) = match &pool {
             None => (Vec::new(), None),

@@ -27,6 +27,12 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A text as it is to be written in SQL, whatever letters it has.
+pub(super) fn literal(text: &str) -> String {
+    // The form with E, because a backslash may or may not mean something in the other one.
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
 const FIND: &str = "SELECT n.nspname::text, c.relname::text, c.relkind::text \
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)";
 
@@ -46,6 +52,11 @@ impl Saboteur {
         self.relation(name, &['r', 'p'], "table").await
     }
 
+    /// The sequence of this name, which is written as in SQL.
+    pub(super) async fn sequence(&self, name: &str) -> Result<Relation, SabotageError> {
+        self.relation(name, &['S'], "sequence").await
+    }
+
     /// What has this name and is of one of these kinds.
     async fn relation(
         &self,
@@ -53,8 +64,8 @@ impl Saboteur {
         kinds: &[char],
         wanted: &str,
     ) -> Result<Relation, SabotageError> {
-        let owner = self.pg.database.endpoint().owner(self.pg.database());
-        self.query("look for a relation", SEARCH_PATH, &[&owner.user]).await?;
+        let role = self.application_role();
+        self.query("look for a relation", SEARCH_PATH, &[&role]).await?;
         let found = match self.query("look for a relation", FIND, &[&name]).await {
             Err(SabotageError::Sql { source, .. })
                 if source.code() == Some(&SqlState::INVALID_NAME)
@@ -90,11 +101,21 @@ impl Saboteur {
     }
 
     pub(super) fn no_target(&self, problem: String) -> SabotageError {
-        SabotageError::NoTarget { fault: self.fault(), problem }
+        SabotageError::NoTarget { fault: self.fault().to_owned(), problem }
     }
 }
 
 impl Relation {
+    /// Its name, without that of its schema and as it is.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is once it has another name.
+    pub(super) fn renamed(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
     fn what(&self) -> &'static str {
         match self.kind {
             'r' => "a table",

@@ -1,5 +1,6 @@
 //! What a supervisor does while its server runs.
 
+use std::cell::RefCell;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
@@ -8,7 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::base;
+use super::disk;
 use super::fingerprint::random_digits;
+use super::governor::Governor;
 use super::initdb::{self, SUPERUSER};
 use super::instance::Instance;
 use super::job::{Job, Source, State};
@@ -43,7 +46,7 @@ const STRATEGIES: u16 = 15;
 struct Server {
     endpoint: Endpoint,
     /// The process, unless it is the user's.
-    instance: Option<Instance>,
+    instance: Option<RefCell<Instance>>,
     pending: Option<Pending>,
     /// Whether copying files is the quick way to create a database.
     by_files: bool,
@@ -67,11 +70,12 @@ pub(super) fn serve(
             Source::Start { .. } => start(job, layout, account).await?,
         };
         let mut cleaner = Cleaner::new(&server.endpoint, layout);
-        let ended = look_after(job, layout, lease, &mut server, &mut cleaner, &mut signals).await;
+        let ended =
+            look_after(job, layout, account, lease, &mut server, &mut cleaner, &mut signals).await;
         // Nobody is to find the server any more. It is not there where it was never ready.
         fs::remove_file(layout.state()).ok();
-        match &mut server.instance {
-            Some(instance) => instance.stop(),
+        match server.instance {
+            Some(instance) => instance.into_inner().stop(),
             None => {
                 // What cannot be dropped keeps its files, which tell the next supervisor.
                 cleaner.drop_all().await.ok();
@@ -84,6 +88,7 @@ pub(super) fn serve(
 async fn look_after(
     job: &Job,
     layout: &Layout,
+    account: Option<&Account>,
     lease: &Lock,
     server: &mut Server,
     cleaner: &mut Cleaner,
@@ -95,18 +100,44 @@ async fn look_after(
     }
     let mut maker = Maker::new(&server.endpoint, layout, server.by_files);
     maker.fill(1).await.map_err(|error| blamed(job, error))?;
+    let pending = server.pending.take();
+    // Somebody listens before anybody is told of the server.
+    let governor = governor(job, layout, account, server)?;
     publish(layout, server)?;
     lease.release().map_err(PostgresError::io("unlock the lease"))?;
     detach()?;
-    let chores = chores(layout.clone(), server.pending.take());
+    let chores = chores(layout.clone(), pending);
     let ended = tokio::select! {
         ended = watch(job, layout, lease, server, signals) => ended,
-        never = keep_stock(job, layout, &mut maker) => never,
+        never = keep_stock(job, layout, maker) => never,
         never = keep_clean(cleaner) => never,
+        never = govern(governor) => never,
     };
     // A chore that failed costs time the next time.
     chores.map(JoinHandle::join).map_err(PostgresError::io("start a thread"))?.ok();
     ended
+}
+
+/// What does to a server of one's own what its test asks.
+fn governor<'server>(
+    job: &Job,
+    layout: &'server Layout,
+    account: Option<&'server Account>,
+    server: &'server Server,
+) -> Result<Option<Governor<'server>>, PostgresError> {
+    match (job.source.installation()?, &server.instance) {
+        (Some(installation), Some(instance)) if !job.is_shared => {
+            Governor::new(layout, installation, account, instance).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn govern<T>(governor: Option<Governor<'_>>) -> T {
+    match governor {
+        Some(governor) => governor.serve().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Names the variable that leads to a server that cannot be used.
@@ -130,6 +161,7 @@ async fn examine(mut endpoint: Endpoint, layout: &Layout) -> Result<Server, Post
         problem: "leads to a server that is no PostgreSQL 13 to 18".to_owned(),
     })?;
     endpoint.version = version.to_string();
+    endpoint.max_connections = session.run("SHOW max_connections").await?.concat().parse().ok();
     let fsync = session.run("SHOW fsync").await?.concat();
     let by_files = version.major >= STRATEGIES && fsync == "off";
     Ok(Server { endpoint, instance: None, pending: None, by_files })
@@ -156,6 +188,8 @@ async fn start(
         options: None,
         maintenance: "postgres".to_owned(),
         version: installation.version.to_string(),
+        // A test may change it on a server of its own.
+        max_connections: job.is_shared.then_some(initdb::MAX_CONNECTIONS),
     };
     // Every copy of the same cluster has the same password until now.
     let password = random_digits(32)?;
@@ -163,7 +197,8 @@ async fn start(
     Session::new(&endpoint, layout).run(&change).await?;
     endpoint.admin = login(password);
     let by_files = installation.version.major >= STRATEGIES;
-    Ok(Server { endpoint, instance: Some(instance), pending: prepared.pending, by_files })
+    let instance = Some(RefCell::new(instance));
+    Ok(Server { endpoint, instance, pending: prepared.pending, by_files })
 }
 
 /// Prepares a cluster and starts a server on it.
@@ -173,17 +208,23 @@ fn boot(
     layout: &Layout,
     account: Option<&Account>,
 ) -> Result<(Prepared, Instance), PostgresError> {
-    let place = job.cache.as_deref().map(|cache| Place::new(cache, installation));
-    let prepare = || template::prepare(layout, installation, account, place.as_ref());
+    let options = &job.options;
+    let place = job.cache.as_deref().map(|cache| Place::new(cache, installation, options));
+    let prepare = || template::prepare(layout, installation, account, place.as_ref(), options);
     let run = || {
         let name = process::cluster_name(layout.home());
-        initdb::configure(&layout.data(), installation, &layout.socket_directory(), &name)?;
+        let sockets = layout.socket_directory();
+        initdb::configure(&layout.data(), installation, &sockets, &name, options)?;
+        if let Some(small) = options.disk() {
+            disk::furnish(layout, small, account)?;
+        }
         Instance::start(installation, account, layout)
     };
     let prepared = prepare()?;
     match (run(), place.as_ref()) {
         (Ok(instance), _) => Ok((prepared, instance)),
-        (Err(_), Some(place)) if prepared.is_cached => {
+        // Settings of the test's own are the likelier reason.
+        (Err(_), Some(place)) if prepared.is_cached && !options.has_settings() => {
             // The copy may be damaged where its size does not show it.
             place.discard()?;
             tree::remove(&layout.data())?;
@@ -229,7 +270,7 @@ async fn watch(
     job: &Job,
     layout: &Layout,
     lease: &Lock,
-    server: &mut Server,
+    server: &Server,
     signals: &mut Signals,
 ) -> Result<(), PostgresError> {
     let locked = || PostgresError::io("lock the lease");
@@ -241,7 +282,9 @@ async fn watch(
             () = tokio::time::sleep(TICK) => {}
             () = signals.received() => return Ok(()),
         }
-        if let Some(instance) = &mut server.instance {
+        // A server of one's own may be down because its test wants it so, and be started again.
+        if let Some(instance) = server.instance.as_ref().filter(|_| job.is_shared) {
+            let mut instance = instance.borrow_mut();
             if let Some(status) = instance.exited()? {
                 let log = instance.log_tail();
                 let reason = format!("it ended by itself ({status}); the end of its log:\n{log}");
@@ -271,8 +314,10 @@ async fn watch(
 }
 
 /// Replaces the databases that were taken.
-async fn keep_stock<T>(job: &Job, layout: &Layout, maker: &mut Maker) -> T {
+async fn keep_stock<T>(job: &Job, layout: &Layout, mut maker: Maker) -> T {
     if !job.is_shared {
+        // With its session, which a server that is to stop would wait for.
+        drop(maker);
         return std::future::pending().await;
     }
     loop {

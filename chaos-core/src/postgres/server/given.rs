@@ -55,6 +55,7 @@ fn parse(text: &str, allow_remote: bool) -> Result<Endpoint, PostgresError> {
         options: config.get_options().map(str::to_owned),
         maintenance,
         version: String::new(),
+        max_connections: None,
     })
 }
 

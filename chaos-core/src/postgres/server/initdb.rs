@@ -10,6 +10,7 @@ use super::locate::Installation;
 use super::privilege::Account;
 use super::subprocess;
 use crate::postgres::error::PostgresError;
+use crate::postgres::options::ServerOptions;
 
 /// The superuser of every server.
 pub(super) const SUPERUSER: &str = "postgres";
@@ -19,6 +20,13 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 /// The first version that can be told how much work it is to check a password.
 const CHEAP_SCRAM: u16 = 16;
+
+/// How many connections a server takes. Many tests share one server, each with a pool or two. A slot
+/// that is not used costs some kilobytes.
+pub(super) const MAX_CONNECTIONS: usize = 400;
+
+/// The first version that has checksums unless it is told otherwise.
+const CHECKSUMS: u16 = 18;
 
 /// What every server is set to, beside what depends on its version and place.
 ///
@@ -30,8 +38,6 @@ fsync = off
 synchronous_commit = on
 full_page_writes = on
 shared_buffers = 16MB
-# Many tests share one server, each with a pool or two. A slot that is not used costs some kilobytes.
-max_connections = 200
 # The default would leave files in /dev/shm when a server is killed.
 dynamic_shared_memory_type = mmap
 max_prepared_transactions = 10
@@ -80,12 +86,17 @@ pub(super) fn command(
 }
 
 /// What `initdb` is told beside where, and with which password.
-pub(super) fn arguments(installation: &Installation) -> Vec<String> {
+pub(super) fn arguments(installation: &Installation, options: &ServerOptions) -> Vec<String> {
     let mut arguments: Vec<String> =
-        ["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1", "-k"]
+        ["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1"]
             .map(str::to_owned)
             .to_vec();
     let major = installation.version.major;
+    match options.has_checksums() {
+        true => arguments.push("-k".to_owned()),
+        false if major >= CHECKSUMS => arguments.push("--no-data-checksums".to_owned()),
+        false => {}
+    }
     if major >= 14 {
         arguments.push("--no-instructions".to_owned());
     }
@@ -103,6 +114,7 @@ pub(super) fn initialise(
     account: Option<&Account>,
     directory: &Path,
     password: &str,
+    options: &ServerOptions,
 ) -> Result<(), PostgresError> {
     let password_file = directory.with_extension("password");
     write_secret(&password_file, password)?;
@@ -114,7 +126,7 @@ pub(super) fn initialise(
         account.own(directory)?;
     }
     let mut command = command(installation, "initdb", account);
-    command.arg("-D").arg(directory).args(arguments(installation));
+    command.arg("-D").arg(directory).args(arguments(installation, options));
     command.arg(format!("--pwfile={}", password_file.display()));
     let result = subprocess::output_of(&mut command, LIMIT);
     fs::remove_file(&password_file).map_err(PostgresError::file("remove", &password_file))?;
@@ -151,6 +163,7 @@ pub(super) fn configure(
     installation: &Installation,
     socket_directory: &Path,
     cluster_name: &str,
+    options: &ServerOptions,
 ) -> Result<(), PostgresError> {
     let directory = socket_directory.to_string_lossy().replace('\'', "''").replace('"', "\"\"");
     let encryption = match installation.version.major {
@@ -162,8 +175,10 @@ pub(super) fn configure(
     let path = data.join("postgresql.conf");
     let initial = fs::read_to_string(&path).map_err(PostgresError::file("read", &path))?;
     let settings = format!(
-        "{initial}\n{SETTINGS}{encryption}\nlisten_addresses = '127.0.0.1'\n\
-         unix_socket_directories = '\"{directory}\"'\ncluster_name = '{cluster_name}'\n"
+        "{initial}\n{SETTINGS}max_connections = {MAX_CONNECTIONS}\n{encryption}\n\
+         listen_addresses = '127.0.0.1'\nunix_socket_directories = '\"{directory}\"'\n\
+         cluster_name = '{cluster_name}'\n{}",
+        options.lines()
     );
     fs::write(&path, settings).map_err(PostgresError::file("write", &path))?;
     let path = data.join("pg_hba.conf");
@@ -172,7 +187,7 @@ pub(super) fn configure(
 
 /// Everything that decides what a server is like, apart from its programs.
 pub(super) fn settings() -> String {
-    format!("{SETTINGS}{ACCESS}")
+    format!("{SETTINGS}{MAX_CONNECTIONS}{ACCESS}")
 }
 
 /// Writes a file that only its owner can read.

@@ -8,6 +8,7 @@ use super::layout::Layout;
 use super::locate::Installation;
 use crate::postgres::endpoint::Endpoint;
 use crate::postgres::error::PostgresError;
+use crate::postgres::options::ServerOptions;
 use crate::postgres::version::Version;
 
 /// The variable that makes this program a supervisor.
@@ -15,7 +16,7 @@ pub(super) const VARIABLE: &str = "CHAOS_INTERNAL_SUPERVISOR";
 
 /// Raised when an older supervisor and a newer user, or the other way round, would misunderstand
 /// each other. Shared servers of different versions are different servers.
-pub(super) const PROTOCOL: u32 = 1;
+pub(super) const PROTOCOL: u32 = 2;
 
 /// How many databases are made ahead on a shared server: enough for as many tests to begin at the
 /// same time on a small machine, and 8 MB each.
@@ -39,6 +40,8 @@ pub(super) struct Job {
     /// Whether others may want the server after its last user is gone: databases that are used up
     /// are replaced, and it stays for a moment.
     pub(super) is_shared: bool,
+    /// What a server of one's own is to be like.
+    pub(super) options: ServerOptions,
 }
 
 /// Where the server comes from.
@@ -55,7 +58,14 @@ impl Job {
         let creator = rustix::process::getpid().as_raw_nonzero().get();
         let cache = crate::postgres::directory::cache_directory().ok();
         let spares = if is_shared { SPARES } else { 1 };
-        Self { base, id, source, creator, cache, spares, is_shared }
+        let options = ServerOptions::new();
+        Self { base, id, source, creator, cache, spares, is_shared, options }
+    }
+
+    /// The same with options.
+    pub(super) fn with(mut self, options: ServerOptions) -> Self {
+        self.options = options;
+        self
     }
 
     pub(super) fn layout(&self) -> Layout {
@@ -64,6 +74,7 @@ impl Job {
 
     /// Refuses what cannot work, before a process is started for it.
     pub(super) fn check(&self) -> Result<(), PostgresError> {
+        self.options.check()?;
         match &self.source {
             Source::Given(_) => Ok(()),
             Source::Start { .. } => {

@@ -11,6 +11,9 @@
 //!   state               where the server is, from when it is ready until it is to end
 //!   trouble             why there is no spare database, if there should be one
 //!   data/  s/  log      the server's data, its unix socket and its log
+//!   control/s           the socket on which the supervisor of a server that is not shared does what
+//!                       a test asks of its processes
+//!   disk/               a file system of its own, for what is to run out of room
 //!   making/<database>   is being created
 //!   spare/<database>    is free; who locks the file and moves it to `taken` owns the database
 //!   taken/<database>    is owned by whoever holds the lock on the file; dropped once nobody does
@@ -74,6 +77,18 @@ impl Layout {
 
     pub(super) fn log(&self) -> PathBuf {
         self.home.join("log")
+    }
+
+    pub(super) fn control(&self) -> PathBuf {
+        self.home.join("control")
+    }
+
+    pub(super) fn control_socket(&self) -> PathBuf {
+        self.control().join("s")
+    }
+
+    pub(super) fn disk(&self) -> PathBuf {
+        self.home.join("disk")
     }
 
     /// A newly initialised cluster, until it has been copied to the cache.

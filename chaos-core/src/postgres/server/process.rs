@@ -1,4 +1,4 @@
-//! Processes of a server that has no parent left to wait for them.
+//! The processes of a server: telling them apart, and ending those that have no parent left.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal};
 
 use super::fingerprint::fingerprint;
 use super::subprocess;
+use crate::postgres::process::{Part, ServerProcess};
 
 /// How long a server may take to stop before it is killed.
 pub(super) const STOP_LIMIT: Duration = Duration::from_secs(2);
@@ -26,15 +27,20 @@ struct Running {
 }
 
 impl Running {
+    /// What a process of this server says of itself, unless it is the postmaster.
+    fn title(&self, cluster: &str) -> Option<&str> {
+        let title = self.arguments.first()?.strip_prefix("postgres: ")?.strip_prefix(cluster)?;
+        title.strip_prefix(':').or_else(|| title.strip_prefix(' ')).map(str::trim)
+    }
+
     /// Whether it is a process of the server whose files lie in `home`.
     ///
     /// The path alone is not enough: a person may be reading the log.
     fn belongs_to(&self, home: &Path, cluster: &str) -> bool {
-        let Some(first) = self.arguments.first() else { return false };
-        if let Some(title) = first.strip_prefix("postgres: ") {
-            let rest = title.strip_prefix(cluster);
-            return rest.is_some_and(|rest| rest.starts_with(':') || rest.starts_with(' '));
+        if self.title(cluster).is_some() {
+            return true;
         }
+        let Some(first) = self.arguments.first() else { return false };
         let program = Path::new(first).file_name().and_then(|name| name.to_str());
         matches!(program, Some("postgres" | "initdb"))
             && self.arguments.iter().skip(1).any(|argument| Path::new(argument).starts_with(home))
@@ -48,15 +54,51 @@ pub(super) fn of_server(home: &Path) -> Vec<Pid> {
     running().into_iter().filter(ours).map(|process| process.pid).collect()
 }
 
+/// Every process of the server whose files lie in `home` and whose postmaster is this one, and
+/// which part of the server each is.
+pub(super) fn parts(home: &Path, postmaster: Pid) -> Vec<ServerProcess> {
+    let cluster = cluster_name(home);
+    let part = |process: Running| {
+        let is_paused = state_of(process.pid) == Some('T');
+        let pid = process.pid.as_raw_nonzero().get();
+        if process.pid == postmaster {
+            let title = "postmaster".to_owned();
+            return Some(ServerProcess { pid, part: Part::Postmaster, title, is_paused });
+        }
+        let title = process.title(&cluster)?;
+        Some(ServerProcess {
+            pid,
+            part: Part::of_title(title, pid),
+            title: title.to_owned(),
+            is_paused,
+        })
+    };
+    running().into_iter().filter_map(part).collect()
+}
+
 /// Whether a process runs. One that ended and was not waited for does not.
 pub(super) fn is_alive(pid: Pid) -> bool {
-    let stat = Path::new("/proc").join(pid.as_raw_nonzero().to_string()).join("stat");
-    match fs::read_to_string(stat) {
-        // The state follows the name, which stands in parentheses and may contain some.
-        Ok(stat) => !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])),
-        Err(_) if Path::new("/proc/self/stat").exists() => false,
-        Err(_) => rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH),
+    match state_of(pid) {
+        Some(state) => !matches!(state, 'Z' | 'X'),
+        None if Path::new("/proc/self/stat").exists() => false,
+        None => rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH),
     }
+}
+
+/// The letter by which the system tells the state of a process: `T` when it is stopped.
+#[cfg(target_os = "linux")]
+pub(super) fn state_of(pid: Pid) -> Option<char> {
+    let stat = Path::new("/proc").join(pid.as_raw_nonzero().to_string()).join("stat");
+    // The state follows the name, which stands in parentheses and may contain some.
+    fs::read_to_string(stat).ok()?.rsplit(") ").next()?.chars().next()
+}
+
+/// The letter by which the system tells the state of a process: `T` when it is stopped.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn state_of(pid: Pid) -> Option<char> {
+    let mut command = Command::new("ps");
+    command.args(["-o", "state=", "-p", &pid.as_raw_nonzero().to_string()]);
+    subprocess::output_of(&mut command, STOP_LIMIT).ok()?.trim().chars().next()
 }
 
 /// Ends every process of the server whose files lie in `home`, gently at first, and frees the

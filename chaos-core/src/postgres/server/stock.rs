@@ -62,7 +62,7 @@ fn session_name(layout: &Layout) -> String {
 }
 
 async fn connect(endpoint: &Endpoint, database: &str, name: &str) -> Result<Client, PostgresError> {
-    let mut config = endpoint.administrator(database);
+    let mut config = endpoint.own_session(database, STATEMENT_LIMIT);
     config.application_name(name);
     let what = format!("to {}", endpoint.upstream());
     endpoint::open(config.connect(NoTls), &what, ()).await

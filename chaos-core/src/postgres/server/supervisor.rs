@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::attachment::Attachment;
 use super::base;
+use super::disk;
 use super::duty;
 use super::job::{Job, Source};
 use super::layout::{Layout, names_in};
@@ -61,7 +62,7 @@ fn supervise(job: &Job) -> Result<(), PostgresError> {
     let cleared = match &job.source {
         // The files tell the next supervisor what has to be dropped from the user's server.
         Source::Given(_) if layout.knows_databases()? => Ok(()),
-        _ => tree::remove(layout.home()),
+        _ => disk::unmount(layout.home()).and_then(|()| tree::remove(layout.home())),
     };
     fs::remove_file(layout.seat()).ok();
     drop((lease, seat));
@@ -133,6 +134,7 @@ fn evict(home: &Path) -> Result<(), PostgresError> {
         let problem = "processes of a former server cannot be ended".to_owned();
         return Err(PostgresError::Directory { directory: home.to_owned(), problem });
     }
+    disk::unmount(home)?;
     tree::remove(home)
 }
 

@@ -19,6 +19,7 @@ use super::lock::{Lock, Mode};
 use super::privilege::Account;
 use super::tree::{self, Extent};
 use crate::postgres::error::PostgresError;
+use crate::postgres::options::ServerOptions;
 
 /// Raised when older copies must not be used any more.
 const FORMAT: u32 = 1;
@@ -62,9 +63,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn new(cache: &Path, installation: &Installation) -> Self {
-        let what =
-            format!("{FORMAT} {} {:?}", installation.identity, initdb::arguments(installation));
+    pub(super) fn new(cache: &Path, installation: &Installation, options: &ServerOptions) -> Self {
+        let arguments = initdb::arguments(installation, options);
+        let what = format!("{FORMAT} {} {arguments:?}", installation.identity);
         let name = format!("{}-{}", installation.version, fingerprint(&what));
         Self { directory: cache.join("clusters"), name }
     }
@@ -124,6 +125,7 @@ pub(super) fn prepare(
     installation: &Installation,
     account: Option<&Account>,
     place: Option<&Place>,
+    options: &ServerOptions,
 ) -> Result<Prepared, PostgresError> {
     let data = layout.data();
     let copy = || {
@@ -140,12 +142,12 @@ pub(super) fn prepare(
     }
     let password = random_digits(32)?;
     let (Some(lock), Some(place)) = (lock, place) else {
-        initdb::initialise(installation, account, &data, &password)?;
+        initdb::initialise(installation, account, &data, &password, options)?;
         return Ok(Prepared { password, is_cached: false, pending: None });
     };
     place.discard()?;
     let template = layout.template();
-    initdb::initialise(installation, account, &template, &password)?;
+    initdb::initialise(installation, account, &template, &password, options)?;
     let extent = tree::copy(&template, &data, account)?;
     let manifest = Manifest { extent, password: password.clone() };
     let pending = Pending { template, place: place.clone(), manifest, _lock: lock };

@@ -100,9 +100,9 @@ mod tests {
    0: std::backtrace::Backtrace::create
              at /rustc/0f/library/std/src/backtrace.rs:331:13
    1: chaos_core::postgres::session::Holder::caller
-             at /home/me/chaos-core/src/postgres/session.rs:55:25
+             at /src/chaos-core/src/postgres/session.rs:55:25
    2: deadpool::managed::pool::Pool<M,W>::get::{{closure}}
-             at /home/me/.cargo/registry/src/index/deadpool-0.13.1/src/managed/pool.rs:90:9
+             at /cargo/registry/src/index/deadpool-0.13.1/src/managed/pool.rs:90:9
    3: <core::pin::Pin<P> as core::future::future::Future>::poll
              at /rustc/0f/library/core/src/future/future.rs:124:9
    4: ledger::Ledger::transfer::{{closure}}

@@ -1,0 +1,66 @@
+//! Pools on a real server: what their callers meet, who has their connections, and databases that
+//! are made ready for a test.
+
+#![cfg(target_os = "linux")]
+
+#[path = "../support/arena.rs"]
+mod arena;
+
+use arena::{Arena, enter};
+
+/// Declares the scenes of each module, and one test for each of them: a process of its own that
+/// plays the scene, and after which nothing may remain.
+macro_rules! scenes {
+    ($($module:ident: $($scene:ident),* $(,)?;)*) => {
+        $(mod $module;)*
+
+        #[test]
+        fn entry() {
+            enter(async |role, stage| {
+                $($(if role == concat!(stringify!($module), "::", stringify!($scene)) {
+                    return $module::$scene(stage.cx).await;
+                })*)*
+                panic!("unknown role {role}")
+            });
+        }
+
+        mod on_a_real_server {
+            $(mod $module {$(
+                #[test]
+                fn $scene() {
+                    crate::play(concat!(stringify!($module), "::", stringify!($scene)));
+                }
+            )*})*
+        }
+    };
+}
+
+scenes! {
+    exhaustion:
+        an_exhausted_pool_fails_its_callers_and_recovers_when_released,
+        some_connections_can_be_left,
+        connections_in_use_are_taken_when_they_come_back,
+        a_schedule_exhausts_a_pool;
+    faults:
+        checkouts_are_slow_or_fail,
+        connections_die_when_they_are_recycled,
+        dead_connections_are_handed_out,
+        opening_connections_is_slow_or_fails,
+        poisoned_connections_are_handed_out_and_made_well_again,
+        a_trigger_chooses_checkouts,
+        idle_connections_expire;
+    herd:
+        a_thousand_callers_share_ten_connections,
+        more_than_a_hundred_connections_work,
+        a_pool_that_cannot_be_filled_says_so;
+    holders:
+        whoever_holds_a_connection_is_known,
+        a_bound_on_holding_is_checked,
+        leftovers_are_told_without_a_harness;
+}
+
+fn play(scene: &str) {
+    let arena = Arena::new();
+    arena.start(scene).finish();
+    arena.assert_nothing_remains();
+}
