@@ -9,28 +9,36 @@ use chaos_core::link::{Link, Upstream};
 use chaos_core::scope::Scope;
 use chaos_core::seed::Seed;
 
+use self::toxiproxy::Toxiproxy;
+
 pub mod bulk;
 pub mod delay;
+pub mod many;
 pub mod postgres;
 pub mod round_trip;
 pub mod stream;
+pub mod toxiproxy;
 
 /// The ways from a client to a server that are compared.
 struct Ways {
-    /// Directly, through a link, and through the simplest proxy that can be written with tokio.
-    named: [(&'static str, SocketAddr); 3],
+    /// Directly, through a link, through the simplest proxy that can be written with tokio, and
+    /// through Toxiproxy where there is one.
+    named: Vec<(&'static str, SocketAddr)>,
     _link: Link,
+    _toxiproxy: Option<Toxiproxy>,
 }
 
 impl Ways {
     fn to(server: SocketAddr) -> Self {
         let link = link_to(server);
-        let named = [
+        let mut named = vec![
             ("direct", server),
             ("link", link.address()),
             ("tokio copy_bidirectional", plain_proxy(server)),
         ];
-        Self { named, _link: link }
+        let toxiproxy = Toxiproxy::to(server);
+        named.extend(toxiproxy.iter().map(|proxy| ("Toxiproxy", proxy.address())));
+        Self { named, _link: link, _toxiproxy: toxiproxy }
     }
 }
 

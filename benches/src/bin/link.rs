@@ -7,20 +7,24 @@
 //!
 //! Everything that is compared is measured in turns within one run, because figures of two runs on
 //! a busy machine cannot be compared. Judge by the ratios.
+//!
+//! With the address of the API of a Toxiproxy in `CHAOS_BENCH_TOXIPROXY`, or of any server that is
+//! compatible with it, that is measured beside the link.
 
-use chaos_benches::link::{bulk, delay, postgres, round_trip, stream};
+use chaos_benches::link::{bulk, delay, many, postgres, round_trip, stream};
 
 fn main() {
     // PostgreSQL is supervised by this program, started again.
     chaos_core::postgres::supervise_if_asked();
     chaos_core::reexec::set_arguments([]);
     let wanted: Vec<_> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 6] = [
         ("round_trip", round_trip::run),
         ("stream", stream::run),
         ("postgres", postgres::run),
         ("bulk", bulk::run),
         ("delay", delay::run),
+        ("many", many::run),
     ];
     if let Some(unknown) = wanted.iter().find(|name| parts.iter().all(|(part, _)| part != name)) {
         eprintln!("there is no part {unknown:?}; the parts are:");

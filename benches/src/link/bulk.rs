@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use chaos_core::prelude::*;
 
+use super::toxiproxy::Toxiproxy;
 use super::{Ways, connect, link_to, median, serve};
 
 const ROUNDS: usize = 5;
@@ -17,7 +18,7 @@ const BYTES_DELAYED: usize = 512 << 20;
 pub fn run() {
     let sink = serve(swallow);
     let ways = Ways::to(sink);
-    let mut rates = [const { Vec::new() }; 3];
+    let mut rates = vec![Vec::new(); ways.named.len()];
     for _ in 0..ROUNDS {
         for (way, (_, address)) in ways.named.iter().enumerate() {
             rates[way].push(rate(*address, BYTES, Duration::ZERO));
@@ -41,7 +42,24 @@ pub fn run() {
     }
     println!("bulk under 50 ms of latency     MB/s");
     println!("  {:26} {:8.0}", "link", median(&mut rates));
+    if let Some(toxiproxy) = Toxiproxy::to(sink) {
+        match through(&toxiproxy, delay) {
+            Ok(mut rates) => println!("  {:26} {:8.0}", "Toxiproxy", median(&mut rates)),
+            Err(error) => println!("  {:26} {error}", "Toxiproxy"),
+        }
+    }
     println!("  (to stay above 250)\n");
+}
+
+/// As for the link. One direction is delayed, and the time on the way is that of one.
+fn through(toxiproxy: &Toxiproxy, delay: Duration) -> std::io::Result<Vec<f64>> {
+    let mut rates = Vec::new();
+    for _ in 0..3 {
+        toxiproxy.set_latency(delay)?;
+        rates.push(rate(toxiproxy.address(), BYTES_DELAYED, delay));
+        toxiproxy.set_latency(Duration::ZERO)?;
+    }
+    Ok(rates)
 }
 
 /// Sends `bytes` bytes and waits for the server to have read them; megabytes a second.

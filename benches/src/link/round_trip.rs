@@ -14,9 +14,9 @@ const MESSAGE: [u8; 64] = [7; 64];
 /// Measures and prints.
 pub fn run() {
     let ways = Ways::to(serve(echo));
-    let mut streams = ways.named.map(|(_, address)| connect(address));
-    let mut p50s = [const { Vec::new() }; 3];
-    let mut p99s = [const { Vec::new() }; 3];
+    let mut streams: Vec<_> = ways.named.iter().map(|(_, address)| connect(*address)).collect();
+    let mut p50s = vec![Vec::new(); streams.len()];
+    let mut p99s = vec![Vec::new(); streams.len()];
     for _ in 0..ROUNDS {
         for (way, stream) in streams.iter_mut().enumerate() {
             let mut times: Vec<_> =

@@ -1,0 +1,6 @@
+//! Clients that know nothing of links: what they make of faults, and what links make of them.
+
+mod sqlx_client;
+mod tls;
+
+chaos_harness::main!();
