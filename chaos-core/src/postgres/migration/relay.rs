@@ -81,6 +81,8 @@ struct State {
     surplus: usize,
     /// What kept the relay from breaking what it was to break.
     trouble: Option<Error>,
+    /// The relay is about something that outlives the connection.
+    is_busy: bool,
 }
 
 impl Watched {
@@ -102,6 +104,11 @@ impl Watched {
     /// What kept the relay from breaking what it was to break.
     pub(super) fn take_trouble(&self) -> Option<Error> {
         self.state.lock().trouble.take()
+    }
+
+    /// Waits until what breaks the connection has been done to its end.
+    pub(super) async fn until_done(&self) {
+        self.until(|state| !state.is_busy).await;
     }
 
     /// Waits until the point is reached.
@@ -153,11 +160,12 @@ pub(super) async fn open(
         prepared: Prepared::default(),
     };
     let down = down(server_read, client_write, Arc::clone(&watched));
+    let until_done = Arc::clone(&watched);
     tokio::spawn(async move {
         // Either end of it ends both: that is what an end of a connection is.
         tokio::select! {
             _ = up.run() => {}
-            _ = down => {}
+            () = async { down.await.ok(); until_done.until_done().await } => {}
         }
     });
     let config = postgres.config();
@@ -261,6 +269,12 @@ impl Up {
                 }
                 Ok(false)
             }
+            Break::ServerCrash => {
+                self.watched.change(|state| (state.reached, state.is_busy) = (true, true));
+                let trouble = crash(&self.postgres).await.err();
+                self.watched.change(|state| (state.trouble, state.is_busy) = (trouble, false));
+                Ok(false)
+            }
             Break::AnswerLost => {
                 if !is_last {
                     self.send(frame).await?;
@@ -284,7 +298,10 @@ impl Up {
             }
             Break::KilledInside => {
                 if is_concurrent(statement) {
-                    self.kill_inside(frame).await?;
+                    self.watched.change(|state| state.is_busy = true);
+                    let killed = self.kill_inside(frame).await;
+                    self.watched.change(|state| state.is_busy = false);
+                    killed?;
                 } else {
                     self.send(frame).await?;
                 }
@@ -335,7 +352,6 @@ impl Up {
             match admin.query(waits, &[&process]).await {
                 Ok(rows) if rows.is_empty() => tokio::time::sleep(PERIOD).await,
                 Ok(_) => {
-                    // Before the session ends: with it ends this.
                     self.watched.change(|state| state.reached = true);
                     admin.execute(end, &[&process]).await.ok();
                     break;
@@ -350,6 +366,14 @@ impl Up {
         // Otherwise it would not be rolled back before the connection is noticed to be gone.
         holder.batch_execute("ROLLBACK").await.map_err(io::Error::other)
     }
+}
+
+/// Kills the server, and starts it again.
+async fn crash(postgres: &Postgres) -> Result<(), Error> {
+    let server = postgres.server()?;
+    server.crash().await?;
+    server.start().await?;
+    Ok(())
 }
 
 /// A connection to ask with, and one whose transaction has a snapshot: whoever has an older one is
