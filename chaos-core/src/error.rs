@@ -17,6 +17,10 @@ pub enum Error {
     /// A fault could not take effect, or could not be undone.
     #[error(transparent)]
     Sabotage(#[from] SabotageError),
+    /// A server of Toxiproxy could not do what it was asked for.
+    #[cfg(feature = "toxiproxy")]
+    #[error(transparent)]
+    Toxiproxy(#[from] crate::toxiproxy::ToxiproxyError),
     /// What the test needs is not there, so that it has to be skipped.
     #[error("skipped: {reason}")]
     Unavailable {

@@ -89,7 +89,7 @@ pub use self::pool::{
     hand_out_dead, poison, slow_checkout, slow_connect,
 };
 pub use self::server::{
-    ServerFault, ServerFaultKind, crash, disk_full, file_size_limit, memory_limit, pause,
+    ServerFault, ServerFaultKind, crash, crash_at, disk_full, file_size_limit, memory_limit, pause,
     pause_part, socket_moved, stopped,
 };
 pub use self::session::{SessionFault, SessionFaultKind};

@@ -19,6 +19,7 @@
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
 //!   a timeline, and what is asked of it.
 //! * [`history`]: what clients did and saw, the input of the checkers in [`check`].
+//! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
 //! * [`Chaos`]: what a test is given.
 
 pub mod chaos;

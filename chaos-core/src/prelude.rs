@@ -29,7 +29,8 @@ pub use crate::fault::{
 };
 // Faults of the server's processes and files: `pg.sabotage(..)`.
 pub use crate::fault::{
-    crash, disk_full, file_size_limit, memory_limit, pause, pause_part, socket_moved, stopped,
+    crash, crash_at, disk_full, file_size_limit, memory_limit, pause, pause_part, socket_moved,
+    stopped,
 };
 pub use crate::leftover::Leftover;
 pub use crate::link::{Link, Network, Target};

@@ -47,9 +47,11 @@
 //! Both count bytes for `/metrics` when a connection ends, give up the port of a proxy that is
 //! disabled, and take it again.
 
+mod client;
 mod server;
 mod toxics;
 
+pub use self::client::{Toxiproxy, ToxiproxyError, ToxiproxyFleet, ToxiproxyProxy};
 pub use self::server::{
     InvalidLogLevel, LogLevel, PopulateError, Server, ServerError, ServerOptions,
 };

@@ -218,6 +218,22 @@ pub struct AttemptSummary {
     pub checks: Vec<CheckSummary>,
     /// The notes that the test or the library left.
     pub notes: Vec<String>,
+    /// Each time that a server of the test's own came back, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returns: Vec<ServerReturn>,
+}
+
+/// How a server came to accept connections again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ServerReturn {
+    /// The name of the link to it.
+    pub target: String,
+    /// How long it took, in nanoseconds: since it was started or resumed, or since one of its
+    /// processes was killed.
+    pub after_ns: u64,
+    /// Whether it recovered from a crash first.
+    pub recovered: bool,
 }
 
 /// What became of a fault.

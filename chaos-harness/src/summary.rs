@@ -3,7 +3,7 @@
 use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::outcome::Outcome;
 
-use crate::run_event::{AttemptSummary, CheckSummary, FaultSummary};
+use crate::run_event::{AttemptSummary, CheckSummary, FaultSummary, ServerReturn};
 
 /// The figures of the attempt to which these events belong.
 pub(crate) fn of(events: &[Event]) -> AttemptSummary {
@@ -59,6 +59,10 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                 });
             }
             EventKind::Note { message } => summary.notes.push(message.clone()),
+            EventKind::ServerReady { target, after, recovered } => {
+                let (target, after_ns, recovered) = (target.clone(), *after, *recovered);
+                summary.returns.push(ServerReturn { target, after_ns, recovered });
+            }
             _ => {}
         }
     }

@@ -9,9 +9,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::postgres::{Part, StopMode};
+use crate::trigger::message::Moment;
 
 /// One fault of the processes of a server, as plain data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use = "a fault does nothing until it is injected: `pg.sabotage(..).await?`"]
 #[non_exhaustive]
 pub struct ServerFault {
@@ -24,12 +25,17 @@ pub struct ServerFault {
 }
 
 /// The kinds of faults of a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "fault")]
 #[non_exhaustive]
 pub enum ServerFaultKind {
     /// See [`crash`](crash()).
     Crash,
+    /// See [`crash_at`](crash_at()).
+    CrashAt {
+        /// The message, and where at it.
+        message: Moment,
+    },
     /// See [`stopped`](stopped()).
     Stopped {
         /// How it is stopped.
@@ -75,6 +81,7 @@ impl ServerFaultKind {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Crash => "crash",
+            Self::CrashAt { .. } => "crash_at",
             Self::Stopped { .. } => "stopped",
             Self::Paused { .. } => "pause",
             Self::SocketMoved => "socket_moved",
@@ -89,7 +96,10 @@ impl ServerFaultKind {
     #[must_use]
     pub const fn is_observable(&self) -> bool {
         match self {
-            Self::Crash | Self::Stopped { .. } | Self::Paused { part: Part::Server } => true,
+            Self::Crash
+            | Self::CrashAt { .. }
+            | Self::Stopped { .. }
+            | Self::Paused { part: Part::Server } => true,
             // What only those meet who connect, or write, cannot be seen from here.
             Self::Paused { .. }
             | Self::SocketMoved
@@ -99,10 +109,26 @@ impl ServerFaultKind {
         }
     }
 
+    /// What it means that the fault touched nothing, and what the reason may be.
+    pub(crate) const fn silence(&self) -> &'static str {
+        match self {
+            Self::CrashAt { .. } => {
+                "no such message passed; is the client connected through the link (`pg.pool(..)`, \
+                 `pg.config()`), and does it send it?"
+            }
+            _ => {
+                "no session of the application was there, and none was opened meanwhile; is the \
+                 pool connected to this database?"
+            }
+        }
+    }
+
     /// What would happen to other tests on a shared server.
     pub(crate) const fn reach(&self) -> &'static str {
         match self {
-            Self::Crash | Self::Stopped { .. } => "takes the server from everyone",
+            Self::Crash | Self::CrashAt { .. } | Self::Stopped { .. } => {
+                "takes the server from everyone"
+            }
             Self::Paused { .. } => "stops processes that everyone uses",
             Self::SocketMoved => "keeps everyone from connecting",
             Self::FileSizeLimit { .. } | Self::MemoryLimit { .. } | Self::DiskFull => {
@@ -118,6 +144,31 @@ impl ServerFaultKind {
 /// Sessions end without a word; who connects is refused, or finds no socket.
 pub fn crash() -> ServerFault {
     ServerFault::new(ServerFaultKind::Crash)
+}
+
+/// Kills every process of the server when a message passes the link, the first one that the trigger
+/// chooses. It is started again when the fault ends.
+///
+/// The message waits at the link until the server is gone, so what the server knew of it is certain:
+///
+/// ```
+/// use chaos_core::prelude::*;
+///
+/// // The server never hears of the commit: what the transaction wrote is gone.
+/// let before = crash_at(commit());
+/// // The server has committed, and its client is not told: it is there.
+/// let between = crash_at(commit_complete());
+/// // Not even the beginning of the commit is whole: it is gone.
+/// let inside = crash_at(commit().torn());
+/// ```
+///
+/// After an answer the server also says that it is ready, and a driver waits for that: to kill the
+/// server once the client has been told, have the client commit, and then inject [`crash`](crash()).
+///
+/// The fault is in effect when the link watches for the message. Only connections through the link
+/// are watched.
+pub fn crash_at(message: impl Into<Moment>) -> ServerFault {
+    ServerFault::new(ServerFaultKind::CrashAt { message: message.into() })
 }
 
 /// Stops the server in one of its three ways. It is started again when the fault ends.
@@ -178,6 +229,9 @@ pub fn disk_full() -> ServerFault {
 /// `stopped (fast)`.
 impl fmt::Display for ServerFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let ServerFaultKind::CrashAt { message } = &self.kind {
+            return write!(f, "crash {message}");
+        }
         f.write_str(self.kind.name())?;
         match &self.kind {
             ServerFaultKind::Stopped { mode } => write!(f, " ({mode})"),
@@ -185,9 +239,10 @@ impl fmt::Display for ServerFault {
             ServerFaultKind::FileSizeLimit { bytes } | ServerFaultKind::MemoryLimit { bytes } => {
                 write!(f, " {bytes} B")
             }
-            ServerFaultKind::Crash | ServerFaultKind::SocketMoved | ServerFaultKind::DiskFull => {
-                Ok(())
-            }
+            ServerFaultKind::Crash
+            | ServerFaultKind::CrashAt { .. }
+            | ServerFaultKind::SocketMoved
+            | ServerFaultKind::DiskFull => Ok(()),
         }
     }
 }
@@ -201,6 +256,7 @@ mod tests {
     fn they_are_stored_as_they_are_read() {
         for (fault, label) in [
             (crash(), "crash"),
+            (crash_at(crate::trigger::message::commit()), "crash at request COMMIT"),
             (stopped(StopMode::Smart).may_be_idle(), "stopped (smart)"),
             (pause(), "pause (server)"),
             (pause_part(Part::Backend(7)), "pause (backend 7)"),

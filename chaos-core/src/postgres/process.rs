@@ -4,6 +4,7 @@
 //! which stays when the server is down: the server can be started again on the same data, the same
 //! socket and the same port, and still nothing of it outlives the test, paused processes included.
 
+mod at_message;
 mod fault;
 mod part;
 mod ready;

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use chaos_core::TestResult;
 use chaos_core::error::TestError;
+use chaos_core::fault::crash_at;
 use chaos_core::outcome::Outcome;
 use chaos_core::postgres::{Part, Postgres};
+use chaos_core::scope::Scope;
 use chaos_core::seed::Seed;
+use chaos_core::trigger::message::{Moment, commit, commit_complete, query};
 use tokio_postgres::Client as Session;
 
 use super::arena::Stage;
@@ -32,6 +35,7 @@ pub(crate) async fn play(role: &str, stage: &Stage) -> TestResult {
         "during" => during(&pg).await,
         "flushed" => flushed(&pg).await,
         "after" => after(&pg).await,
+        "messages" => messages(&pg, stage.cx.scope()).await,
         other => panic!("unknown role {other}"),
     }
 }
@@ -187,6 +191,45 @@ async fn after(pg: &Postgres) -> TestResult {
     Ok(())
 }
 
+/// Killed at a message, over and over: what is there afterwards follows from the message.
+async fn messages(pg: &Postgres, scope: &Scope) -> TestResult {
+    let moments: [(Moment, Outcome, bool); 4] = [
+        (commit().into(), Outcome::Unknown, false),
+        (commit().torn(), Outcome::Unknown, false),
+        (commit_complete().into(), Outcome::Unknown, true),
+        // The driver waits until the server says that it is ready, too.
+        (commit_complete().after(), Outcome::Unknown, true),
+    ];
+    let mut id = 0;
+    for _ in 0..3 {
+        for (moment, expected, is_there) in &moments {
+            id += 1;
+            let pool = pg.pool(1)?;
+            // Opened before, so that nothing but the payment passes.
+            drop(pool.get().await?);
+            let killed = pg.sabotage(crash_at(moment.clone())).await?;
+            let paid = pay(&pool, id).await;
+            let outcome = paid.as_ref().map_or_else(|e| Outcome::of_error(&**e), |()| Outcome::Ok);
+            assert_eq!(outcome, *expected, "{moment}: {paid:?}");
+            while killed.hits() == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            killed.clear().await?;
+            assert_eq!(has(pg, id).await?, *is_there, "{moment}");
+        }
+    }
+    // Nobody sends it: nothing happens, and that is told.
+    let idle = pg.sabotage(crash_at(query("TRUNCATE"))).await?;
+    pg.connect().await?.batch_execute("SELECT 1").await?;
+    idle.clear().await?;
+    assert!(pg.server()?.log()?.matches("redo starts").count() <= 13);
+    let faults = scope.faults();
+    let faults: Vec<_> = faults.iter().filter_map(|fault| fault.vacuity()).collect();
+    assert!(faults.last().is_some_and(|vacuity| vacuity.contains("no such message passed")));
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    Ok(())
+}
+
 async fn await_session(pg: &Postgres, state: &str) -> TestResult {
     let admin = pg.admin().await?;
     let query = format!("SELECT FROM pg_stat_activity WHERE {state}");
@@ -214,6 +257,11 @@ fn a_commit_that_was_under_way_and_not_written_down_is_unknown_and_gone() {
 #[test]
 fn a_commit_that_was_written_down_and_not_acknowledged_is_unknown_and_there() {
     play_role("durability flushed");
+}
+
+#[test]
+fn a_server_that_is_killed_at_a_message_knows_what_it_knew_by_then() {
+    play_role("durability messages");
 }
 
 #[test]

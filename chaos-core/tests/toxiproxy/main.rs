@@ -5,5 +5,6 @@ mod api;
 mod program;
 mod proxies;
 mod published;
+mod remote;
 mod support;
 mod toxics;

@@ -13,7 +13,8 @@ use chaos_core::verdict::{Failure, FailureKind, Verdict};
 
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
-    FaultSummary, RunEnded, RunEvent, RunStarted, TestDescription, TestEnded, TestOutcome,
+    FaultSummary, RunEnded, RunEvent, RunStarted, ServerReturn, TestDescription, TestEnded,
+    TestOutcome,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -254,6 +255,11 @@ fn money() -> AttemptSummary {
             expected: Some("10000".to_owned()),
         }],
         notes: vec!["the pool was full for 1.2 s".to_owned()],
+        returns: vec![ServerReturn {
+            target: "postgres".to_owned(),
+            after_ns: 52_000_000,
+            recovered: true,
+        }],
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::at_message::Trap;
 use super::{Part, PostgresServer, Resource, StopMode};
 use crate::error::Error;
 use crate::fault::{ServerFault, ServerFaultKind};
@@ -26,9 +27,20 @@ async fn begin(pg: Postgres, fault: ServerFault, record: Arc<FaultRecord>) -> Re
         return Err(SabotageError::SharedServer { fault: fault.to_string(), reach }.into());
     }
     let server = pg.server()?;
+    if let ServerFaultKind::CrashAt { message } = fault.kind {
+        let trap = Trap::set(server.clone(), message, record)?;
+        return Ok(undo(async move {
+            match trap.spring().await? {
+                true => server.start().await.map(drop),
+                false => Ok(()),
+            }
+        }));
+    }
     let watch = Watch::begin(server.clone(), record).await?;
     match fault.kind {
-        ServerFaultKind::Crash => server.kill(Part::Server).await?,
+        ServerFaultKind::Crash | ServerFaultKind::CrashAt { .. } => {
+            server.kill(Part::Server).await?;
+        }
         ServerFaultKind::Stopped { mode: StopMode::Smart } => {
             server.begin_stop(StopMode::Smart).await?;
         }
@@ -54,7 +66,7 @@ async fn begin(pg: Postgres, fault: ServerFault, record: Arc<FaultRecord>) -> Re
 /// Brings the server back.
 async fn end(server: &PostgresServer, kind: &ServerFaultKind) -> Result<(), Error> {
     match kind {
-        ServerFaultKind::Crash => server.start().await.map(drop),
+        ServerFaultKind::Crash | ServerFaultKind::CrashAt { .. } => server.start().await.map(drop),
         ServerFaultKind::Stopped { mode } => {
             if *mode == StopMode::Smart {
                 // It waits for sessions that nobody ends.

@@ -172,6 +172,7 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
         faults: summary.map_or_else(Vec::new, |summary| summary.faults.clone()),
         checks: summary.map_or_else(Vec::new, |summary| summary.checks.clone()),
         notes: summary.map_or_else(Vec::new, |summary| summary.notes.clone()),
+        returns: summary.map_or_else(Vec::new, |summary| summary.returns.clone()),
         journal: started.map(|started| path(&started.journal)),
         stdout: ended.and_then(|ended| ended.stdout.as_ref()).map(path),
         stderr: ended.and_then(|ended| ended.stderr.as_ref()).map(path),

@@ -8,7 +8,7 @@ use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
 use crate::report::judgement::Judgement;
-use crate::run_event::{CategorySummary, CheckSummary, FaultSummary};
+use crate::run_event::{CategorySummary, CheckSummary, FaultSummary, ServerReturn};
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one;
 /// fields may be added without that.
@@ -163,6 +163,8 @@ pub(super) struct Attempt {
     pub(super) faults: Vec<FaultSummary>,
     pub(super) checks: Vec<CheckSummary>,
     pub(super) notes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) returns: Vec<ServerReturn>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) journal: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,9 @@
 //! Everything that is shown of a test that failed, at the end of the run.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use chaos_core::duration::{Display, rounded};
 use chaos_core::event::Event;
 use chaos_core::journal;
 
@@ -13,7 +15,7 @@ use crate::report::judgement::{Judgement, judge};
 use crate::report::record::{AttemptRecord, ProcessRecord, TestRecord};
 use crate::report::redact::redact;
 use crate::report::{reproduce, words};
-use crate::run_event::TestOutcome;
+use crate::run_event::{ServerReturn, TestOutcome};
 
 /// A message is shown up to so many lines.
 const MESSAGE_LINES: usize = 40;
@@ -66,6 +68,7 @@ pub(super) fn render(
             lines.push(String::new());
             lines.extend(strip::render(&ended.summary.faults, &evidence.events, ended.duration_ns));
             lines.extend(errors(&evidence.events));
+            lines.extend(returns(&ended.summary.returns));
             lines.extend(checks(shown));
             let notes = ended.summary.notes.iter().take(5);
             lines.extend(notes.map(|note| field("note", &redact(note))));
@@ -159,6 +162,19 @@ fn attempts(test: &TestRecord, style: Style) -> Vec<String> {
 fn errors(events: &[Event]) -> Vec<String> {
     let lines = operation_errors::render(events).into_iter().enumerate();
     lines.map(|(place, line)| field(if place == 0 { "errors" } else { "" }, &line)).collect()
+}
+
+/// How long a server of the test's own took to come back, each time.
+fn returns(returns: &[ServerReturn]) -> Option<String> {
+    let one = |it: &ServerReturn| {
+        let after = Display(rounded(Duration::from_nanos(it.after_ns)));
+        let how = if it.recovered { ", with a recovery" } else { "" };
+        format!("{} after {after}{how}", it.target)
+    };
+    let all: Vec<_> = returns.iter().take(5).map(one).collect();
+    let more = returns.len() - all.len();
+    let more = if more > 0 { format!("; {more} more") } else { String::new() };
+    (!all.is_empty()).then(|| field("returned", &format!("{}{more}", all.join("; "))))
 }
 
 fn checks(attempt: &AttemptRecord) -> Option<String> {
