@@ -11,20 +11,23 @@
 //! With the address of the API of a Toxiproxy in `CHAOS_BENCH_TOXIPROXY`, or of any server that is
 //! compatible with it, that is measured beside the link.
 
-use chaos_benches::link::{bulk, delay, many, postgres, round_trip, stream};
+use chaos_benches::link::{bulk, delay, many, messages, packets, postgres, round_trip, stream};
 
 fn main() {
-    // PostgreSQL is supervised by this program, started again.
+    // The wire on which packets are lost, and what supervises PostgreSQL, are this program again.
+    chaos_core::packets::serve_if_asked();
     chaos_core::postgres::supervise_if_asked();
     chaos_core::reexec::set_arguments([]);
     let wanted: Vec<_> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 6] = [
+    let parts: [(&str, fn()); 8] = [
         ("round_trip", round_trip::run),
         ("stream", stream::run),
         ("postgres", postgres::run),
+        ("messages", messages::run),
         ("bulk", bulk::run),
         ("delay", delay::run),
         ("many", many::run),
+        ("packets", packets::run),
     ];
     if let Some(unknown) = wanted.iter().find(|name| parts.iter().all(|(part, _)| part != name)) {
         eprintln!("there is no part {unknown:?}; the parts are:");
