@@ -14,6 +14,7 @@ use self::toxiproxy::Toxiproxy;
 pub mod bulk;
 pub mod delay;
 pub mod many;
+pub mod messages;
 pub mod packets;
 pub mod postgres;
 pub mod round_trip;

@@ -117,7 +117,8 @@ pub enum EventKind {
     FaultHit {
         /// Which fault.
         fault: FaultId,
-        /// Which connection of the link, counted from 1; of a fault in a server, which session: the
+        /// Which connection of the link, counted from 1, or 0 for a request to cancel a query, which
+        /// counts as none; of a fault in a server, which session: the
         /// number of its process.
         connection: u64,
     },
@@ -125,7 +126,7 @@ pub enum EventKind {
     MessageHit {
         /// Which fault.
         fault: FaultId,
-        /// Which connection of the link, counted from 1.
+        /// Which connection of the link, counted from 1, or 0 for a request to cancel a query.
         connection: u64,
         /// Who sent the message: upstream is the client.
         direction: Direction,

@@ -48,7 +48,7 @@ pub use self::stream::LinkStream;
 pub use self::target::Target;
 #[cfg(feature = "toxiproxy")]
 pub(crate) use self::tcp::ManagedLink;
-use self::tcp::TcpLink;
+use self::tcp::{Rank, TcpLink};
 #[cfg(feature = "toxiproxy")]
 pub(crate) use self::traffic::Traffic;
 pub use self::upstream::Upstream;
@@ -196,7 +196,24 @@ impl Link {
     ///
     /// Outside of a Tokio runtime with input and output enabled, as its sockets do.
     pub async fn connect(&self) -> io::Result<LinkStream> {
-        stream::connect(&self.open.tcp).await
+        stream::connect(&self.open.tcp, Rank::Counted).await
+    }
+
+    /// Opens a connection to send a request to cancel a query on it, as
+    /// `CancelToken::cancel_query_raw` does.
+    ///
+    /// It counts as no connection: it has no ordinal, and faults that choose connections leave it
+    /// alone. So do the requests that come through the port of a link that [knows](Self::postgres) them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect`](Self::connect).
+    ///
+    /// # Panics
+    ///
+    /// As for [`connect`](Self::connect).
+    pub async fn connect_to_cancel(&self) -> io::Result<LinkStream> {
+        stream::connect(&self.open.tcp, Rank::Aside).await
     }
 
     /// How many connections are open, and how many ever were.

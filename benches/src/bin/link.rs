@@ -11,7 +11,7 @@
 //! With the address of the API of a Toxiproxy in `CHAOS_BENCH_TOXIPROXY`, or of any server that is
 //! compatible with it, that is measured beside the link.
 
-use chaos_benches::link::{bulk, delay, many, packets, postgres, round_trip, stream};
+use chaos_benches::link::{bulk, delay, many, messages, packets, postgres, round_trip, stream};
 
 fn main() {
     // The wire on which packets are lost, and what supervises PostgreSQL, are this program again.
@@ -19,10 +19,11 @@ fn main() {
     chaos_core::postgres::supervise_if_asked();
     chaos_core::reexec::set_arguments([]);
     let wanted: Vec<_> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 7] = [
+    let parts: [(&str, fn()); 8] = [
         ("round_trip", round_trip::run),
         ("stream", stream::run),
         ("postgres", postgres::run),
+        ("messages", messages::run),
         ("bulk", bulk::run),
         ("delay", delay::run),
         ("many", many::run),

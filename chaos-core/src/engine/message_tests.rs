@@ -273,6 +273,7 @@ fn a_request_for_encryption_is_refused_while_a_fault_waits_for_messages() {
     link.push(Upstream, &ssl[..3]);
     link.push(Upstream, &ssl[3..]);
     assert_eq!((link.bytes(Upstream).len(), link.bytes(Downstream)), (0, b"N".to_vec()));
+    assert!(link.engine.take_sentence().is_some_and(|sentence| sentence.contains("sslmode")));
     let pieces = conversation();
     let index = index_of(&message(b'Q', b"commit\0"));
     send(&mut link, &pieces, &[usize::MAX]);

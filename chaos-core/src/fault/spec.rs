@@ -57,6 +57,11 @@ impl FaultSpec {
     pub(crate) fn silence(&self) -> &'static str {
         match self {
             Self::Session(fault) => fault.kind.silence(),
+            Self::Link(Fault { message: Some(_), .. }) => {
+                "met no message that it waits for; is the client connected through the link \
+                 (`pg.pool(..)`, `pg.config()`), does the link know the protocol \
+                 (`Link::postgres(..)`), and is it sent such a message?"
+            }
             Self::Pool(fault) => fault.kind.silence(),
             Self::Server(fault) => fault.kind.silence(),
             Self::Damage(_) => "it was not done.",

@@ -16,7 +16,7 @@ use super::socket::Socket;
 use super::tcp::TcpLink;
 use super::timer::Alarm;
 use crate::event::ConnectionEnd;
-use crate::wire::postgres::Session;
+use crate::wire::postgres::{self, Session};
 
 /// How long accepting rests after an error such as "too many open files".
 const REST: Duration = Duration::from_millis(20);
@@ -57,8 +57,27 @@ fn note_failure(link: &TcpLink, error: &io::Error) {
 fn admit(link: &Arc<TcpLink>, stream: TcpStream) {
     // It fails for a client that is gone already, which is seen when its stream is read.
     let _gone = stream.set_nodelay(true);
-    if let Some(connection) = link.register() {
+    if link.reads_messages() {
+        link.runtime().handle().spawn(greet(Arc::clone(link), stream));
+    } else if let Some(connection) = link.register() {
         link.runtime().handle().spawn(serve(Arc::clone(link), connection, Socket::Tcp(stream)));
+    }
+}
+
+/// Tells a client from a request to cancel, which comes on a connection of its own and counts as
+/// none: so the numbers of connections do not depend on it.
+async fn greet(link: Arc<TcpLink>, stream: TcpStream) {
+    let mut first = [0; 8];
+    let connection = tokio::select! {
+        // A client of PostgreSQL speaks first. One that sends less at once is no such request.
+        peeked = stream.peek(&mut first) => match peeked {
+            Ok(length) if postgres::is_cancel_request(&first[..length]) => link.register_aside(),
+            _ => link.register(),
+        },
+        () = link.closed() => None,
+    };
+    if let Some(connection) = connection {
+        serve(link, connection, Socket::Tcp(stream)).await;
     }
 }
 

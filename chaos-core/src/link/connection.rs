@@ -15,6 +15,7 @@ use crate::seed::Seed;
 /// An open connection, as its link knows it.
 #[derive(Debug)]
 pub(super) struct OpenConnection {
+    key: u64,
     ordinal: u64,
     orders: Mutex<Orders>,
     /// Raised with every change of the orders.
@@ -56,7 +57,17 @@ pub(super) enum Ending {
 
 impl OpenConnection {
     pub(super) fn new(ordinal: u64) -> Self {
+        Self::known_as(ordinal, ordinal)
+    }
+
+    /// One that is no session of a client, and counts for nothing: a request to cancel.
+    pub(super) fn aside(key: u64) -> Self {
+        Self::known_as(key, 0)
+    }
+
+    fn known_as(key: u64, ordinal: u64) -> Self {
         Self {
+            key,
             ordinal,
             orders: Mutex::default(),
             epoch: AtomicU64::new(1),
@@ -66,7 +77,17 @@ impl OpenConnection {
         }
     }
 
-    /// Which connection of the link it is, counted from 1.
+    /// By what its link knows it.
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+
+    /// Whether it counts as a connection of its link.
+    pub(super) fn counts(&self) -> bool {
+        self.ordinal > 0
+    }
+
+    /// Which connection of the link it is, counted from 1; 0 if it counts for nothing.
     pub(super) fn ordinal(&self) -> u64 {
         self.ordinal
     }

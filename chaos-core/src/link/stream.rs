@@ -31,7 +31,7 @@ use super::admission;
 use super::connection::OpenConnection;
 use super::finale::Finale;
 use super::socket::Socket;
-use super::tcp::TcpLink;
+use super::tcp::{Rank, TcpLink};
 use super::upstream::Upstream;
 use crate::event::ConnectionEnd;
 
@@ -71,8 +71,8 @@ impl fmt::Debug for LinkStream {
 }
 
 /// See [`Link::connect`](super::Link::connect).
-pub(super) async fn connect(link: &Arc<TcpLink>) -> io::Result<LinkStream> {
-    let Some(connection) = link.register_stream()? else {
+pub(super) async fn connect(link: &Arc<TcpLink>, rank: Rank) -> io::Result<LinkStream> {
+    let Some(connection) = link.register_stream(rank)? else {
         // What the kernel does to this client is what it does to any other.
         let port = Socket::dial(&Upstream::Tcp(link.address())).await?;
         return Ok(LinkStream { way: Way::Port(port) });

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
 
 use super::connection::{Met, OpenConnection};
 use super::door::{Door, Stance};
@@ -23,6 +25,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::packets;
 use crate::scope::{FaultRecord, Scope};
 use crate::seed::Seed;
+use crate::trigger::Trigger;
 use crate::wire::postgres::{Session, Trace};
 
 #[cfg(feature = "toxiproxy")]
@@ -52,6 +55,8 @@ pub(super) struct TcpLink {
     trace: Option<Trace>,
     door: Door,
     state: Mutex<State>,
+    /// Told when the link is closed.
+    closing: Notify,
     /// What all connections moved that have ended.
     traffic: Arc<Traffic>,
     /// Told when the last connection of a closed link has ended.
@@ -67,9 +72,20 @@ pub(super) struct TcpLink {
 struct State {
     closed: bool,
     total: u64,
+    /// How many connections there were that count for nothing.
+    aside: u64,
     open: BTreeMap<u64, Arc<OpenConnection>>,
     /// In the order in which they were injected.
     faults: Vec<Injected>,
+}
+
+/// Whether a connection counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// It has an ordinal.
+    Counted,
+    /// It asks to cancel a query of another one, and is met by what meets all of them.
+    Aside,
 }
 
 /// A fault that is active on the link.
@@ -126,6 +142,7 @@ impl TcpLink {
             door,
             state: Mutex::new(State { total, ..State::default() }),
             traffic,
+            closing: Notify::new(),
             emptied: Condvar::new(),
             door_keeper: Mutex::default(),
             wire_announced: AtomicBool::new(false),
@@ -163,13 +180,21 @@ impl TcpLink {
 
     pub(super) fn connections(&self) -> Connections {
         let state = self.state.lock();
-        Connections { open: state.open.len() as u64, total: state.total }
+        let open = state.open.values().filter(|connection| connection.counts()).count();
+        Connections { open: open as u64, total: state.total }
     }
 
     /// Makes a fault act on all open connections and on those to come.
     pub(super) fn begin(self: &Arc<Self>, fault: Fault) -> Arc<FaultRecord> {
         let is_at_the_door = fault.kind.is_at_the_door();
         let is_on_sockets = fault.kind.is_on_sockets();
+        if fault.message.is_some() && !self.reads_messages() {
+            self.note(format!(
+                "`{fault}` meets nothing on link `{}`, which does not know what protocol is spoken; \
+                 for PostgreSQL open it with `Link::postgres`",
+                self.name
+            ));
+        }
         let mut met = Vec::new();
         if fault.kind.is_in_kernel() {
             self.announce_wire();
@@ -280,6 +305,7 @@ impl TcpLink {
             let _entered = self.runtime.handle().enter();
             self.door.close();
         }
+        self.closing.notify_waiters();
         self.heal();
         let until = Instant::now() + CLOSING;
         let mut state = self.state.lock();
@@ -313,50 +339,81 @@ impl TcpLink {
     /// Registers a connection that was accepted; `None` when the link was closed meanwhile.
     pub(super) fn register(&self) -> Option<Arc<OpenConnection>> {
         let mut state = self.state.lock();
-        if state.closed { None } else { Some(self.register_in(&mut state)) }
+        if state.closed { None } else { Some(self.register_in(&mut state, Rank::Counted)) }
+    }
+
+    /// Registers a connection that asks to cancel a query and counts for nothing; `None` when the link
+    /// was closed meanwhile.
+    pub(super) fn register_aside(&self) -> Option<Arc<OpenConnection>> {
+        let mut state = self.state.lock();
+        if state.closed { None } else { Some(self.register_in(&mut state, Rank::Aside)) }
+    }
+
+    /// Whether the link knows the protocol of its messages.
+    pub(super) fn reads_messages(&self) -> bool {
+        self.trace.is_some()
+    }
+
+    /// Ready when the link is closed.
+    pub(super) async fn closed(&self) {
+        let mut closing = pin!(self.closing.notified());
+        closing.as_mut().enable();
+        if !self.state.lock().closed {
+            closing.await;
+        }
     }
 
     /// Registers a connection that its client opens without the door; `None` while a fault acts at
     /// the door, through which the client has to come then.
-    pub(super) fn register_stream(&self) -> io::Result<Option<Arc<OpenConnection>>> {
+    pub(super) fn register_stream(&self, rank: Rank) -> io::Result<Option<Arc<OpenConnection>>> {
         let mut state = self.state.lock();
         if state.closed {
             // Not at the door: somebody else may have its port by now.
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let is_barred = state.faults.iter().any(|injected| injected.stance().is_some());
-        Ok((!is_barred).then(|| self.register_in(&mut state)))
+        Ok((!is_barred).then(|| self.register_in(&mut state, rank)))
     }
 
-    fn register_in(&self, state: &mut State) -> Arc<OpenConnection> {
-        state.total += 1;
-        let ordinal = state.total;
-        let connection = Arc::new(OpenConnection::new(ordinal));
-        self.scope
-            .journal()
-            .record(EventKind::ConnectionOpened { link: self.name.clone(), connection: ordinal });
+    fn register_in(&self, state: &mut State, rank: Rank) -> Arc<OpenConnection> {
+        let connection = match rank {
+            Rank::Aside => {
+                state.aside += 1;
+                // From the other end than those that count.
+                OpenConnection::aside(u64::MAX - state.aside)
+            }
+            Rank::Counted => {
+                state.total += 1;
+                let (link, connection) = (self.name.clone(), state.total);
+                self.scope.journal().record(EventKind::ConnectionOpened { link, connection });
+                OpenConnection::new(connection)
+            }
+        };
+        let connection = Arc::new(connection);
         for injected in &mut state.faults {
             injected.meet(&connection, self.seed);
         }
-        state.open.insert(ordinal, Arc::clone(&connection));
+        state.open.insert(connection.key(), Arc::clone(&connection));
         connection
     }
 
     /// Notes that a connection ended.
     pub(super) fn deregister(&self, connection: &OpenConnection, finale: &Finale) {
-        self.scope.journal().record(EventKind::ConnectionClosed {
-            link: self.name.clone(),
-            connection: connection.ordinal(),
-            how: finale.how,
-            fault: finale.fault,
-            upstream_bytes: finale.upstream_bytes,
-            downstream_bytes: finale.downstream_bytes,
-        });
+        if connection.counts() {
+            self.scope.journal().record(EventKind::ConnectionClosed {
+                link: self.name.clone(),
+                connection: connection.ordinal(),
+                how: finale.how,
+                fault: finale.fault,
+                upstream_bytes: finale.upstream_bytes,
+                downstream_bytes: finale.downstream_bytes,
+            });
+        }
         self.traffic.count(finale);
         connection.heed(u64::MAX);
         // Only now: whoever waits for the end of the connection finds it in the journal.
         let mut state = self.state.lock();
-        state.open.remove(&connection.ordinal());
+        state.open.remove(&connection.key());
         if state.closed && state.open.is_empty() {
             self.emptied.notify_all();
         }
@@ -415,8 +472,11 @@ impl Injected {
             // That is the door's business.
             return;
         }
-        self.meetings += 1;
-        let Some(meeting) = NonZeroU64::new(self.meetings) else { return };
+        if !connection.counts() && (fault.trigger != Trigger::Always || fault.counts_over_link()) {
+            return;
+        }
+        self.meetings += u64::from(connection.counts());
+        let Some(meeting) = NonZeroU64::new(self.meetings.max(1)) else { return };
         let ordinal = connection.ordinal();
         let seed = self.seed(connection, link);
         if fault.trigger.fires(meeting, ordinal, &mut seed.draws()) {

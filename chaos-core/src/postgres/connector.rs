@@ -45,7 +45,7 @@ use crate::link::{Link, LinkStream, Target};
 /// # use chaos_core::link::Link;
 /// # use tokio_postgres::{CancelToken, NoTls};
 /// # async fn cancel(link: &Link, token: CancelToken) -> Result<(), Box<dyn std::error::Error>> {
-/// token.cancel_query_raw(link.connect().await?, NoTls).await?;
+/// token.cancel_query_raw(link.connect_to_cancel().await?, NoTls).await?;
 /// # Ok(())
 /// # }
 /// ```

@@ -24,6 +24,7 @@ pub(crate) mod sample;
 mod tests;
 
 pub(crate) use self::failing::error_response;
+pub(crate) use self::framer::is_cancel_request;
 use self::framer::{Framer, Unreadable};
 pub(crate) use self::requests::{Failure, Treatment};
 use self::requests::{Fate, Request, Requests};
@@ -43,7 +44,7 @@ pub(crate) struct Session {
     /// an error that the server does not know of.
     swallowing: bool,
     /// What a person is to know, and nobody was told yet.
-    sentence: Option<Unreadable>,
+    sentence: Option<Sentence>,
     trace: Trace,
 }
 
@@ -52,6 +53,13 @@ struct Way {
     framer: Framer,
     /// How many messages were seen.
     seen: u64,
+}
+
+/// What a person is to know.
+#[derive(Debug, Clone, Copy)]
+enum Sentence {
+    Unreadable(Unreadable),
+    Refused,
 }
 
 /// A message that is known for what it is.
@@ -243,6 +251,7 @@ impl Session {
     /// Refuses encryption in the server's place, so that messages can be read: the request is not
     /// passed on, and the client gets the returned answer.
     pub(crate) fn refuse_encryption(&mut self) -> Bytes {
+        self.sentence = Some(Sentence::Refused);
         self.upstream.framer.expect_startup();
         Bytes::from_static(b"N")
     }
@@ -320,18 +329,23 @@ impl Session {
 
     /// Why messages cannot be looked for any longer, told once.
     pub(crate) fn take_sentence(&mut self) -> Option<String> {
-        self.sentence.take().map(|why| {
-            format!(
-                "the messages of connection {} are read no further, and faults at messages do not \
-                 meet it: {why}",
-                self.connection
-            )
+        let connection = self.connection;
+        self.sentence.take().map(|sentence| match sentence {
+            Sentence::Unreadable(why) => format!(
+                "the messages of connection {connection} are read no further, and faults at \
+                 messages do not meet it: {why}"
+            ),
+            Sentence::Refused => format!(
+                "connection {connection} asked for encryption, and was refused it in the server's \
+                 place, because a fault waits for messages that could not be read; a client that \
+                 insists on it (`sslmode=require`) fails"
+            ),
         })
     }
 
     fn give_up(&mut self, why: Unreadable) {
         self.lose_track();
-        self.sentence = Some(why);
+        self.sentence = Some(Sentence::Unreadable(why));
     }
 
     /// The SQL that the message carries out, or that it answers.

@@ -241,3 +241,55 @@ pub(crate) async fn the_third_commit_over_the_link_ends_all_of_its_connections(
     assert_eq!((fault.connections(), paid(pg).await?), (3, vec![1, 2]));
     Ok(())
 }
+
+pub(crate) async fn a_request_to_cancel_passes_and_counts_as_no_connection(
+    cx: &Chaos,
+    pg: &Postgres,
+    way: Way,
+) -> TestResult {
+    let client = way.client(pg).await?;
+    let before = pg.link().connections().total;
+    let second = pg.inject(cut().on(nth(2)).may_be_idle());
+    let mut sleep = Box::pin(client.batch_execute("SELECT pg_sleep(600)"));
+    let token = client.cancel_token();
+    let cancelled = soon(async {
+        loop {
+            // The statement may not have begun yet, and then there is nothing to cancel.
+            match way {
+                Way::Stream => {
+                    let stream = pg.link().connect_to_cancel().await?;
+                    token.cancel_query_raw(stream, tokio_postgres::NoTls).await?;
+                }
+                Way::Port => token.cancel_query(tokio_postgres::NoTls).await?,
+            }
+            let pause = std::time::Duration::from_millis(20);
+            if let Ok(ended) = tokio::time::timeout(pause, &mut sleep).await {
+                return TestResult::Ok(ended);
+            }
+        }
+    })
+    .await?;
+    assert_eq!(cancelled.unwrap_err().code(), Some(&SqlState::QUERY_CANCELED));
+    assert_eq!((pg.link().connections().total, second.hits()), (before, 0));
+    drop(second);
+    // Faults of all connections concern it, too.
+    let all = pg.inject(cut().on(frontend(Frontend::CancelRequest)));
+    let lost = match way {
+        Way::Stream => {
+            let stream = pg.link().connect_to_cancel().await?;
+            token.cancel_query_raw(stream, tokio_postgres::NoTls).await
+        }
+        Way::Port => token.cancel_query(tokio_postgres::NoTls).await,
+    };
+    // The driver waits for the end of the connection, and a cut is one.
+    assert!(lost.is_ok(), "{lost:?}");
+    soon(async {
+        while all.hits() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(met(cx).pop().as_deref(), Some("CancelRequest"));
+    client.batch_execute("SELECT 1").await?;
+    Ok(())
+}

@@ -79,6 +79,7 @@ tests! {
         a_copy_is_cut_at_its_third_piece,
         a_pool_that_was_warm_is_met,
         messages_are_told_by_expression_and_by_likeness,
+        a_request_to_cancel_passes_and_counts_as_no_connection,
         the_third_commit_over_the_link_ends_all_of_its_connections,
         a_black_hole_at_a_commit_loses_it_in_silence;
 }

@@ -94,6 +94,12 @@ impl Faulted {
         if let Some(sentence) = engine.take_sentence() {
             link.note(format!("link `{}`: {sentence}", link.name()));
         }
+        // First, so that whoever learns of a hit finds the message in the journal.
+        for (id, met) in engine.take_met() {
+            if let Some(known) = faults.iter().find(|known| known.met.record.id() == id) {
+                known.met.record.met(connection.ordinal(), met);
+            }
+        }
         engine.take_hits(|id, hits| {
             if let Some(known) = faults.iter_mut().find(|known| known.met.record.id() == id) {
                 let is_first = !std::mem::replace(&mut known.touched, true);
@@ -101,11 +107,6 @@ impl Faulted {
             }
         });
         engine.take_begun(|fault| link.reach(fault, connection.ordinal()));
-        for (id, met) in engine.take_met() {
-            if let Some(known) = faults.iter().find(|known| known.met.record.id() == id) {
-                known.met.record.met(connection.ordinal(), met);
-            }
-        }
     }
 }
 

@@ -46,6 +46,11 @@ pub(crate) struct Framed {
     pub(crate) length: u64,
 }
 
+/// Whether a connection that begins with these bytes asks to cancel a query of another one.
+pub(crate) fn is_cancel_request(first: &[u8]) -> bool {
+    first.get(4..8) == Some(&CANCEL_REQUEST.to_be_bytes())
+}
+
 /// Where the messages of one direction begin and end.
 #[derive(Debug)]
 pub(crate) struct Framer {
