@@ -188,7 +188,11 @@ impl Sabotage {
 impl Drop for Sabotage {
     fn drop(&mut self) {
         if let Some(end) = self.end.take() {
-            drop(end.spawn());
+            // Nobody waits from the very beginning, so that an error is told in the journal however
+            // soon it comes.
+            let (sender, receiver) = oneshot::channel();
+            drop(receiver);
+            end.spawn_telling(sender);
         }
     }
 }
@@ -197,6 +201,13 @@ impl End {
     /// Ends the fault on the thread of the library.
     fn spawn(self) -> oneshot::Receiver<Result<(), Error>> {
         let (sender, receiver) = oneshot::channel();
+        self.spawn_telling(sender);
+        receiver
+    }
+
+    /// Ends the fault on the thread of the library, and tells `sender` what came of it; the journal,
+    /// if nobody waits for that and it is an error.
+    fn spawn_telling(self, sender: oneshot::Sender<Result<(), Error>>) {
         let undoing = self.scope.begin_undoing();
         let spawned = spawn(async move {
             let Self { scope, record, undo } = self;
@@ -214,6 +225,5 @@ impl End {
         });
         // The thread runs since the fault began.
         drop(spawned);
-        receiver
     }
 }

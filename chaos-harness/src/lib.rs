@@ -49,6 +49,7 @@ pub mod exit_code;
 mod failure;
 mod failure_text;
 mod fixture_error;
+#[allow(hidden_glob_reexports, reason = "what clients did is `core::history`; this is of attempts")]
 mod history;
 mod identity;
 mod interrupt;

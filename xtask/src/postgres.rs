@@ -87,6 +87,15 @@ pub(crate) fn ensure(way: Option<Way>) -> Result<(), Error> {
     Err(Error::other(advice()))
 }
 
+/// Installs a major version from npm, beside what is there, and returns the directory of its
+/// programs.
+pub(crate) fn install_major(major: u32) -> Result<std::path::PathBuf, Error> {
+    console::step(&format!("Installing PostgreSQL {major} with npm."));
+    let installed = npm::install_major(major)?;
+    console::note(&format!("Installed {installed}."));
+    Ok(installed.bin)
+}
+
 fn attempt(way: Way) -> Result<Installation, Error> {
     console::step(&format!("Installing PostgreSQL with {}.", way.name()));
     let start = Instant::now();

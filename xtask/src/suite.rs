@@ -23,6 +23,24 @@ pub(crate) fn test(no_fail_fast: bool, arguments: &[OsString]) -> Result<(), Err
     run("all tests", options, arguments)
 }
 
+/// The test binaries of `chaos-core` that start a server, as cargo's patterns.
+const NEED_A_SERVER: [&str; 3] = ["postgres*", "sabotage", "pool"];
+
+/// Runs the tests that need a server against other versions of it.
+pub(crate) fn versions(majors: &[u32]) -> Result<(), Error> {
+    for major in majors {
+        let programs = postgres::install_major(*major)?;
+        let start = Instant::now();
+        let mut cargo = workspace::cargo();
+        cargo.env("CHAOS_PG_BIN", programs).args(["test", "-p", "chaos-core", "--no-fail-fast"]);
+        cargo.args(NEED_A_SERVER.iter().flat_map(|tests| ["--test", tests]));
+        program::hand_over(&mut cargo)?;
+        let took = console::seconds(start.elapsed());
+        console::step(&format!("Passed: the tests that need a server, on {major}, in {took}."));
+    }
+    Ok(())
+}
+
 /// Runs the tests that look at the repository instead of at what it does.
 pub(crate) fn check() -> Result<(), Error> {
     run("the checks of the repository", &["-p", "xtask", "check::"], &[])

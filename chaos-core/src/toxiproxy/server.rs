@@ -35,6 +35,7 @@ mod request_id;
 mod route;
 mod toxic;
 
+use self::address::ListenAddress;
 use self::collection::{Collection, NewProxy};
 use self::handle::State;
 use self::log::Log;
@@ -123,8 +124,10 @@ impl ServerOptions {
     /// When it cannot be listened at this address, or the thread cannot be started.
     pub fn start_with(self, address: &str, config: Option<&Path>) -> Result<Server, ServerError> {
         let listen = |source| ServerError::Listen { address: address.to_owned(), source };
-        // The standard library tries what a name means in the order of the resolver.
-        let listener = TcpListener::bind(address).map_err(listen)?;
+        // Like proxies: `localhost` is 127.0.0.1, where most clients look, even if it is ::1 as well.
+        let resolved = ListenAddress::resolve(address).socket();
+        let socket = resolved.map_err(|why| listen(io::Error::other(why)))?;
+        let listener = TcpListener::bind(socket).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
         let ledger = Arc::new(Ledger::new(self.published.proxies));

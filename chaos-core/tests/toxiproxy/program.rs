@@ -60,6 +60,16 @@ fn it_starts_with_the_proxies_of_its_configuration() {
 }
 
 #[test]
+fn it_listens_where_the_original_does() {
+    let address = |host: &str| Program::start(&["-host", host]).address;
+    assert!(address("localhost").ip().is_loopback() && address("localhost").is_ipv4());
+    assert!(address("0.0.0.0").ip().is_unspecified());
+    let wrong = run(&["-host", "no-such-host.invalid"]);
+    let text = String::from_utf8(wrong.stderr).unwrap();
+    assert!(text.contains("lookup no-such-host.invalid: no such host"), "{text}");
+}
+
+#[test]
 fn it_ends_with_whoever_started_it() {
     let mut program = Program::start(&[]);
     program.close_input();

