@@ -108,6 +108,7 @@ impl Scope {
             started: Instant::now(),
             ended: Mutex::new(None),
             hits: AtomicU64::new(0),
+            told: AtomicU64::new(0),
             messages: Arc::default(),
             connections: AtomicU64::new(0),
             touched: Mutex::default(),
@@ -139,6 +140,7 @@ impl Scope {
             hits: AtomicU64::new(record.hits()),
             connections: AtomicU64::new(record.connections()),
             touched: Mutex::default(),
+            told: AtomicU64::new(record.told.load(Ordering::Relaxed)),
             messages: record.messages(),
             failed: AtomicBool::new(false),
         })
@@ -190,6 +192,9 @@ impl Drop for Underway {
     }
 }
 
+/// Of how many messages at which a fault acted the journal has a line.
+const MESSAGES_TOLD: u64 = 1000;
+
 /// One injected fault: when it was active, and what it touched.
 #[derive(Debug)]
 pub struct FaultRecord {
@@ -201,6 +206,8 @@ pub struct FaultRecord {
     started: Instant,
     ended: Mutex<Option<Instant>>,
     hits: AtomicU64,
+    /// At how many messages it acted.
+    told: AtomicU64,
     /// How many messages counted, over all connections.
     messages: Arc<AtomicU64>,
     connections: AtomicU64,
@@ -327,9 +334,9 @@ impl FaultRecord {
         Arc::clone(&self.messages)
     }
 
-    /// Notes a message at which the fault acted.
+    /// Notes a message at which the fault acted, unless there were many before.
     pub(crate) fn met(&self, connection: u64, met: MessageMet) {
-        if self.is_active() {
+        if self.is_active() && self.told.fetch_add(1, Ordering::Relaxed) < MESSAGES_TOLD {
             let MessageMet { direction, nth, message } = met;
             let fault = self.id;
             self.journal.record(EventKind::MessageHit {
