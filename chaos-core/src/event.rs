@@ -122,7 +122,7 @@ pub enum EventKind {
         /// number of its process.
         connection: u64,
     },
-    /// A fault that waits for messages acted at one.
+    /// A fault that waits for messages acted at one. The first thousand of each fault are told.
     MessageHit {
         /// Which fault.
         fault: FaultId,

@@ -227,6 +227,13 @@ impl Link {
         self.open.tcp.scope()
     }
 
+    /// The messages that pass on all connections, for those who [start](Trace::start) it before the
+    /// connections are opened that they want to number; `None` when the protocol is not known.
+    #[cfg_attr(not(test), allow(dead_code, reason = "asked for by explorations of cut points"))]
+    pub(crate) fn trace(&self) -> Option<&Trace> {
+        self.open.tcp.trace()
+    }
+
     /// Activates a fault until it is ended: what guards, blocks and schedules are made of.
     pub(crate) fn activate(&self, fault: Fault) -> ActiveFault {
         ActiveFault::new(self.clone(), self.open.tcp.begin(fault))

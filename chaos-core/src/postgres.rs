@@ -47,6 +47,7 @@ pub mod migration;
 mod options;
 mod pool;
 mod process;
+mod reset;
 mod sabotage;
 pub mod schema;
 #[cfg(unix)]
@@ -56,6 +57,7 @@ mod server;
 mod server;
 mod session;
 mod storage;
+mod template;
 #[cfg_attr(not(unix), allow(dead_code, reason = "no server is looked for"))]
 mod version;
 
@@ -74,12 +76,14 @@ pub use self::pool::{ChaosPool, HeldConnection, PooledClient, WaitReport};
 pub use self::process::{
     Part, PostgresServer, Ready, Resource, ServerProcess, ServerStatus, StopMode,
 };
+pub use self::reset::{Reset, ResetMethod};
 use self::server::Database;
 pub use self::storage::{
     Damage, Damaged, Place, bypass_index, bypass_triggers, corrupt_control_file, flip_bytes,
     flip_wal_tail, forge_xmin, invalid_index, prepared_transaction, remove_file, remove_wal,
     rewind_sequence, truncate_file, zero_page,
 };
+pub use self::template::Template;
 use crate::error::Error;
 use crate::link::{Link, Target};
 use crate::scope::Scope;
@@ -124,6 +128,10 @@ impl Postgres {
         let database = found.map_err(|error| {
             PostgresError::io("find a database on a thread of its own")(error.into())
         })??;
+        Self::behind_a_link(scope, database).await
+    }
+
+    async fn behind_a_link(scope: &Scope, database: Arc<Database>) -> Result<Self, Error> {
         let link = Link::postgres(scope, LINK, database.endpoint().upstream())?;
         let watch = DatabaseWatch::new(&database);
         if scope.end_checks().keeps() {

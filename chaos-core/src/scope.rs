@@ -31,9 +31,9 @@ struct Inner {
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
     end_checks: EndChecks,
-    /// How many faults are being undone, and what tells that none is any more.
-    undoing: Mutex<usize>,
-    undone: Condvar,
+    /// How many requests for faults are under way, and what tells that none is any more.
+    underway: Mutex<usize>,
+    idle: Condvar,
 }
 
 impl Scope {
@@ -48,8 +48,8 @@ impl Scope {
             links: Mutex::default(),
             ledger: Mutex::default(),
             end_checks: EndChecks::default(),
-            undoing: Mutex::default(),
-            undone: Condvar::new(),
+            underway: Mutex::default(),
+            idle: Condvar::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -108,6 +108,7 @@ impl Scope {
             started: Instant::now(),
             ended: Mutex::new(None),
             hits: AtomicU64::new(0),
+            told: AtomicU64::new(0),
             messages: Arc::default(),
             connections: AtomicU64::new(0),
             touched: Mutex::default(),
@@ -139,6 +140,7 @@ impl Scope {
             hits: AtomicU64::new(record.hits()),
             connections: AtomicU64::new(record.connections()),
             touched: Mutex::default(),
+            told: AtomicU64::new(record.told.load(Ordering::Relaxed)),
             messages: record.messages(),
             failed: AtomicBool::new(false),
         })
@@ -150,43 +152,48 @@ impl Scope {
         self.inner.ledger.lock().clone()
     }
 
-    /// Notes that a fault is going to be undone, until what is returned is dropped.
-    pub(crate) fn begin_undoing(&self) -> Undoing {
-        *self.inner.undoing.lock() += 1;
-        Undoing { scope: self.clone() }
+    /// Notes that a fault is about to take effect, or to be undone, until what is returned is
+    /// dropped.
+    pub(crate) fn begin_request(&self) -> Underway {
+        *self.inner.underway.lock() += 1;
+        Underway { scope: self.clone() }
     }
 
-    /// Waits until no fault is being undone any more, so that what its end has to tell is told.
+    /// Waits until no fault is being undone any more, nor about to take effect for somebody who has
+    /// gone, so that what its end has to tell is told.
     ///
     /// Faults that nobody has cleared or dropped are not waited for. Returns whether it came to an
     /// end in time.
     pub fn await_undone(&self, limit: Duration) -> bool {
         let until = Instant::now() + limit;
-        let mut undoing = self.inner.undoing.lock();
-        while *undoing > 0 {
-            if self.inner.undone.wait_until(&mut undoing, until).timed_out() {
-                return *undoing == 0;
+        let mut underway = self.inner.underway.lock();
+        while *underway > 0 {
+            if self.inner.idle.wait_until(&mut underway, until).timed_out() {
+                return *underway == 0;
             }
         }
         true
     }
 }
 
-/// A fault is being undone as long as this exists.
+/// A fault is about to take effect, or to be undone, as long as this exists.
 #[derive(Debug)]
-pub(crate) struct Undoing {
+pub(crate) struct Underway {
     scope: Scope,
 }
 
-impl Drop for Undoing {
+impl Drop for Underway {
     fn drop(&mut self) {
-        let mut undoing = self.scope.inner.undoing.lock();
-        *undoing -= 1;
-        if *undoing == 0 {
-            self.scope.inner.undone.notify_all();
+        let mut underway = self.scope.inner.underway.lock();
+        *underway -= 1;
+        if *underway == 0 {
+            self.scope.inner.idle.notify_all();
         }
     }
 }
+
+/// Of how many messages at which a fault acted the journal has a line.
+const MESSAGES_TOLD: u64 = 1000;
 
 /// One injected fault: when it was active, and what it touched.
 #[derive(Debug)]
@@ -199,6 +206,8 @@ pub struct FaultRecord {
     started: Instant,
     ended: Mutex<Option<Instant>>,
     hits: AtomicU64,
+    /// At how many messages it acted.
+    told: AtomicU64,
     /// How many messages counted, over all connections.
     messages: Arc<AtomicU64>,
     connections: AtomicU64,
@@ -325,9 +334,9 @@ impl FaultRecord {
         Arc::clone(&self.messages)
     }
 
-    /// Notes a message at which the fault acted.
+    /// Notes a message at which the fault acted, unless there were many before.
     pub(crate) fn met(&self, connection: u64, met: MessageMet) {
-        if self.is_active() {
+        if self.is_active() && self.told.fetch_add(1, Ordering::Relaxed) < MESSAGES_TOLD {
             let MessageMet { direction, nth, message } = met;
             let fault = self.id;
             self.journal.record(EventKind::MessageHit {

@@ -162,7 +162,7 @@ impl Pace {
     ) -> Duration {
         match self {
             Self::Latency { delay, last } => at.saturating_add(delay.current(at)).max(*last),
-            Self::Packets(segments) => segments.schedule(at, lag),
+            Self::Packets(segments) => segments.schedule(at, length, lag),
             Self::Bandwidth { rate, free } => at.max(*free).saturating_add(time_of(*rate, length)),
             Self::Slice { free, .. } => at.max(*free),
             Self::Stall => NEVER,

@@ -23,6 +23,9 @@ const TIMEOUT: Duration = Duration::from_millis(200);
 /// the segment pass.
 const MOST_LOSSES: u32 = 15;
 
+/// Linux has no less under way.
+const SMALLEST_WINDOW: f64 = 2.0;
+
 /// How long a segment is on a wire of 1 Gbit/s.
 const TIME_ON_THE_WIRE: Duration = Duration::from_micros(12);
 
@@ -39,6 +42,10 @@ pub(super) struct Segments {
     begun: usize,
     /// When the last one left: TCP delivers in order.
     last: Duration,
+    /// How many may be under way at a time, as their sender takes losses for congestion.
+    window: f64,
+    /// When the window would have passed all that left, at a steady rate.
+    paced: Duration,
 }
 
 impl Segments {
@@ -48,8 +55,12 @@ impl Segments {
         round_trip: Duration,
         seed: Seed,
     ) -> Self {
-        let last = Duration::ZERO;
-        Self { effect, probability, round_trip, seed, ordinal: 0, begun: 0, last }
+        let window = match effect {
+            PacketEffect::Loss | PacketEffect::Corruption => window(probability, round_trip),
+            PacketEffect::Duplication | PacketEffect::Reordering => f64::INFINITY,
+        };
+        let (last, paced) = (Duration::ZERO, Duration::ZERO);
+        Self { effect, probability, round_trip, seed, ordinal: 0, begun: 0, last, window, paced }
     }
 
     /// How many of the next `whole` bytes may leave in one piece: a segment to which something
@@ -60,7 +71,8 @@ impl Segments {
             return most;
         }
         let mut next = self.ordinal + 1;
-        while most < whole && self.strikes(next) == 0 {
+        let window = self.ordinal.saturating_add(self.window as u64);
+        while most < whole && next < window && self.strikes(next) == 0 {
             most += SIZE;
             next += 1;
         }
@@ -68,8 +80,21 @@ impl Segments {
     }
 
     /// When what comes at time `at` leaves. The third later segment came `lag` later, if it did.
-    pub(super) fn schedule(&self, at: Duration, lag: Option<Duration>) -> Duration {
-        at.saturating_add(self.delay(lag)).max(self.last)
+    pub(super) fn schedule(&self, at: Duration, length: usize, lag: Option<Duration>) -> Duration {
+        self.sent(at, length).saturating_add(self.delay(lag)).max(self.last)
+    }
+
+    /// When so many bytes that come at time `at` are sent: as many as the window holds at once, and no
+    /// more than that in a round trip.
+    fn sent(&self, at: Duration, length: usize) -> Duration {
+        let passed = self.paced.saturating_add(self.pace(length));
+        at.max(passed.saturating_sub(self.round_trip))
+    }
+
+    /// How long the window takes to pass so many bytes.
+    fn pace(&self, length: usize) -> Duration {
+        let segments = length as f64 / SIZE as f64;
+        self.round_trip.mul_f64((segments / self.window).min(1.0))
     }
 
     /// When the end of the stream leaves if it comes at time `at`.
@@ -85,7 +110,11 @@ impl Segments {
         chunk_done: bool,
         lag: Option<Duration>,
     ) -> Duration {
-        let left_at = self.schedule(at, lag);
+        let left_at = self.schedule(at, written, lag);
+        // Nothing is sent while a timeout is waited for.
+        let silence = self.delay(lag).saturating_sub(self.round_trip);
+        let sent = self.sent(at, written).saturating_add(silence);
+        self.paced = self.paced.max(sent).saturating_add(self.pace(written));
         let is_doubled = self.effect == PacketEffect::Duplication && self.strikes_now();
         self.last =
             left_at.saturating_add(if is_doubled { TIME_ON_THE_WIRE } else { Duration::ZERO });
@@ -134,6 +163,16 @@ impl Segments {
         }
         strikes
     }
+}
+
+/// How many segments a sender has under way on average when this part of them is lost (RFC 9438,
+/// section 5.1: the congestion control CUBIC, which Linux has unless told otherwise, and which does
+/// as Reno would, RFC 5681, where that is more).
+fn window(probability: Probability, round_trip: Duration) -> f64 {
+    let lost = probability.get();
+    let reno = (1.5 / lost).sqrt();
+    let cubic = 1.054 * (round_trip.as_secs_f64() / lost).powf(0.75);
+    reno.max(cubic).max(SMALLEST_WINDOW)
 }
 
 /// How long a sender waits altogether until it has sent again so often.

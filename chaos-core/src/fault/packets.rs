@@ -7,6 +7,8 @@
 //! * A *lost* one, and all behind it, waits until it is sent again: a round trip when three later
 //!   ones are under way to give the loss away, else a round trip and 200 ms. That doubles with each
 //!   time that it is lost again.
+//! * A sender takes losses for congestion. So no more is under way in a round trip than CUBIC has on
+//!   average at this loss (RFC 9438), such as 12 packets at 1 %.
 //! * A *damaged* one fails its checksum, and is lost.
 //! * One that is *overtaken* comes half a round trip late, and what is behind it waits.
 //! * The copy of a *doubled* one takes its time on the wire, 12 µs, before what is behind it.

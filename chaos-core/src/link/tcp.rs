@@ -349,6 +349,11 @@ impl TcpLink {
         if state.closed { None } else { Some(self.register_in(&mut state, Rank::Aside)) }
     }
 
+    /// The messages that pass, if their protocol is known.
+    pub(super) fn trace(&self) -> Option<&Trace> {
+        self.trace.as_ref()
+    }
+
     /// Whether the link knows the protocol of its messages.
     pub(super) fn reads_messages(&self) -> bool {
         self.trace.is_some()

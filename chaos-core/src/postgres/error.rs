@@ -110,6 +110,20 @@ pub enum PostgresError {
     /// Servers are started on Unix only.
     #[error("PostgreSQL cannot be started on this platform")]
     Platform,
+    /// What makes a template failed. Nothing of it is kept: the next test tries again.
+    #[error("the migration of the template `{template}` failed")]
+    Migration {
+        /// The name of the template.
+        template: String,
+        /// The error of the migration.
+        source: crate::error::TestError,
+    },
+    /// A database could not be reset.
+    #[error("the database cannot be reset: {problem}")]
+    Reset {
+        /// What stands in the way, and what to do.
+        problem: String,
+    },
     /// A pool could never have all of its connections.
     #[error(
         "a pool of {wanted} connections cannot be filled: the server takes {limit} in all \

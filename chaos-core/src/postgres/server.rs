@@ -21,6 +21,7 @@ mod kept;
 mod layout;
 mod locate;
 mod lock;
+mod model;
 mod privilege;
 mod process;
 mod reservation;
@@ -45,6 +46,7 @@ use super::process::{Answer, Request};
 
 pub(super) use self::kept::{held, left_by, release};
 pub(super) use self::locate::installed;
+pub(super) use self::model::{Leader, Model, find as find_model};
 
 /// How the names of servers that belong to the user begin.
 const GIVEN: &str = "given-";

@@ -71,3 +71,27 @@ pub(super) fn held() -> Vec<KeptDatabase> {
 pub(super) fn left_by(_process: u32) -> Result<Vec<KeptDatabase>, PostgresError> {
     Ok(Vec::new())
 }
+
+/// A database that is copied for tests, of which there is none.
+#[derive(Debug)]
+pub(super) enum Model {
+    Ready(String),
+    Missing(Leader),
+}
+
+#[derive(Debug)]
+pub(super) struct Leader(Infallible);
+
+impl Leader {
+    pub(super) fn database(&self) -> &str {
+        match self.0 {}
+    }
+
+    pub(super) fn keep(self) -> Result<(), PostgresError> {
+        match self.0 {}
+    }
+}
+
+pub(super) fn find_model(database: &Database, _: &str, _: &str) -> Result<Model, PostgresError> {
+    match database.0 {}
+}

@@ -17,6 +17,7 @@ on_both_drivers![
     the_third_commit_on_the_link_resets_all_and_those_that_come_later,
     one_limit_is_shared_exactly_by_many_busy_connections,
     a_stall_over_the_link_holds_what_others_send_until_it_is_cleared,
+    a_fault_at_a_message_says_that_the_link_does_not_know_the_protocol,
 ];
 
 fn a_connection_is_cut_right_behind_the_pattern_and_the_reply_is_lost(driver: Driver) {
@@ -177,4 +178,19 @@ fn a_stall_over_the_link_holds_what_others_send_until_it_is_cleared(driver: Driv
     let mut reply = [0; 4];
     two.read_exact(&mut reply).unwrap();
     assert_eq!(&reply, b"held");
+}
+
+fn a_fault_at_a_message_says_that_the_link_does_not_know_the_protocol(driver: Driver) {
+    let bench = Bench::new(driver);
+    let fault = bench.link.inject(cut().on(commit()));
+    let mut client = bench.connect();
+    round_trip(&mut client, b"Q\0\0\0\x0bCOMMIT\0");
+    assert_eq!(fault.hits(), 0);
+    drop(fault);
+    let told = bench.scope.journal().events().into_iter().any(|event| {
+        matches!(event.what, EventKind::Note { message } if message.contains("Link::postgres"))
+    });
+    assert!(told);
+    let vacuity = bench.scope.faults()[0].vacuity().unwrap_or_default();
+    assert!(vacuity.contains("met no message that it waits for"), "{vacuity}");
 }

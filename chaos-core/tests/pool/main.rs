@@ -57,10 +57,33 @@ scenes! {
         whoever_holds_a_connection_is_known,
         a_bound_on_holding_is_checked,
         leftovers_are_told_without_a_harness;
+    reset:
+        tables_are_emptied_whatever_refers_to_what,
+        some_tables_are_kept,
+        an_unprivileged_user_resets_too,
+        a_locked_table_is_told_with_its_holder;
+    template:
+        a_migration_runs_once_and_its_owner_owns_the_copies,
+        a_migration_that_fails_is_tried_again,
+        a_template_survives_its_maker;
+}
+
+#[test]
+fn processes_share_a_template() {
+    let arena = Arena::new();
+    let scene = "template::a_template_survives_its_maker";
+    let players: Vec<_> = (0..3).map(|_| arena.start(scene)).collect();
+    players.into_iter().for_each(|player| player.finish());
+    let migrations = std::fs::read_to_string(arena.path().join("migrations")).unwrap();
+    assert_eq!(migrations.lines().count(), 1, "{migrations}");
+    std::fs::remove_file(arena.path().join("migrations")).unwrap();
+    arena.assert_nothing_remains();
 }
 
 fn play(scene: &str) {
     let arena = Arena::new();
     arena.start(scene).finish();
+    // The only file that a scene writes.
+    std::fs::remove_file(arena.path().join("migrations")).ok();
     arena.assert_nothing_remains();
 }

@@ -18,7 +18,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Claim {
     pub(super) name: String,
-    _lock: Lock,
+    lock: Lock,
+}
+
+impl Claim {
+    /// Gives the database to the server, which keeps it to copy from. `made_from` says what it is.
+    pub(super) fn give(self, server: &Attachment, made_from: &str) -> Result<(), PostgresError> {
+        let layout = server.layout();
+        let (taken, template) =
+            (layout.taken().join(&self.name), layout.templates().join(&self.name));
+        self.lock.write(made_from).map_err(PostgresError::file("write", &taken))?;
+        // Still locked: among the taken ones it would be dropped otherwise.
+        fs::rename(&taken, &template).map_err(PostgresError::file("rename", &taken))
+    }
 }
 
 /// What the file of an owned database says.
@@ -82,7 +94,7 @@ fn take(server: &Attachment, name: String, keep: bool) -> Result<Option<Claim>, 
     text.and_then(|text| lock.write(&text)).map_err(PostgresError::file("write", &spare))?;
     // Locked before it is moved: among the taken ones it would be dropped otherwise.
     match fs::rename(&spare, &taken) {
-        Ok(()) => Ok(Some(Claim { name, _lock: lock })),
+        Ok(()) => Ok(Some(Claim { name, lock })),
         Err(error) if vanished(&error) => Ok(None),
         Err(error) => Err(PostgresError::file("rename", &spare)(error)),
     }

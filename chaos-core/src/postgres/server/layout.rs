@@ -17,6 +17,7 @@
 //!   making/<database>   is being created
 //!   spare/<database>    is free; who locks the file and moves it to `taken` owns the database
 //!   taken/<database>    is owned by whoever holds the lock on the file; dropped once nobody does
+//!   templates/<database>  is copied for tests, and says what it was made from; dropped with the server
 //!   kept/<database>     is kept for a person to look at, and the server with it
 //! ```
 
@@ -108,13 +109,22 @@ impl Layout {
         self.home.join("taken")
     }
 
+    pub(super) fn templates(&self) -> PathBuf {
+        self.home.join("templates")
+    }
+
+    /// Held by whoever makes the template that this stands for.
+    pub(super) fn template_lock(&self, fingerprint: &str) -> PathBuf {
+        self.home.join(format!("template-{fingerprint}.lock"))
+    }
+
     pub(super) fn kept(&self) -> PathBuf {
         self.home.join("kept")
     }
 
     /// Whether there may be a database that nobody has dropped.
     pub(super) fn knows_databases(&self) -> Result<bool, PostgresError> {
-        for directory in [self.making(), self.spare(), self.taken()] {
+        for directory in [self.making(), self.spare(), self.taken(), self.templates()] {
             if !names_in(&directory)?.is_empty() {
                 return Ok(true);
             }

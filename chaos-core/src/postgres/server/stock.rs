@@ -179,7 +179,7 @@ impl Cleaner {
 
     /// Drops every database that nobody owns, spare or not. Returns whether none is left.
     pub(super) async fn drop_all(&mut self) -> Result<bool, PostgresError> {
-        for directory in [self.layout.making(), self.layout.spare()] {
+        for directory in [self.layout.making(), self.layout.spare(), self.layout.templates()] {
             for name in names_in(&directory)? {
                 let file = directory.join(&name);
                 fs::rename(&file, self.layout.taken().join(&name))

@@ -162,7 +162,9 @@ fn move_in(layout: &Layout) -> Result<Lock, PostgresError> {
     // The server's own user has to pass through.
     let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
     base::create_directory(layout.home(), mode)?;
-    for directory in [layout.making(), layout.spare(), layout.taken(), layout.kept()] {
+    let directories =
+        [layout.making(), layout.spare(), layout.taken(), layout.templates(), layout.kept()];
+    for directory in directories {
         base::create_directory(&directory, 0o700)?;
     }
     let path = layout.lease();
