@@ -8,12 +8,12 @@ pub use crate::delay::Delay;
 pub use crate::error::{TestError, TestResult};
 // Faults of sessions and what they share: `pg.sabotage(..)`.
 pub use crate::fault::session::{
-    abort_commits, add_column, cancel_queries, close_database, database_connection_limit, deadlock,
-    exhaust_connections, exhaust_sequence, forbid_login, forget_prepared_statements, hold_snapshot,
-    idle_in_transaction_timeout, idle_session_timeout, lock_advisory, lock_rows, lock_table,
-    lock_timeout, lose_commit_answers, read_only, reject_connections, rename_column, rename_table,
-    revoke_connect, rewind_sequence, role_connection_limit, serialization_failure, setting,
-    slow_commits, slow_writes, sql_error, statement_timeout, terminate_sessions,
+    LockMode, abort_commits, add_column, cancel_queries, close_database, database_connection_limit,
+    deadlock, exhaust_connections, exhaust_sequence, forbid_login, forget_prepared_statements,
+    hold_snapshot, idle_in_transaction_timeout, idle_session_timeout, lock_advisory, lock_rows,
+    lock_table, lock_timeout, lose_commit_answers, read_only, reject_connections, rename_column,
+    rename_table, revoke_connect, rewind_sequence, role_connection_limit, serialization_failure,
+    setting, slow_commits, slow_writes, sql_error, statement_timeout, terminate_sessions,
     transaction_timeout,
 };
 pub use crate::fault::{

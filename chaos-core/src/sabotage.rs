@@ -111,10 +111,13 @@ impl IntoFuture for Sabotaging {
 async fn begin(prepared: Prepared) -> Result<Sabotage, Error> {
     let (sender, receiver) = oneshot::channel();
     let same = prepared.clone();
+    // Until there is a guard, which somebody has or which is dropped.
+    let underway = prepared.scope().begin_request();
     spawn(async move {
         let began = begin_here(&prepared).await;
         // If nobody waits for it any more, the guard is dropped here, which ends the fault.
         drop(sender.send(began));
+        drop(underway);
     })?;
     receiver.await.unwrap_or_else(|_| Err(same.panicked()))
 }
@@ -208,7 +211,7 @@ impl End {
     /// Ends the fault on the thread of the library, and tells `sender` what came of it; the journal,
     /// if nobody waits for that and it is an error.
     fn spawn_telling(self, sender: oneshot::Sender<Result<(), Error>>) {
-        let undoing = self.scope.begin_undoing();
+        let underway = self.scope.begin_request();
         let spawned = spawn(async move {
             let Self { scope, record, undo } = self;
             let undone = AssertUnwindSafe(undo).catch_unwind().await;
@@ -221,7 +224,7 @@ impl End {
                 let message = format!("{} on {target} could not be undone: {why}", fault());
                 scope.journal().record(EventKind::Note { message });
             }
-            drop(undoing);
+            drop(underway);
         });
         // The thread runs since the fault began.
         drop(spawned);

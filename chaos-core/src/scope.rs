@@ -31,9 +31,9 @@ struct Inner {
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
     end_checks: EndChecks,
-    /// How many faults are being undone, and what tells that none is any more.
-    undoing: Mutex<usize>,
-    undone: Condvar,
+    /// How many requests for faults are under way, and what tells that none is any more.
+    underway: Mutex<usize>,
+    idle: Condvar,
 }
 
 impl Scope {
@@ -48,8 +48,8 @@ impl Scope {
             links: Mutex::default(),
             ledger: Mutex::default(),
             end_checks: EndChecks::default(),
-            undoing: Mutex::default(),
-            undone: Condvar::new(),
+            underway: Mutex::default(),
+            idle: Condvar::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -152,40 +152,42 @@ impl Scope {
         self.inner.ledger.lock().clone()
     }
 
-    /// Notes that a fault is going to be undone, until what is returned is dropped.
-    pub(crate) fn begin_undoing(&self) -> Undoing {
-        *self.inner.undoing.lock() += 1;
-        Undoing { scope: self.clone() }
+    /// Notes that a fault is about to take effect, or to be undone, until what is returned is
+    /// dropped.
+    pub(crate) fn begin_request(&self) -> Underway {
+        *self.inner.underway.lock() += 1;
+        Underway { scope: self.clone() }
     }
 
-    /// Waits until no fault is being undone any more, so that what its end has to tell is told.
+    /// Waits until no fault is being undone any more, nor about to take effect for somebody who has
+    /// gone, so that what its end has to tell is told.
     ///
     /// Faults that nobody has cleared or dropped are not waited for. Returns whether it came to an
     /// end in time.
     pub fn await_undone(&self, limit: Duration) -> bool {
         let until = Instant::now() + limit;
-        let mut undoing = self.inner.undoing.lock();
-        while *undoing > 0 {
-            if self.inner.undone.wait_until(&mut undoing, until).timed_out() {
-                return *undoing == 0;
+        let mut underway = self.inner.underway.lock();
+        while *underway > 0 {
+            if self.inner.idle.wait_until(&mut underway, until).timed_out() {
+                return *underway == 0;
             }
         }
         true
     }
 }
 
-/// A fault is being undone as long as this exists.
+/// A fault is about to take effect, or to be undone, as long as this exists.
 #[derive(Debug)]
-pub(crate) struct Undoing {
+pub(crate) struct Underway {
     scope: Scope,
 }
 
-impl Drop for Undoing {
+impl Drop for Underway {
     fn drop(&mut self) {
-        let mut undoing = self.scope.inner.undoing.lock();
-        *undoing -= 1;
-        if *undoing == 0 {
-            self.scope.inner.undone.notify_all();
+        let mut underway = self.scope.inner.underway.lock();
+        *underway -= 1;
+        if *underway == 0 {
+            self.scope.inner.idle.notify_all();
         }
     }
 }

@@ -100,10 +100,13 @@ impl Endpoint {
 
     /// The settings of a connection of the administrator to the server itself.
     ///
-    /// Its name says that it is the library's own. Whoever has a better one gives it that.
+    /// Its name says that it is the library's own. Whoever has a better one gives it that. It waits
+    /// for no standby, which a fault may make up.
     pub(super) fn administrator(&self, database: &str) -> Config {
         let mut config = self.at_server(&self.admin, database);
         config.application_name(format!("{OURS}admin"));
+        let given = self.options.as_deref().unwrap_or_default();
+        config.options(format!("{given} -c synchronous_commit=local").trim());
         config
     }
 
@@ -116,9 +119,8 @@ impl Endpoint {
         let mut options = format!(
             "{} -c lock_timeout={patience} -c statement_timeout={limit} \
              -c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=off \
-             -c default_transaction_isolation=read\\ committed -c synchronous_commit=local \
-             -c client_min_messages=warning",
-            self.options.as_deref().unwrap_or_default()
+             -c default_transaction_isolation=read\\ committed -c client_min_messages=warning",
+            config.get_options().unwrap_or_default()
         );
         let major = Version::from_text(&self.version).map_or(0, |version| version.major);
         if major >= 14 {

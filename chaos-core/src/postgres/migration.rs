@@ -78,7 +78,14 @@ where
     /// This migration, of an empty database.
     pub fn new(cx: &Chaos, migrate: F) -> Self {
         let (start, content, patience) = (Vec::new(), None, PATIENCE);
-        Self { cx: cx.clone(), migrate, start, breaks: Break::ALL.to_vec(), content, patience }
+        Self {
+            cx: cx.clone(),
+            migrate,
+            start,
+            breaks: Break::OF_CONNECTIONS.to_vec(),
+            content,
+            patience,
+        }
     }
 
     /// Adds statements that make what the migration starts from.
@@ -87,7 +94,8 @@ where
         self
     }
 
-    /// Sets how it is to break. Default: in [all ways](Break::ALL).
+    /// Sets how it is to break. Default: in [all ways](Break::OF_CONNECTIONS) that need no server of
+    /// their own.
     pub fn breaking(mut self, breaks: impl Into<Vec<Break>>) -> Self {
         self.breaks = breaks.into();
         self

@@ -81,7 +81,7 @@ impl ServerOptions {
     /// Sets a parameter of the server, as a line of `postgresql.conf` would. The last value of a
     /// parameter counts.
     ///
-    /// The library has set `fsync = off`, `shared_buffers = 16MB`, `max_connections = 200`,
+    /// The library has set `fsync = off`, `shared_buffers = 16MB`, `max_connections = 400`,
     /// `wal_level = replica` and `max_prepared_transactions = 10`; all of these may be changed.
     /// Parameters by which the library reaches the server are refused when it is made, and so is
     /// what the server itself refuses, in its own words.

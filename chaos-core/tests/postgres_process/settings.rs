@@ -34,7 +34,8 @@ async fn good(stage: &Stage) -> TestResult {
     let other = stage.cx.postgres_server().await?.connect().await?;
     let unset: String = other.query_one("SHOW max_connections", &[]).await?.get(0);
     let checksums: String = other.query_one("SHOW data_checksums", &[]).await?.get(0);
-    assert_eq!((set.as_str(), unset.as_str(), checksums.as_str()), ("17", "200", "on"));
+    assert_eq!((set.as_str(), checksums.as_str()), ("17", "on"));
+    assert_ne!(unset, "17");
     Ok(())
 }
 

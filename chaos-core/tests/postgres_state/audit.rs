@@ -5,6 +5,7 @@ use chaos_core::event::EventKind;
 use chaos_core::postgres::Postgres;
 use chaos_core::postgres::audit::{Audit, FindingKind, NoteKind};
 use chaos_core::postgres::fingerprint::FingerprintError;
+use chaos_core::postgres::{Damage, flip_bytes, forge_xmin, remove_file, truncate_file, zero_page};
 
 use crate::arena::Stage;
 use crate::{act, done, rich};
@@ -16,6 +17,7 @@ pub(crate) async fn play(role: &str, stage: &Stage) -> TestResult {
         "damage" => damage(stage, &pg).await?,
         "print" => fingerprints(&pg).await?,
         "owner" => without_powers(&pg).await?,
+        "pages" => pages(&pg).await?,
         other => panic!("unknown role {other}"),
     }
     done(stage)
@@ -340,5 +342,77 @@ async fn without_powers(pg: &Postgres) -> TestResult {
     assert!(told, "{audit}");
     let kinds: Vec<_> = audit.findings().iter().map(|finding| finding.kind).collect();
     assert_eq!(kinds, [FindingKind::IdleInTransaction], "{audit}");
+    Ok(())
+}
+
+#[test]
+fn damaged_pages_are_found_and_so_is_what_amcheck_cannot_see() {
+    act("audit pages");
+}
+
+/// How a table `t` of 2,000 rows, or its index, is damaged, and what has to be said of it. The first
+/// one needs no fingerprint.
+fn damages() -> Vec<(Damage, FindingKind, &'static str)> {
+    vec![
+        (
+            zero_page("t").page(5),
+            FindingKind::LostRows,
+            "public.t_pkey lead to rows that are not there, on 1 pages that are empty or missing, the first of which is block 5",
+        ),
+        (truncate_file("t", 8), FindingKind::LostRows, "the first of which is block 8"),
+        (
+            flip_bytes("t").page(3),
+            FindingKind::UnreadableTable,
+            "public.t: invalid page in block 3",
+        ),
+        (remove_file("t"), FindingKind::UnreadableTable, "(SQLSTATE 58P01)"),
+        (zero_page("t_pkey").page(2), FindingKind::IndexCorruption, "(SQLSTATE XX002)"),
+        (flip_bytes("t_pkey").page(2), FindingKind::IndexCorruption, "(SQLSTATE XX001)"),
+        (forge_xmin("t").page(4), FindingKind::HeapCorruption, "public.t: invalid page in block 4"),
+    ]
+}
+
+async fn pages(pg: &Postgres) -> TestResult {
+    let server = pg.server()?;
+    for (damage, kind, words) in damages() {
+        if kind == FindingKind::HeapCorruption && pg.version().starts_with("13.") {
+            continue;
+        }
+        let admin = pg.admin().await?;
+        admin
+            .batch_execute(
+                "SELECT pg_stat_reset(); CREATE TABLE t (id int PRIMARY KEY, filler text);
+                 INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 2000) i",
+            )
+            .await?;
+        let before = pg.fingerprint().await?;
+        pg.audit().against(&before).await?.into_result()?;
+        let name = format!("{damage:?}");
+        server.damage(damage).await?;
+        server.start().await?;
+
+        let audit = pg.audit().await?;
+        let told = audit.of_kind(kind).any(|finding| finding.to_string().contains(words));
+        assert!(told, "{name}: {audit}");
+        if kind == FindingKind::LostRows {
+            // What all else would have missed.
+            assert_eq!(audit.findings().len(), 1, "{name}: {audit}");
+            let audit = pg.audit().against(&before).await?;
+            assert_eq!(audit.of_kind(FindingKind::ContentChanged).count(), 1, "{name}: {audit}");
+        }
+        let admin = pg.admin().await?;
+        if kind == FindingKind::HeapCorruption {
+            // Once somebody has read past the checksum the page is believed, and only its structure
+            // tells.
+            let read = "SET ignore_checksum_failure = on; SELECT count(*) FROM t";
+            admin.batch_execute(read).await?;
+            let audit = pg.audit().await?;
+            let told = audit.of_kind(kind).any(|finding| {
+                finding.evidence.starts_with("block 4, item") && finding.evidence.contains("xmin")
+            });
+            assert!(told, "{audit}");
+        }
+        admin.batch_execute("DROP TABLE t").await?;
+    }
     Ok(())
 }

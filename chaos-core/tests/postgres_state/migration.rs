@@ -13,6 +13,7 @@ use crate::{act, done};
 pub(crate) async fn play(role: &str, stage: &Stage) -> TestResult {
     match role {
         "careful" => careful_one(stage).await?,
+        "crash" => crash(stage).await?,
         "careless" => careless_one(stage).await?,
         "concurrently" => concurrently_one(stage).await?,
         "text" => text_one(stage).await?,
@@ -95,6 +96,25 @@ async fn careful_one(stage: &Stage) -> TestResult {
         matches!(&event.what, EventKind::Check { passed: true, name, .. } if name.contains("migration"))
     });
     assert_eq!(checks.count(), 2);
+    Ok(())
+}
+
+#[test]
+fn a_crash_of_the_server_leaves_all_or_nothing_of_a_transaction() {
+    act("migration crash");
+}
+
+async fn crash(stage: &Stage) -> TestResult {
+    let migration = Migration::new(&stage.cx, careful).starting_from(OLD);
+    let report = migration.breaking([Break::ServerCrash]).break_everywhere().await?;
+    assert_eq!(report.runs().len(), report.statements().len(), "{report}");
+    assert!(report.runs().iter().all(|run| run.error.is_some() && run.left == Left::Before));
+    report.leaves_all_or_nothing()?;
+
+    let migration = Migration::new(&stage.cx, careless).starting_from(OLD);
+    let report = migration.breaking([Break::ServerCrash]).break_everywhere().await?;
+    let second = run(report.runs(), 2, Break::ServerCrash);
+    assert!(matches!(second.left, Left::Between { .. }), "{second}");
     Ok(())
 }
 

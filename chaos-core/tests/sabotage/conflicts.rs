@@ -2,6 +2,7 @@
 
 use chaos_core::prelude::*;
 
+use crate::arena::LIMIT;
 use crate::support::{state, until, with_accounts};
 
 pub(crate) async fn a_deadlock_has_the_victim_that_was_named(cx: Chaos) -> TestResult {
@@ -67,7 +68,9 @@ pub(crate) async fn a_serialization_failure_is_made_and_retried(cx: Chaos) -> Te
     let mut failures = 0;
     let mut updated = 0;
     // A retry may slip through, and is no failure then.
+    let began = std::time::Instant::now();
     while failures < 2 {
+        assert!(began.elapsed() < LIMIT, "nothing gets in the way");
         let level = tokio_postgres::IsolationLevel::RepeatableRead;
         let transaction = client.build_transaction().isolation_level(level).start().await?;
         let answer = transaction.execute(update, &[]).await;

@@ -13,7 +13,7 @@ use futures::FutureExt;
 
 use crate::support::{state, until, with_accounts};
 
-/// How many locks on `accounts` sessions of the library hold.
+/// How many locks on `accounts` sessions of the library hold or wait for.
 async fn held(pg: &Postgres) -> TestResult<i64> {
     let sql = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
                WHERE relation = 'accounts'::regclass AND application_name LIKE 'chaos: sab%'";
@@ -26,14 +26,14 @@ pub(crate) async fn a_schedule_holds_it(cx: Chaos) -> TestResult {
     let pool = pg.pool(4)?;
     let plan = Schedule::new()
         .calm(100.ms())
-        .hold(200.ms(), &pg, lock_table("accounts"))
+        .hold(500.ms(), &pg, lock_table("accounts"))
         .and(&pg, latency(1.ms()))
         // The same lock again: the first one has to go before.
-        .hold(200.ms(), &pg, lock_table("accounts"))
-        .calm(300.ms());
+        .hold(500.ms(), &pg, lock_table("accounts"))
+        .calm(1.secs());
     let printed = "calm 100ms → lock_table accounts (ACCESS EXCLUSIVE) on postgres + latency 1ms ↕ \
-                   on postgres 200ms → lock_table accounts (ACCESS EXCLUSIVE) on postgres 200ms → \
-                   calm 300ms";
+                   on postgres 500ms → lock_table accounts (ACCESS EXCLUSIVE) on postgres 500ms → \
+                   calm 1s";
     assert_eq!(plan.to_string(), printed);
     let stored = serde_json::to_value(&plan)?;
     assert_eq!(stored["steps"][1]["faults"][0]["target"], "postgres");
@@ -44,7 +44,7 @@ pub(crate) async fn a_schedule_holds_it(cx: Chaos) -> TestResult {
 
     let operation = async |_: Client| -> TestResult {
         let client = pool.get().await?;
-        client.batch_execute("SET lock_timeout = '50ms'").await?;
+        client.batch_execute("SET lock_timeout = '100ms'").await?;
         client.execute("UPDATE accounts SET balance = balance + 1", &[]).await?;
         Ok(())
     };
@@ -52,10 +52,12 @@ pub(crate) async fn a_schedule_holds_it(cx: Chaos) -> TestResult {
     let timeouts = run.operations().iter().filter(|op| op.sqlstate.as_deref() == Some("55P03"));
     assert!(timeouts.count() >= 2);
     assert!(run.count(Outcome::Ok) > 0 && run.count(Outcome::Unknown) == 0);
-    run.recovers_within(250.ms())?;
+    run.recovers_within(900.ms())?;
     assert_eq!(held(&pg).await?, 0);
     let faults = cx.scope().faults();
-    assert!(faults.iter().all(|fault| fault.vacuity().is_none() && !fault.is_active()));
+    for fault in &faults {
+        assert_eq!((fault.vacuity(), fault.is_active()), (None, false));
+    }
     assert!(faults[0].ended() <= Some(faults[2].started()));
 
     // What cannot take effect ends the run, and is no silence.
@@ -73,8 +75,11 @@ pub(crate) async fn a_future_that_is_dropped_ends_it(cx: Chaos) -> TestResult {
 
     // While it waits for the lock, which the application has.
     client.batch_execute("BEGIN; UPDATE accounts SET balance = 1").await?;
-    let began = pg.sabotage(lock_table("accounts").may_be_idle()).into_future();
-    assert!(tokio::time::timeout(100.ms(), began).await.is_err());
+    let mut began = pg.sabotage(lock_table("accounts").may_be_idle()).into_future();
+    while held(&pg).await? == 0 {
+        assert!((&mut began).now_or_never().is_none());
+    }
+    drop(began);
     client.batch_execute("COMMIT").await?;
     until("what nobody waits for any more is undone", free).await?;
 
@@ -83,7 +88,6 @@ pub(crate) async fn a_future_that_is_dropped_ends_it(cx: Chaos) -> TestResult {
     let mut block = Box::pin(block.during(std::future::pending::<()>()));
     while held(&pg).await? == 0 {
         assert!((&mut block).now_or_never().is_none());
-        tokio::task::yield_now().await;
     }
     assert!((&mut block).now_or_never().is_none());
     drop(block);

@@ -82,6 +82,7 @@ pub(crate) async fn unknown_tables_are_named(cx: Chaos) -> TestResult {
         ("nobody.accounts", "did you mean public.accounts?"),
         ("seen", "\"seen\" is a view, and no table"),
         ("a.b.c.d", "write it as in SQL"),
+        ("nul\0", "write it as in SQL"),
     ] {
         let error = pg.sabotage(lock_table(name)).await.unwrap_err();
         let text = chaos_core::error::with_sources(&error);

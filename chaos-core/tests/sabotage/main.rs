@@ -4,6 +4,7 @@
 
 #[path = "../support/arena.rs"]
 mod arena;
+mod given;
 mod support;
 
 use arena::{Arena, enter};
@@ -18,9 +19,16 @@ macro_rules! scenes {
         fn entry() {
             enter(async |role, stage| {
                 $($(if role == concat!(stringify!($module), "::", stringify!($scene)) {
-                    return $module::$scene(stage.cx).await;
+                    return $module::$scene(stage.cx.clone()).await;
                 })*)*
-                panic!("unknown role {role}")
+                match role.as_str() {
+                    "lend" => given::lend(&stage).await,
+                    "plain" => given::plain(&stage).await,
+                    "superuser" => given::superuser(&stage).await,
+                    "doomed" => given::doomed(&stage).await,
+                    "survivor" => given::survivor(&stage).await,
+                    other => panic!("unknown role {other}"),
+                }
             });
         }
 

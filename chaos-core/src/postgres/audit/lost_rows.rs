@@ -38,11 +38,10 @@ pub(super) async fn look(
                 continue;
             }
         };
-        // Pages without rows are nothing unusual. Those that indexes lead to are.
-        if !empty.is_empty() {
-            let list: Vec<_> = empty.iter().map(|row| text(row, 0)).collect();
-            for_indexes(inspection, pageinspect, table, &list, audit).await?;
-        }
+        // Pages without rows are nothing unusual. Those that indexes lead to are, and so are those
+        // behind the end of the file.
+        let list: Vec<_> = empty.iter().map(|row| text(row, 0)).collect();
+        for_indexes(inspection, pageinspect, table, &list, audit).await?;
     }
     Ok(())
 }
@@ -90,8 +89,11 @@ async fn for_indexes(
                  SELECT (tid::text::point)[0]::bigint AS block, (tid::text::point)[1]::int AS item \
                    FROM entry) \
              SELECT pg_catalog.count(*), pg_catalog.min(block), pg_catalog.count(DISTINCT block) \
-               FROM place WHERE block = ANY (ARRAY[{blocks}]::bigint[]) \
-                AND item > ({end} - {HEADER}) / 4",
+               FROM place WHERE CASE WHEN block = ANY (ARRAY[{blocks}]::bigint[]) \
+                                     THEN item > ({end} - {HEADER}) / 4 \
+                                     ELSE block >= pg_catalog.pg_relation_size({table}::pg_catalog.oid) \
+                                          / pg_catalog.current_setting('block_size')::bigint END",
+            table = table.oid,
             oid = text(&index, 1),
             blocks = empty.join(", "),
             end = end_of_items(pageinspect, &table.name, "block"),
@@ -112,7 +114,7 @@ async fn for_indexes(
                 table.name.clone(),
                 format!(
                     "{lost} entries of index {name} lead to rows that are not there, on {pages} \
-                     pages without any row, the first of which is block {first}"
+                     pages that are empty or missing, the first of which is block {first}"
                 ),
                 "restore the rows from a backup; `REINDEX` removes the entries, and with them \
                  the evidence",

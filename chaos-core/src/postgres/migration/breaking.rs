@@ -48,7 +48,7 @@ where
 
 /// Whether every statement can be broken in this way.
 const fn applies_to_all(how: Break) -> bool {
-    matches!(how, Break::Refused | Break::ConnectionLost)
+    matches!(how, Break::Refused | Break::ConnectionLost | Break::ServerCrash)
 }
 
 /// Breaks a run at one statement; none if it never came there, or if the way does not apply.

@@ -79,6 +79,10 @@ struct State {
     is_mute: bool,
     /// Answers that the driver does not expect.
     surplus: usize,
+    /// What kept the relay from breaking what it was to break.
+    trouble: Option<Error>,
+    /// The relay is about something that outlives the connection.
+    is_busy: bool,
 }
 
 impl Watched {
@@ -95,6 +99,16 @@ impl Watched {
     /// The process that serves the connection.
     pub(super) fn process(&self) -> Option<i32> {
         self.state.lock().process
+    }
+
+    /// What kept the relay from breaking what it was to break.
+    pub(super) fn take_trouble(&self) -> Option<Error> {
+        self.state.lock().trouble.take()
+    }
+
+    /// Waits until what breaks the connection has been done to its end.
+    pub(super) async fn until_done(&self) {
+        self.until(|state| !state.is_busy).await;
     }
 
     /// Waits until the point is reached.
@@ -146,11 +160,12 @@ pub(super) async fn open(
         prepared: Prepared::default(),
     };
     let down = down(server_read, client_write, Arc::clone(&watched));
+    let until_done = Arc::clone(&watched);
     tokio::spawn(async move {
         // Either end of it ends both: that is what an end of a connection is.
         tokio::select! {
             _ = up.run() => {}
-            _ = down => {}
+            () = async { down.await.ok(); until_done.until_done().await } => {}
         }
     });
     let config = postgres.config();
@@ -254,6 +269,12 @@ impl Up {
                 }
                 Ok(false)
             }
+            Break::ServerCrash => {
+                self.watched.change(|state| (state.reached, state.is_busy) = (true, true));
+                let trouble = crash(&self.postgres).await.err();
+                self.watched.change(|state| (state.trouble, state.is_busy) = (trouble, false));
+                Ok(false)
+            }
             Break::AnswerLost => {
                 if !is_last {
                     self.send(frame).await?;
@@ -277,7 +298,10 @@ impl Up {
             }
             Break::KilledInside => {
                 if is_concurrent(statement) {
-                    self.kill_inside(frame).await?;
+                    self.watched.change(|state| state.is_busy = true);
+                    let killed = self.kill_inside(frame).await;
+                    self.watched.change(|state| state.is_busy = false);
+                    killed?;
                 } else {
                     self.send(frame).await?;
                 }
@@ -303,12 +327,13 @@ impl Up {
 
     /// Ends the session while the statement waits for other transactions, between two of its steps.
     async fn kill_inside(&mut self, frame: &Frame) -> io::Result<()> {
-        let admin = self.postgres.admin().await.map_err(io::Error::other)?;
-        let holder = self.postgres.admin().await.map_err(io::Error::other)?;
-        // Whoever has an older snapshot is waited for before the index becomes valid.
-        let hold =
-            "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_catalog.pg_class LIMIT 1";
-        holder.batch_execute(hold).await.map_err(io::Error::other)?;
+        let (admin, holder) = match hold_a_snapshot(&self.postgres).await {
+            Ok(both) => both,
+            Err(trouble) => {
+                self.watched.change(|state| state.trouble = Some(trouble));
+                return self.send(frame).await;
+            }
+        };
         self.send(frame).await?;
         if frame.kind != b'Q' {
             while let Some(next) = Frame::read(&mut self.client).await? {
@@ -319,20 +344,46 @@ impl Up {
             }
         }
         let process = self.watched.process().unwrap_or_default();
-        let waits = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+        let waits = "SELECT FROM pg_catalog.pg_stat_activity \
                       WHERE pid = $1 AND wait_event = 'virtualxid'";
+        let end = "SELECT pg_catalog.pg_terminate_backend($1)";
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE && self.watched.state.lock().unanswered > 0 {
-            let rows = admin.query(waits, &[&process]).await.map_err(io::Error::other)?;
-            if !rows.is_empty() {
-                self.watched.change(|state| state.reached = true);
-                break;
+            match admin.query(waits, &[&process]).await {
+                Ok(rows) if rows.is_empty() => tokio::time::sleep(PERIOD).await,
+                Ok(_) => {
+                    self.watched.change(|state| state.reached = true);
+                    admin.execute(end, &[&process]).await.ok();
+                    break;
+                }
+                Err(error) => {
+                    let trouble = PostgresError::sql("look whether a statement waits")(error);
+                    self.watched.change(|state| state.trouble = Some(trouble.into()));
+                    break;
+                }
             }
-            tokio::time::sleep(PERIOD).await;
         }
         // Otherwise it would not be rolled back before the connection is noticed to be gone.
         holder.batch_execute("ROLLBACK").await.map_err(io::Error::other)
     }
+}
+
+/// Kills the server, and starts it again.
+async fn crash(postgres: &Postgres) -> Result<(), Error> {
+    let server = postgres.server()?;
+    server.crash().await?;
+    server.start().await?;
+    Ok(())
+}
+
+/// A connection to ask with, and one whose transaction has a snapshot: whoever has an older one is
+/// waited for before a new index becomes valid.
+async fn hold_a_snapshot(postgres: &Postgres) -> Result<(Client, Client), Error> {
+    let (admin, holder) = (postgres.admin().await?, postgres.admin().await?);
+    let hold = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM pg_catalog.pg_class LIMIT 1";
+    let held = holder.batch_execute(hold).await;
+    held.map_err(PostgresError::sql("hold a snapshot"))?;
+    Ok((admin, holder))
 }
 
 /// Passes on what the server answers.

@@ -25,11 +25,14 @@ pub enum Break {
     /// The session ends between two steps of a statement that runs in several, as those with
     /// `CONCURRENTLY` do. Applies to these only.
     KilledInside,
+    /// Every process of the server is killed before the statement is carried out, and the server is
+    /// started again. Each run has a server of its own then, which takes some tenths of a second.
+    ServerCrash,
 }
 
 impl Break {
-    /// All of them.
-    pub const ALL: [Self; 4] =
+    /// Those that need no server of their own: all but [`ServerCrash`](Self::ServerCrash).
+    pub const OF_CONNECTIONS: [Self; 4] =
         [Self::Refused, Self::ConnectionLost, Self::AnswerLost, Self::KilledInside];
 }
 
@@ -194,6 +197,7 @@ impl fmt::Display for Break {
             Self::ConnectionLost => "connection lost before",
             Self::AnswerLost => "answer lost after",
             Self::KilledInside => "session ended inside of",
+            Self::ServerCrash => "server crashed before",
         })
     }
 }

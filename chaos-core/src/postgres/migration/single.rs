@@ -8,6 +8,7 @@ use tokio_postgres::Client;
 use super::Migration;
 use super::error::MigrationError;
 use super::relay::{self, Point, Watched};
+use super::report::Break;
 use crate::error::TestError;
 use crate::postgres::Postgres;
 use crate::postgres::error::PostgresError;
@@ -49,7 +50,10 @@ where
 {
     /// A database that the migration can start from.
     pub(super) async fn database(&self) -> Result<Postgres, MigrationError> {
-        let postgres = self.cx.postgres().await?;
+        let postgres = match self.breaks.contains(&Break::ServerCrash) {
+            true => self.cx.postgres_server().await?,
+            false => self.cx.postgres().await?,
+        };
         if !self.start.is_empty() {
             let client = postgres.connect().await?;
             for sql in &self.start {
@@ -81,7 +85,11 @@ where
         let Ok(result) = ran else { return Err(self.too_long(postgres, &watched).await?) };
         let result = result.map_err(Into::into);
         drop(client);
+        watched.until_done().await;
         until_gone(postgres, &watched).await?;
+        if let Some(trouble) = watched.take_trouble() {
+            return Err(trouble.into());
+        }
         Ok(Ran { result, watched })
     }
 

@@ -9,7 +9,7 @@ use tokio_postgres::error::SqlState;
 
 use super::relation::quoted;
 use super::session::{Saboteur, need_own_server, session_name};
-use super::watch::Watch;
+use super::watch::{INTERVAL, Watch};
 use crate::postgres::Postgres;
 use crate::sabotage::{SabotageError, Undo, undo};
 use crate::scope::FaultRecord;
@@ -114,7 +114,10 @@ pub(super) async fn exhaust(
     config.application_name(session_name(fault));
     let mut taken = Vec::new();
     let mut refusal = None;
-    while refusal.is_none() {
+    // What somebody has just closed is free a moment later.
+    let mut in_vain = 0;
+    while in_vain < ROUNDS_IN_VAIN {
+        let before = taken.len();
         for connected in join_all((0..AT_ONCE).map(|_| config.connect(NoTls))).await {
             match connected {
                 Ok((client, connection)) => {
@@ -122,6 +125,13 @@ pub(super) async fn exhaust(
                     taken.push(client);
                 }
                 Err(error) => refusal = Some(error),
+            }
+        }
+        match refusal.is_none() || taken.len() > before {
+            true => in_vain = 0,
+            false => {
+                in_vain += 1;
+                tokio::time::sleep(INTERVAL).await;
             }
         }
     }
@@ -143,6 +153,9 @@ pub(super) async fn exhaust(
 
 /// How many connections are opened together.
 const AT_ONCE: usize = 8;
+
+/// How often none of them may be had until all are taken.
+const ROUNDS_IN_VAIN: u32 = 3;
 
 impl Saboteur {
     /// Waits until so many other sessions have the name of this one.

@@ -66,19 +66,8 @@ impl Saboteur {
     ) -> Result<Relation, SabotageError> {
         let role = self.application_role();
         self.query("look for a relation", SEARCH_PATH, &[&role]).await?;
-        let found = match self.query("look for a relation", FIND, &[&name]).await {
-            Err(SabotageError::Sql { source, .. })
-                if source.code() == Some(&SqlState::INVALID_NAME)
-                    || source.code() == Some(&SqlState::SYNTAX_ERROR) =>
-            {
-                let problem = format!(
-                    "{name:?} is no name; write it as in SQL: accounts, billing.accounts or \
-                     \"Weird name\" with its quotation marks"
-                );
-                return Err(self.no_target(problem));
-            }
-            found => found?,
-        };
+        let found = self.query("look for a relation", FIND, &[&name]).await;
+        let found = found.map_err(|error| self.no_name(error, name))?;
         let Some(row) = found.first() else { return Err(self.missing(name, wanted).await?) };
         let kind = row.get::<_, String>(2).chars().next().unwrap_or_default();
         let relation = Relation { schema: row.get(0), name: row.get(1), kind };
@@ -90,7 +79,8 @@ impl Saboteur {
     }
 
     async fn missing(&self, name: &str, wanted: &str) -> Result<SabotageError, SabotageError> {
-        let rows = self.query("look for a relation", ELSEWHERE, &[&name]).await?;
+        let rows = self.query("look for a relation", ELSEWHERE, &[&name]).await;
+        let rows = rows.map_err(|error| self.no_name(error, name))?;
         let others: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         let hint = match others.as_slice() {
             [] => "create it before the fault begins".to_owned(),
@@ -98,6 +88,29 @@ impl Saboteur {
         };
         let database = self.pg.database();
         Ok(self.no_target(format!("there is no {wanted} {name} in database {database}; {hint}")))
+    }
+
+    /// Says that a name is none, where the server said so: which of its functions does differs from
+    /// version to version.
+    fn no_name(&self, error: SabotageError, name: &str) -> SabotageError {
+        let codes = [
+            SqlState::INVALID_NAME,
+            SqlState::INVALID_PARAMETER_VALUE,
+            SqlState::SYNTAX_ERROR,
+            SqlState::FEATURE_NOT_SUPPORTED,
+            SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+        ];
+        match &error {
+            SabotageError::Sql { source, .. }
+                if source.code().is_some_and(|code| codes.contains(code)) =>
+            {
+                self.no_target(format!(
+                    "{name:?} is no name; write it as in SQL: accounts, billing.accounts or \
+                     \"Weird name\" with its quotation marks"
+                ))
+            }
+            _ => error,
+        }
     }
 
     pub(super) fn no_target(&self, problem: String) -> SabotageError {

@@ -85,9 +85,16 @@ fn is_users(symbol: &str, place: &str) -> bool {
         "futures",
         "__rust",
     ];
+    // What was inlined has a short name, without its crate.
+    const OURS: [&str; 3] = [
+        "/src/postgres/session.rs:",
+        "/src/postgres/pool/faults.rs:",
+        "/src/postgres/pool/chaos.rs:",
+    ];
     let symbol = symbol.trim_start_matches('<').trim_start_matches('&');
     let is_library = LIBRARIES.iter().any(|library| symbol.starts_with(library));
-    !is_library && !place.starts_with("/rustc/") && !place.contains("/registry/src/")
+    let is_ours = OURS.iter().any(|file| place.contains(file));
+    !is_library && !is_ours && !place.starts_with("/rustc/") && !place.contains("/registry/src/")
 }
 
 #[cfg(test)]
@@ -101,6 +108,8 @@ mod tests {
              at /rustc/0f/library/std/src/backtrace.rs:331:13
    1: chaos_core::postgres::session::Holder::caller
              at /src/chaos-core/src/postgres/session.rs:55:25
+   2: {async_block#0}
+             at /src/chaos-core/src/postgres/pool/faults.rs:184:25
    2: deadpool::managed::pool::Pool<M,W>::get::{{closure}}
              at /cargo/registry/src/index/deadpool-0.13.1/src/managed/pool.rs:90:9
    3: <core::pin::Pin<P> as core::future::future::Future>::poll
