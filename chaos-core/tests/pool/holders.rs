@@ -64,7 +64,7 @@ pub(crate) async fn a_bound_on_holding_is_checked(cx: Chaos) -> TestResult {
     Ok(())
 }
 
-/// As by a timeout: what was asked for may still be in the queue, and so is the `ROLLBACK`.
+/// As by a timeout: what was asked for may still be in the queue, up to the `COMMIT`.
 pub(crate) async fn work_that_is_given_up_leaves_no_transaction_open(cx: Chaos) -> TestResult {
     let pg = cx.postgres().await?;
     let pool = pg.pool(1)?;

@@ -4,9 +4,10 @@
 //! to do may still wait in its queue. The bytes tell both: the server ends every answer with
 //! `ReadyForQuery` and its state (I, T or E), and requests are written in the order in which they
 //! were made. So a connection that is handed out again is judged by the first request that is
-//! written afterwards. That may still be one of the last holder, who has given it up: then the
-//! `ROLLBACK` of the dropped transaction is in the queue as well. So the verdict waits until
-//! everything was answered, and a `ROLLBACK` in the meantime has it begin anew.
+//! written afterwards. That may still be one of the last holder, who has given it up: then the end
+//! of the transaction is in the queue as well, the `ROLLBACK` that the driver sends for one that is
+//! dropped, or the `COMMIT` that nobody waited for. So the verdict waits until everything was
+//! answered, and such an end in the meantime has it begin anew.
 //!
 //! Only the beginnings of messages are read.
 
@@ -14,8 +15,12 @@ use crate::direction::Direction;
 use crate::trigger::message::{Backend, Frontend, MessageKind};
 use crate::wire::postgres::{Framed, Framer};
 
-/// What ends a transaction that the last holder has dropped.
-const ROLLBACK: &[u8] = b"ROLLBACK";
+/// How the driver ends the transaction of a holder who has dropped it, or has given up waiting for
+/// its commit.
+const ENDS: [&[u8]; 2] = [b"ROLLBACK", b"COMMIT\0"];
+
+/// Nothing longer is looked at.
+const LONGEST: u64 = 8;
 
 /// In which state the server left the connection after its last answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,8 +76,7 @@ pub(super) struct Tracker {
 
 impl Tracker {
     pub(super) fn new() -> Self {
-        // Nothing longer is looked at.
-        let framer = |direction| Framer::keeping(direction, ROLLBACK.len() as u64);
+        let framer = |direction| Framer::keeping(direction, LONGEST);
         Self {
             upstream: framer(Direction::Upstream),
             downstream: framer(Direction::Downstream),
@@ -143,15 +147,16 @@ impl Tracker {
     }
 
     fn request(&mut self, kind: Frontend) {
-        let is_rollback =
-            kind == Frontend::Query && self.upstream.head().eq_ignore_ascii_case(ROLLBACK);
+        let head = self.upstream.head();
+        let is_end =
+            kind == Frontend::Query && ENDS.iter().any(|end| head.eq_ignore_ascii_case(end));
         // Closing a statement, and what ends a transaction, may come from the last holder.
         let is_work = match kind {
-            Frontend::Query => !is_rollback,
+            Frontend::Query => !is_end,
             Frontend::Parse | Frontend::Bind | Frontend::Execute | Frontend::FunctionCall => true,
             _ => false,
         };
-        if is_rollback && (self.is_suspect || self.behind.is_some()) {
+        if is_end && (self.is_suspect || self.behind.is_some()) {
             // What was taken for the work of the new holder was that of the last one.
             self.hand_out();
         }
@@ -273,7 +278,7 @@ mod tests {
 
     #[test]
     fn work_that_was_given_up_in_the_queue_is_no_transaction_left_open() {
-        for answered in [true, false] {
+        for (answered, end) in [(true, "ROLLBACK"), (false, "ROLLBACK"), (true, "COMMIT")] {
             let mut tracker = connected(100);
             tracker.written(&query("BEGIN"));
             if answered {
@@ -285,7 +290,7 @@ mod tests {
             if !answered {
                 assert!(!tracker.read(&ready(b'T')));
             }
-            tracker.written(&query("ROLLBACK"));
+            tracker.written(&query(end));
             // Of the new one.
             tracker.written(&query("BEGIN"));
             for state in [b'T', b'I', b'T'] {
@@ -312,6 +317,19 @@ mod tests {
             assert!(!tracker.read(&ready(state)));
         }
         assert_eq!(tracker.settled(), State::Idle);
+    }
+
+    #[test]
+    fn a_commit_that_nobody_waited_for_is_no_transaction_left_open() {
+        let mut tracker = connected(100);
+        tracker.written(&query("BEGIN"));
+        assert!(!tracker.read(&ready(b'T')));
+        tracker.hand_out();
+        tracker.written(&query("COMMIT"));
+        tracker.written(&query("SELECT 1"));
+        for state in [b'I', b'I'] {
+            assert!(!tracker.read(&ready(state)));
+        }
     }
 
     #[test]
