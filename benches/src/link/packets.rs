@@ -19,7 +19,6 @@ use chaos_core::fault::Fault;
 use chaos_core::packets::use_congestion_control;
 use chaos_core::prelude::*;
 
-use super::round_trip::{echo, round_trip};
 use super::{connect, link_to, quantile, serve};
 
 const LOSSES: [u32; 3] = [1, 5, 10];
@@ -30,7 +29,11 @@ const ROUND_TRIPS: usize = 100;
 const TRANSFERS: usize = 8;
 const BULK_TIME: Duration = Duration::from_secs(3);
 /// Round trips of transfers: of a near network and of a far one.
-const BULK_ONE_WAYS: [Duration; 2] = [ONE_WAY, Duration::from_millis(20)];
+///
+/// On a busy machine the wire adds milliseconds to each way, which would count at a shorter one.
+const BULK_ONE_WAYS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(40)];
+/// Messages of a segment and of four: who loses one of those has others that tell.
+const LENGTHS: [usize; 2] = [64, 4 * 1448];
 /// What Linux waits at least before it sends something again.
 const LATE: Duration = Duration::from_millis(190);
 /// A round trip that hardly depends on how busy the machine is.
@@ -50,17 +53,21 @@ pub fn run() {
     );
     println!("                               model       CUBIC         BBR   model / CUBIC");
     for percent in LOSSES {
-        let Some(ways) = ways(percent, ONE_WAY) else { return };
-        let mut times = ways.each_ref().map(|way| way.measure(ping_pong));
         println!("  {percent} % loss");
-        for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)] {
-            let quantiles = times.each_mut().map(|times| quantile(times, share)).map(millis);
-            line(&format!("{name} of a round trip, ms"), quantiles);
+        for length in LENGTHS {
+            let Some(ways) = ways_of(percent, ONE_WAY) else { return };
+            let mut times = ways.map(|way| way.measure(|faults| ping_pong(faults, length)));
+            println!("   round trips of {length} B");
+            for (name, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)] {
+                let quantiles = times.each_mut().map(|times| quantile(times, share)).map(millis);
+                line(&format!("{name}, ms"), quantiles);
+            }
+            line("late ones, %", times.map(|times| late(&times)));
         }
-        line("late round trips, %", times.map(|times| late(&times)));
+        println!("   bulk downstream");
         for one_way in BULK_ONE_WAYS {
-            let Some(ways) = self::ways(percent, one_way) else { return };
-            let name = format!("bulk at {:?}, MB/s", one_way * 2);
+            let Some(ways) = ways_of(percent, one_way) else { return };
+            let name = format!("at {:?}, MB/s", one_way * 2);
             line(&name, ways.map(|way| way.measure(bulk)));
         }
     }
@@ -84,7 +91,7 @@ impl Way {
 }
 
 /// The model, the kernel's CUBIC and its BBR, which lose so much; none where the wire is gone.
-fn ways(percent: u32, one_way: Duration) -> Option<[Way; 3]> {
+fn ways_of(percent: u32, one_way: Duration) -> Option<[Way; 3]> {
     let lost = || loss(f64::from(percent).percent());
     let model = [latency(one_way).into(), lost().round_trip(one_way * 2).into()];
     let (Ok(delay), Ok(lost)) = (packet_delay(one_way).in_kernel(), lost().in_kernel()) else {
@@ -112,15 +119,26 @@ fn late(times: &[Duration]) -> f64 {
     100.0 * late as f64 / times.len() as f64
 }
 
-/// How long requests of many connections take, each one after the other.
-fn ping_pong(faults: &[Fault]) -> Vec<Duration> {
-    let link = link_to(serve(echo));
+/// How long requests of so many bytes and as long answers take, on many connections, on each of them
+/// one after the other.
+fn ping_pong(faults: &[Fault], length: usize) -> Vec<Duration> {
+    let link = link_to(serve(move |mut stream: TcpStream| {
+        let mut message = vec![0; length];
+        while stream.read_exact(&mut message).is_ok() && stream.write_all(&message).is_ok() {}
+    }));
     let _active: Vec<_> = faults.iter().map(|fault| link.inject(fault.clone())).collect();
     let clients: Vec<_> = (0..CONNECTIONS)
         .map(|_| {
             let mut stream = connect(link.address());
             thread::spawn(move || -> Vec<_> {
-                (0..ROUND_TRIPS).map(|_| round_trip(&mut stream)).collect()
+                let mut message = vec![0; length];
+                let mut exchange = || {
+                    let begun = Instant::now();
+                    stream.write_all(&message).expect("an open connection");
+                    stream.read_exact(&mut message).expect("an answer");
+                    begun.elapsed()
+                };
+                (0..ROUND_TRIPS).map(|_| exchange()).collect()
             })
         })
         .collect();
