@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::virtual_link::VirtualLink;
+use super::virtual_link::{VirtualLink, What};
 use super::{Ended, StreamEnd};
 use crate::direction::Direction::{self, Downstream, Upstream};
 use crate::event::FaultId;
@@ -121,6 +121,76 @@ proptest! {
             _ => None,
         };
         prop_assert_eq!(by, expected);
+    }
+}
+
+/// Something that looks like a message, of any kind, anywhere in a conversation.
+fn any_piece() -> impl Strategy<Value = (Direction, Vec<u8>)> {
+    let body = || prop::collection::vec(any::<u8>(), 0..12);
+    let codes = [VERSION, 80_877_102, 80_877_103, 80_877_104];
+    prop_oneof![
+        3 => (any::<prop::sample::Index>()).prop_map(|nth| nth.get(&conversation()).clone()),
+        1 => (prop::sample::select(&b"QPBDECSXHFpdcf"[..]), body())
+            .prop_map(|(tag, body)| (Upstream, message(tag, &body))),
+        1 => (prop::sample::select(&b"RSKZCDTEIN1t23nsGHWAdc"[..]), body())
+            .prop_map(|(tag, body)| (Downstream, message(tag, &body))),
+        1 => (prop::sample::select(codes.to_vec()), body())
+            .prop_map(|(code, body)| (Upstream, packet(code, &body))),
+        1 => prop::sample::select(&b"NSE"[..]).prop_map(|answer| (Downstream, vec![answer])),
+    ]
+}
+
+fn any_message_fault() -> impl Strategy<Value = Fault> {
+    let conflict = || error(tokio_postgres::error::SqlState::T_R_SERIALIZATION_FAILURE);
+    let faults = vec![
+        cut().on(commit_complete().torn()).into(),
+        reset().on(frontend(Frontend::Sync).after()).into(),
+        stall().on(backend_message(5)).into(),
+        conflict().on(commit()).into(),
+        conflict().on(query("INSERT")).into(),
+        conflict().on(frontend_message(2)).into(),
+        conflict().on(frontend(Frontend::CopyData)).into(),
+        delay_message(backend(Backend::DataRow), 5.ms()).into(),
+        drop_message(frontend_message(3)).into(),
+        drop_message(backend(Backend::ReadyForQuery)).into(),
+        duplicate_message(frontend(Frontend::Parse)).into(),
+        duplicate_message(command_complete("INSERT")).into(),
+        corrupt_message(frontend(Frontend::Query)).into(),
+        corrupt_message(backend_message(1)).into(),
+        latency(3.ms()).into(),
+        never(),
+    ];
+    prop::sample::select(faults)
+}
+
+proptest! {
+    /// Clients and servers that follow no protocol harm nobody: nothing panics or goes on for ever,
+    /// and nothing is left when the faults are over.
+    #[test]
+    fn messages_in_any_order_do_no_harm(
+        starts in any::<bool>(),
+        pieces in prop::collection::vec(any_piece(), 0..30),
+        sizes in prop::collection::vec(1..60_usize, 1..20),
+        faults in prop::collection::vec(any_message_fault(), 0..4),
+        write_limit in 0..20_usize,
+    ) {
+        let mut link = VirtualLink { write_limit, ..link() };
+        for (id, fault) in (1..).zip(&faults) {
+            link.begin(id, fault.clone());
+        }
+        let begun = if starts { conversation()[..5].to_vec() } else { vec![] };
+        send(&mut link, &[begun, pieces].concat(), &sizes);
+        link.run_until(20.ms());
+        for id in 1..=faults.len() as u64 {
+            link.end(id);
+        }
+        for direction in [Upstream, Downstream] {
+            link.push_end(direction, StreamEnd::Finish);
+        }
+        link.run_until(1.secs());
+        prop_assert!(link.ended.is_some() || link.engine.faults().next().is_none());
+        let ends = link.delivered.iter().filter(|it| matches!(it.what, What::End(_))).count();
+        prop_assert!(link.ended.is_some() || ends == 2, "{ends} ends");
     }
 }
 

@@ -29,6 +29,13 @@ use crate::trigger::message::{MessageTrigger, Moment, query};
 /// # Ok::<(), chaos_core::fault::InvalidSqlState>(())
 /// ```
 ///
+/// Only a request can be answered:
+///
+/// ```compile_fail,E0277
+/// use chaos_core::prelude::*;
+/// let fault = error(SqlState::T_R_SERIALIZATION_FAILURE).on(commit_complete());
+/// ```
+///
 /// # Panics
 ///
 /// When a `SqlState` was made from a text that is none; parsing a [`SqlCode`] returns the error instead.

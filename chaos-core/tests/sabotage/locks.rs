@@ -9,7 +9,7 @@ use crate::support::{state, until, with_accounts};
 pub(crate) async fn a_table_is_held_until_it_is_cleared(cx: Chaos) -> TestResult {
     let pg = cx.postgres().await?;
     let client = with_accounts(&pg).await?;
-    client.batch_execute("SET lock_timeout = '100ms'").await?;
+    client.batch_execute("SET lock_timeout = '1s'").await?;
     let read = "SELECT count(*) FROM accounts";
 
     let locked = pg.sabotage(lock_table("accounts")).await?;
@@ -112,7 +112,7 @@ pub(crate) async fn unknown_tables_are_named(cx: Chaos) -> TestResult {
 pub(crate) async fn rows_are_held_and_others_are_free(cx: Chaos) -> TestResult {
     let pg = cx.postgres().await?;
     let client = with_accounts(&pg).await?;
-    client.batch_execute("SET lock_timeout = '100ms'").await?;
+    client.batch_execute("SET lock_timeout = '1s'").await?;
     let held = pg.sabotage(lock_rows("accounts", "id <= 2")).await?;
     let update = "UPDATE accounts SET balance = 0 WHERE id = $1";
     assert_eq!(state(client.execute(update, &[&1]).await), "55P03");
@@ -131,7 +131,7 @@ pub(crate) async fn rows_are_held_and_others_are_free(cx: Chaos) -> TestResult {
 pub(crate) async fn an_advisory_lock_is_held(cx: Chaos) -> TestResult {
     let pg = cx.postgres().await?;
     let client = pg.connect().await?;
-    client.batch_execute("SET lock_timeout = '100ms'").await?;
+    client.batch_execute("SET lock_timeout = '1s'").await?;
     let held = pg.sabotage(lock_advisory(-42)).await?;
     let tried = "SELECT pg_try_advisory_lock(-42)";
     assert!(!client.query_one(tried, &[]).await?.get::<_, bool>(0));

@@ -223,6 +223,10 @@ impl Framer {
             return Err(Unreadable::StartupLength { length });
         }
         let kind = match code {
+            // They are nothing but their code; what follows it would be taken for the start-up.
+            SSL_REQUEST | GSS_ENC_REQUEST if length > 8 => {
+                return Err(Unreadable::StartupLength { length });
+            }
             SSL_REQUEST => Frontend::SslRequest,
             GSS_ENC_REQUEST => Frontend::GssEncRequest,
             CANCEL_REQUEST => Frontend::CancelRequest,

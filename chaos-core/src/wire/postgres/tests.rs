@@ -110,6 +110,8 @@ fn what_cannot_be_read_is_said_in_a_sentence() {
         (vec![(Upstream, packet(131_072, b""))], "version 2.0"),
         (vec![(Upstream, vec![0, 0, 0, 3, 0, 0, 0, 0])], "cannot be 3 B long"),
         (vec![(Upstream, b"GET / HTTP/1.1\r\n".to_vec())], "start-up cannot be"),
+        (vec![(Upstream, packet(80_877_103, b"more"))], "start-up cannot be 12 B long"),
+        (vec![(Upstream, packet(80_877_104, b"more"))], "start-up cannot be 12 B long"),
         (vec![started.clone(), (Upstream, vec![b'Q', 0, 0, 0, 3])], "Query cannot be 3 B"),
         (vec![started.clone(), (Downstream, vec![b'D', 0xff, 0, 0, 0])], "DataRow cannot be"),
         (vec![started.clone(), (Downstream, b"+PONG\r\n".to_vec())], "byte 0x2b"),
