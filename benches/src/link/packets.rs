@@ -21,6 +21,8 @@ use chaos_core::prelude::*;
 
 use super::{connect, link_to, quantile, serve};
 
+/// What the kernel avoids congestion by.
+const CONTROLS: [&str; 2] = ["cubic", "bbr"];
 const LOSSES: [u32; 3] = [1, 5, 10];
 /// Connections at a time: what they wait for is time, so they do not disturb each other.
 const CONNECTIONS: usize = 32;
@@ -41,6 +43,16 @@ const ONE_WAY: Duration = Duration::from_millis(2);
 
 /// Measures and prints.
 pub fn run() {
+    let known = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_congestion_control");
+    let known = known.unwrap_or_default();
+    if let Some(missing) =
+        CONTROLS.iter().find(|name| known.split_whitespace().all(|it| it != **name))
+    {
+        println!(
+            "packets: not compared; this kernel has no {missing} (`modprobe tcp_{missing}`)\n"
+        );
+        return;
+    }
     let base = packet_delay(ONE_WAY);
     if let Err(error) = base.clone().in_kernel() {
         println!("packets: not compared; {error}\n");
@@ -103,7 +115,8 @@ fn ways_of(percent: u32, one_way: Duration) -> Option<[Way; 3]> {
         congestion_control: Some(name),
     };
     let model = Way { faults: model, congestion_control: None };
-    Some([model, kernel("cubic"), kernel("bbr")])
+    let [cubic, bbr] = CONTROLS.map(kernel);
+    Some([model, cubic, bbr])
 }
 
 fn line(name: &str, [model, cubic, bbr]: [f64; 3]) {

@@ -3,6 +3,9 @@
 //! The stream is thought of as cut into segments as a sender would cut it: each chunk into pieces
 //! of [`SIZE`] bytes. What happens to a segment is a hash of its ordinal, so it does not depend on
 //! what happened before.
+//!
+//! Which TCP this is a model of, by which formulas, and how far it is from the kernel's, stands at the
+//! faults: `fault::packets`.
 
 use std::time::Duration;
 
