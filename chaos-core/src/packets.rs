@@ -75,10 +75,10 @@ pub fn probe() -> Result<Mechanism, Unavailable> {
     Err(Unavailable::new("packet faults are", "this system is not Linux"))
 }
 
-/// Has the wire of this process there from now on.
+/// Has the wire of this process there from now on. Where an attempt failed, this is another one.
 pub(crate) fn bring_up() -> Result<Mechanism, Unavailable> {
     #[cfg(target_os = "linux")]
-    return wire::Wire::get().map(|wire| wire.namespace().into());
+    return wire::Wire::bring_up().map(|wire| wire.namespace().into());
     #[cfg(not(target_os = "linux"))]
     probe()
 }
