@@ -32,6 +32,7 @@ mod finale;
 mod forward;
 mod injection;
 mod network;
+mod registration;
 mod runtime;
 mod socket;
 mod stream;

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use super::connection::{Ending, OpenConnection};
 use super::finale::Finale;
 use super::forward::{Delivered, Forward};
+use super::registration::Registration;
 use super::socket::Socket;
 use super::tcp::TcpLink;
 use super::timer::Alarm;
@@ -83,6 +84,7 @@ async fn greet(link: Arc<TcpLink>, stream: TcpStream) {
 
 /// Serves a connection that came through the door, from its beginning to its end.
 async fn serve(link: Arc<TcpLink>, connection: Arc<OpenConnection>, client: Socket) {
+    let _registration = Registration::new(&link, &connection);
     match dial(&link, &connection).await {
         Ok(Ok(server)) => {
             let session = link.session(&connection);
@@ -138,7 +140,9 @@ pub(super) fn take_over(
     let runtime = link.runtime().handle();
     let server = server.move_to(runtime);
     let (link, connection) = (Arc::clone(link), Arc::clone(connection));
+    let registration = Registration::new(&link, &connection);
     runtime.spawn(async move {
+        let _registration = registration;
         match server {
             Ok(server) => carry(link, connection, client, server, delivered, session).await,
             Err(error) => {

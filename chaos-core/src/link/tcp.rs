@@ -402,6 +402,11 @@ impl TcpLink {
         connection
     }
 
+    /// Whether a connection is known as open.
+    pub(super) fn is_registered(&self, connection: &OpenConnection) -> bool {
+        self.state.lock().open.contains_key(&connection.key())
+    }
+
     /// Notes that a connection ended.
     pub(super) fn deregister(&self, connection: &OpenConnection, finale: &Finale) {
         if connection.counts() {

@@ -132,9 +132,7 @@ impl Wire {
     /// if it is to be started first. It returns at once.
     pub(crate) fn known() -> Option<Result<Arc<Self>, Unavailable>> {
         let known = WIRE.lock().clone();
-        known.filter(|known| {
-            !known.as_ref().is_ok_and(|wire| wire.broken.load(Ordering::Acquire))
-        })
+        known.filter(|known| !known.as_ref().is_ok_and(|wire| wire.broken.load(Ordering::Acquire)))
     }
 
     /// The wire of this process, which is started if there is none, whatever came of that before.

@@ -169,6 +169,10 @@ impl Session {
             _ => {}
         }
         self.requests.push(Request { kind, sql, fate: Fate::Deliver });
+        if self.requests.is_overfull() {
+            self.requests.clear();
+            self.give_up(Unreadable::Unanswered { most: requests::MOST });
+        }
         Treatment::Deliver
     }
 
@@ -197,6 +201,10 @@ impl Session {
         error: &SqlError,
     ) -> Option<Replacement> {
         let MessageKind::Frontend(kind) = message.kind else { return None };
+        if self.requests.is_overfull() {
+            // It passes, and is the last one that is read.
+            return None;
+        }
         let response = error_response(error);
         let failure = Failure { fault, response, ends: error.severity != Severity::Error };
         let commits = message.sql.as_ref().is_some_and(|sql| commits(sql));

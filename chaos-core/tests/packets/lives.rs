@@ -252,7 +252,8 @@ fn lose_the_wire(bench: &Bench, mut client: Client) {
 /// What the role `die for good` does.
 fn lose_all_wires(bench: &Bench, mut client: Client) {
     let directory = directory().unwrap();
-    let started = || fs::read_to_string(directory.join(STARTED)).unwrap_or_default().lines().count();
+    let started =
+        || fs::read_to_string(directory.join(STARTED)).unwrap_or_default().lines().count();
     fs::write(directory.join(BROKEN), "").unwrap();
     let wire = wire_of(std::process::id()).unwrap();
     kill_process(Pid::from_raw(wire.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();

@@ -36,6 +36,8 @@ pub(crate) enum Unreadable {
     Tag { tag: u8 },
     #[error("a message {kind} cannot be {length} B long")]
     Length { kind: MessageKind, length: u32 },
+    #[error("more than {most} of its requests wait for an answer")]
+    Unanswered { most: usize },
 }
 
 /// A message whose beginning was seen.
