@@ -24,8 +24,8 @@ pub(crate) mod sample;
 mod tests;
 
 pub(crate) use self::failing::error_response;
-pub(crate) use self::framer::is_cancel_request;
-use self::framer::{Framer, Unreadable};
+use self::framer::Unreadable;
+pub(crate) use self::framer::{Framed, Framer, is_cancel_request};
 pub(crate) use self::requests::{Failure, Treatment};
 use self::requests::{Fate, Request, Requests};
 pub(crate) use self::statements::Sql;
