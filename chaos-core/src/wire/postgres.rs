@@ -14,11 +14,13 @@ use crate::trigger::message::{Backend, Frontend, MessageKind};
 
 mod failing;
 mod framer;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod requests;
 mod statements;
 mod trace;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use crate::direction::Direction;
 use crate::trigger::message::{Backend, Frontend, MessageKind};
 
 /// As much of a message as is kept, at most: enough of every statement that a person wrote.
-const MOST_KEPT: u64 = 16 << 10;
+pub(super) const MOST_KEPT: u64 = 16 << 10;
 
 /// As much as is kept of a message that tells itself apart by names.
 const NAMES: u64 = 1 << 10;
