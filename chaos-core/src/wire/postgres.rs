@@ -27,6 +27,8 @@ mod tests;
 
 pub(crate) use self::failing::error_response;
 pub(crate) use self::framer::is_cancel_request;
+#[cfg(feature = "tls")]
+pub(crate) use self::framer::{Encryption, encryption_asked_for};
 use self::framer::{Framer, Unreadable};
 pub(crate) use self::requests::{Failure, Treatment};
 use self::requests::{Fate, Request, Requests};

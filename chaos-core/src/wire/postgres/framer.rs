@@ -51,6 +51,29 @@ pub(crate) fn is_cancel_request(first: &[u8]) -> bool {
     first.get(4..8) == Some(&CANCEL_REQUEST.to_be_bytes())
 }
 
+/// What a client asks for before its session.
+#[cfg(feature = "tls")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// TLS.
+    Tls,
+    /// TLS, without asking first (`sslnegotiation=direct`, from PostgreSQL 17 on).
+    DirectTls,
+    /// Encryption by GSSAPI.
+    Gss,
+}
+
+/// The encryption that a connection asks for which begins with these bytes, if any.
+#[cfg(feature = "tls")]
+pub(crate) fn encryption_asked_for(first: &[u8]) -> Option<Encryption> {
+    match first {
+        [TLS_HANDSHAKE, ..] => Some(Encryption::DirectTls),
+        [0, 0, 0, 8, code @ ..] if code == SSL_REQUEST.to_be_bytes() => Some(Encryption::Tls),
+        [0, 0, 0, 8, code @ ..] if code == GSS_ENC_REQUEST.to_be_bytes() => Some(Encryption::Gss),
+        _ => None,
+    }
+}
+
 /// Where the messages of one direction begin and end.
 #[derive(Debug)]
 pub(crate) struct Framer {
