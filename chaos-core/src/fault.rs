@@ -26,7 +26,6 @@
 //! | [`loss`], [`packet_corruption`] | delivers bytes as late as TCP does when packets are lost |
 //! | [`packet_delay`] | delivers bytes as late as TCP does when packets come later |
 //! | [`packet_duplication`], [`reordering`] | delivers bytes as late as TCP does when packets are doubled or overtaken |
-//!
 //! | [`error`] | answers a request with an error of the database |
 //! | [`delay_message`], [`drop_message`], [`duplicate_message`], [`corrupt_message`] | delivers a message later, never, twice or changed |
 //!

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, PoolFault, ServerFault, SessionFault};
+use super::{Fault, FaultKind, PoolFault, ServerFault, SessionFault};
 use crate::postgres::Damage;
+use crate::trigger::AfterBytes;
 
 /// Any fault, whatever it is injected into.
 ///
@@ -65,6 +66,16 @@ impl FaultSpec {
             Self::Pool(fault) => fault.kind.silence(),
             Self::Server(fault) => fault.kind.silence(),
             Self::Damage(_) => "it was not done.",
+            Self::Link(Fault { seen: Some(_), .. }) => {
+                "met no bytes such as it waits for; is the client connected through the link \
+                 (`pg.pool(..)`, `pg.config()`, `link.address()`), and does it send them in that \
+                 direction and in the clear, not behind TLS?"
+            }
+            Self::Link(Fault { after: AfterBytes(1..), .. })
+            | Self::Link(Fault { kind: FaultKind::Limit { bytes: 1.. }, .. }) => {
+                "met fewer bytes than it waits for; is the client connected through the link \
+                 (`pg.pool(..)`, `pg.config()`, `link.address()`), and does it send so much?"
+            }
             Self::Link(_) => {
                 "met no traffic; is the client connected through the link (`pg.pool(..)`, \
                  `pg.config()`, `link.address()`)?"

@@ -191,6 +191,22 @@ fn what_would_never_act_is_refused_with_what_to_write_instead() {
 }
 
 #[test]
+fn what_a_fault_waited_for_in_vain_is_told() {
+    for (fault, part) in [
+        (Fault::from(cut()), "met no traffic"),
+        (limit(0).into(), "met no traffic"),
+        (cut().on(commit()).into(), "met no message that it waits for"),
+        (cut().when_seen(b"COMMIT").after_bytes(5).into(), "met no bytes such as it waits for"),
+        (stall().after_bytes(1).per_link().into(), "met fewer bytes than it waits for"),
+        (limit(64.kib()).into(), "met fewer bytes than it waits for"),
+    ] {
+        let label = fault.to_string();
+        let silence = FaultSpec::from(fault).silence();
+        assert!(silence.starts_with(part), "{label}: {silence}");
+    }
+}
+
+#[test]
 fn what_was_stored_wrongly_is_refused() {
     for stored in [
         r#"{"kind":{"fault":"corrupt","which":{"every_nth":{"bytes":0}}}}"#,
