@@ -99,8 +99,14 @@ async fn a_client_that_verifies_the_server_is_served_and_its_requests_to_cancel_
 
     let cancel = client.cancel_token();
     let tls = MakeRustlsConnect::new(bank.authority.trusting(&[])?);
+    let admin = bank.pg.admin().await?;
     let (slept, cancelled) = tokio::join!(client.batch_execute("SELECT pg_sleep(60)"), async {
-        tokio::time::sleep(300.ms()).await;
+        // The query is under way when the server has it.
+        let running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' \
+                       AND state = 'active'";
+        while admin.query_one(running, &[]).await?.get::<_, i64>(0) == 0 {
+            tokio::time::sleep(5.ms()).await;
+        }
         cancel.cancel_query(tls).await
     });
     cancelled?;
