@@ -274,7 +274,7 @@ impl Engine {
 
     /// Notes that the first `written` bytes of the queue left the first `faults` of the faults.
     fn leave(&mut self, now: Duration, direction: Direction, written: usize, faults: usize) {
-        let lag = plan::lag(&self.faults, self.queue(direction), direction);
+        let lags = plan::lags(&self.faults, self.queue(direction), direction);
         let queue = match direction {
             Direction::Upstream => &mut self.upstream,
             Direction::Downstream => &mut self.downstream,
@@ -284,7 +284,7 @@ impl Engine {
         let number = queue.head_number();
         let bytes = queue.head().slice(..written);
         let done = queue.consume(written);
-        let left = Left { direction, bytes, chunk_done: done.is_some(), late, lag };
+        let left = Left { direction, bytes, chunk_done: done.is_some(), late, lags };
         let once_more = done.filter(|chunk| {
             let mut faults = self.faults[..faults].iter_mut();
             !chunk.is_copy && faults.any(|active| active.doubles(direction, number))

@@ -27,7 +27,7 @@ impl Outcome {
     /// `deadpool-postgres`. The answer is [`Failed`](Outcome::Failed) only where that is certain:
     ///
     /// * the pool gave no connection, so nothing was sent;
-    /// * the connection was refused;
+    /// * the connection was refused, or the driver found no unix socket to connect to;
     /// * the server answered with an error, other than one that says that the server or the session
     ///   is going down (SQLSTATE class 57P, class 08, class XX, class 58, and 40003), which it also
     ///   sends about a commit that did take place.
@@ -37,13 +37,17 @@ impl Outcome {
     /// An error speaks for one statement or transaction. An operation that commits several times,
     /// or tries again after an answer that it did not get, has to return an error of its own when
     /// an earlier commit may have taken place; any error type that is not named here is taken for
-    /// unknown. So is an error of the pool inside one that is `#[error(transparent)]`, which hides
-    /// it: give such an error a message of its own, and the pool's as its `#[source]` or `#[from]`.
+    /// unknown. So are an error of the pool and a socket that is not there inside an error that is
+    /// `#[error(transparent)]`, which hides what it holds: give it a message of its own, and the
+    /// other as its `#[source]` or `#[from]`.
     #[must_use]
     pub fn of_error(error: &(dyn StdError + 'static)) -> Self {
         for error in chain(error) {
             // A pool passes on a backend's error only from opening a connection.
-            if error.is::<deadpool_postgres::PoolError>() || is_refused_connection(error) {
+            if error.is::<deadpool_postgres::PoolError>()
+                || is_refused_connection(error)
+                || is_missing_socket(error)
+            {
                 return Self::Failed;
             }
             if let Some(answer) = error.downcast_ref::<DbError>() {
@@ -65,6 +69,13 @@ fn chain<'error>(
 fn is_refused_connection(error: &(dyn StdError + 'static)) -> bool {
     let error = error.downcast_ref::<std::io::Error>();
     error.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+}
+
+/// Whether the driver found nothing to connect to. No socket that is connected ever says that.
+fn is_missing_socket(error: &(dyn StdError + 'static)) -> bool {
+    let source = error.downcast_ref::<tokio_postgres::Error>().and_then(StdError::source);
+    let source = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|source| source.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn says_nothing_about_a_commit(state: &SqlState) -> bool {

@@ -75,6 +75,16 @@ pub fn probe() -> Result<Mechanism, Unavailable> {
     Err(Unavailable::new("packet faults are", "this system is not Linux"))
 }
 
+/// Has connections on which real packets are hurt from now on avoid congestion by the algorithm that
+/// Linux knows by this name, instead of that of the machine. It is for benches.
+#[doc(hidden)]
+pub fn use_congestion_control(name: Option<&'static str>) {
+    #[cfg(target_os = "linux")]
+    wire::use_congestion_control(name);
+    #[cfg(not(target_os = "linux"))]
+    let _ = name;
+}
+
 /// Has the wire of this process there from now on.
 pub(crate) fn bring_up() -> Result<Mechanism, Unavailable> {
     #[cfg(target_os = "linux")]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arena::{Arena, Stage, enter};
 use chaos_core::outcome::{Outcome, sqlstate};
-use chaos_core::postgres::Postgres;
+use chaos_core::postgres::{Postgres, StopMode};
 use chaos_core::prelude::*;
 use chaos_core::{TestError, TestResult};
 use tokio_postgres::{Client, IsolationLevel};
@@ -26,6 +26,7 @@ fn entry() {
             "lost reply" => lost_reply(&stage, &pg).await,
             "exhausted" => exhausted(&stage, &pg).await,
             "refused" => refused(&stage, &pg).await,
+            "no socket" => no_socket(&stage, &pg).await,
             other => panic!("unknown role {other}"),
         }
     });
@@ -150,6 +151,25 @@ async fn refused(stage: &Stage, pg: &Postgres) -> TestResult {
     Ok(())
 }
 
+/// The server is stopped, and its unix socket is gone: the link meets that, and so does the driver.
+async fn no_socket(stage: &Stage, _shared: &Postgres) -> TestResult {
+    let pg = stage.cx.postgres_server().await?;
+    let server = pg.server()?;
+    server.stop(StopMode::Fast).await?;
+    let through_link = pg.connect().await.err().ok_or("connected to a server that is down")?;
+    stage.say(format!("{:?} {through_link:?}", Outcome::of_error(&through_link)));
+    let mut settings = tokio_postgres::Config::new();
+    settings.host_path("/no/such/place").user("nobody");
+    let direct =
+        settings.connect(tokio_postgres::NoTls).await.err().ok_or("connected to nothing")?;
+    let direct = Named(Box::new(direct));
+    stage.say(format!("{:?} {direct:?}", Outcome::of_error(&direct)));
+    // A file of the user's that is missing says nothing of what was sent.
+    let file = std::fs::read("/no/such/file").err().ok_or("read a file that is not there")?;
+    stage.say(format!("{:?} {file:?}", Outcome::of_error(&file)));
+    Ok(())
+}
+
 /// What playing this role says.
 fn said(role: &str, lines: usize) -> Vec<String> {
     let arena = Arena::new();
@@ -195,4 +215,13 @@ fn nothing_was_done_where_the_connection_was_refused_with_a_pool_or_without() {
     let said = said("refused", 2);
     assert!(said[0].starts_with("Failed  Backend("), "{}", said[0]);
     assert!(said[1].starts_with("Failed  Error {"), "{}", said[1]);
+}
+
+#[test]
+fn nothing_was_done_where_there_was_no_socket_to_connect_to() {
+    let said = said("no socket", 3);
+    for met in &said[..2] {
+        assert!(met.starts_with("Failed ") && met.contains("NotFound"), "{met}");
+    }
+    assert!(said[2].starts_with("Unknown "), "{}", said[2]);
 }

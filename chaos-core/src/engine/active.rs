@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::at_message::AtMessage;
 use super::pace::{NEVER, Pace};
+use super::segments::Lags;
 use super::tally::Tally;
 use super::watch::Watch;
 use super::{Ended, StreamEnd};
@@ -64,8 +65,8 @@ pub(super) struct Left {
     pub(super) chunk_done: bool,
     /// How much later than planned they were written.
     pub(super) late: Duration,
-    /// How much later the third segment behind them came, if it did.
-    pub(super) lag: Option<Duration>,
+    /// How much later the segments behind them came.
+    pub(super) lags: Lags,
 }
 
 /// What a fault does in one direction.
@@ -189,12 +190,12 @@ impl Active {
         direction: Direction,
         at: Duration,
         length: usize,
-        lag: Option<Duration>,
+        lags: Lags,
     ) -> Duration {
         if at == NEVER || !self.acts(direction) {
             return at;
         }
-        self.share_mut(direction).pace.schedule(at, length, lag)
+        self.share_mut(direction).pace.schedule(at, length, lags)
     }
 
     /// When the end of the stream leaves this fault if it comes to it at time `at`.
@@ -232,7 +233,7 @@ impl Active {
         }
         let share = self.share_mut(left.direction);
         share.passed = share.passed.saturating_add(written as u64);
-        share.pace.commit(at, written, left.chunk_done, left.late, left.lag)
+        share.pace.commit(at, written, left.chunk_done, left.late, left.lags)
     }
 
     /// How it ends the connection now, if it does.
@@ -255,8 +256,8 @@ impl Active {
     }
 
     /// Whether it has to know how far the segments behind the head are.
-    pub(super) fn asks_for_lag(&self, direction: Direction) -> bool {
-        self.acts(direction) && self.share(direction).pace.asks_for_lag()
+    pub(super) fn asks_for_lags(&self, direction: Direction) -> bool {
+        self.acts(direction) && self.share(direction).pace.asks_for_lags()
     }
 
     /// Whether something happens to the segment that is to begin now.

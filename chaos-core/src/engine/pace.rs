@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::StreamEnd;
 use super::drawn::Drawn;
-use super::segments::Segments;
+use super::segments::{Lags, Segments};
 #[cfg(feature = "toxiproxy")]
 use crate::delay::Delay;
 use crate::fault::FaultKind;
@@ -153,16 +153,11 @@ impl Pace {
 
     /// When `length` bytes that come at time `at` leave.
     ///
-    /// `lag` is how much later the third segment behind them came, if it did.
-    pub(super) fn schedule(
-        &mut self,
-        at: Duration,
-        length: usize,
-        lag: Option<Duration>,
-    ) -> Duration {
+    /// `lags` is how much later the segments behind them came.
+    pub(super) fn schedule(&mut self, at: Duration, length: usize, lags: Lags) -> Duration {
         match self {
             Self::Latency { delay, last } => at.saturating_add(delay.current(at)).max(*last),
-            Self::Packets(segments) => segments.schedule(at, length, lag),
+            Self::Packets(segments) => segments.schedule(at, length, lags),
             Self::Bandwidth { rate, free } => at.max(*free).saturating_add(time_of(*rate, length)),
             Self::Slice { free, .. } => at.max(*free),
             Self::Stall => NEVER,
@@ -191,9 +186,9 @@ impl Pace {
         written: usize,
         chunk_done: bool,
         late: Duration,
-        lag: Option<Duration>,
+        lags: Lags,
     ) -> Duration {
-        let left_at = self.schedule(at, written, lag);
+        let left_at = self.schedule(at, written, lags);
         match self {
             Self::Latency { delay, last } => {
                 *last = left_at;
@@ -212,14 +207,14 @@ impl Pace {
                     *free = left_at.saturating_add(late).saturating_add(*gap);
                 }
             }
-            Self::Packets(segments) => return segments.commit(at, written, chunk_done, lag),
+            Self::Packets(segments) => return segments.commit(at, written, chunk_done, lags),
             Self::Stall | Self::SlowClose { .. } | Self::Transparent => {}
         }
         left_at
     }
 
     /// Whether it has to know how far the segments behind are.
-    pub(super) fn asks_for_lag(&self) -> bool {
+    pub(super) fn asks_for_lags(&self) -> bool {
         matches!(self, Self::Packets(_))
     }
 

@@ -78,11 +78,13 @@ fn a_lost_segment_with_three_behind_it_costs_a_round_trip() {
         link.delivered.last().unwrap().at
     };
     // A window of 8.7 holds all of them. Where nothing is lost they come at once; where one of the
-    // first five is, a round trip later, and never after a timeout unless it is among the last three.
+    // first five is, a round trip later; where it is one of the next two, a quarter of one more; and
+    // after a probe or a timeout only if it is the last.
     let delays: Vec<_> = (0..200).map(delay_of).collect();
     let count = |ms: u64| delays.iter().filter(|delay| **delay == ms.ms()).count();
     assert!(count(0) > 140 && count(10) > 5, "{delays:?}");
-    assert!(delays.iter().all(|delay| [0, 10].contains(&delay.as_millis()) || *delay >= 210.ms()));
+    let known = [0.ms(), 10.ms(), 12_500.us(), 30.ms(), 40.ms()];
+    assert!(delays.iter().all(|delay| known.contains(delay) || *delay >= 210.ms()), "{delays:?}");
 }
 
 #[test]
@@ -104,16 +106,54 @@ fn losses_narrow_the_window_as_they_do_for_a_sender() {
 }
 
 #[test]
-fn a_segment_is_given_away_only_by_later_ones() {
+fn the_more_later_segments_come_the_sooner_one_is_given_away() {
     let delay_with = |later: usize| {
         let mut link = link(loss(30.percent()).round_trip(10.ms()), lost_once_first());
         link.push(Upstream, &vec![0; SIZE * (1 + later)]);
         link.run_until(10.secs());
         link.delivered[0].at
     };
-    assert_eq!(delay_with(0), 210.ms());
-    assert_eq!(delay_with(2), 210.ms());
-    assert_eq!(delay_with(3), 10.ms());
+    // RFC 6298 with the shortest timeout of Linux; RACK's window of a quarter; three duplicates.
+    assert_eq!([0, 1, 2, 3].map(delay_with), [210.ms(), 12_500.us(), 12_500.us(), 10.ms()]);
+}
+
+#[test]
+fn a_message_of_four_segments_is_seldom_late_as_in_linux() {
+    // Linux had 0.9 % late of these exchanges at 1 %, and 5.9 % at 5 %, where every timeout of the
+    // last segments would be 6 % and 27 %.
+    for (percent, kernel) in [(1, 0.009), (5, 0.059)] {
+        let mut link = link(loss(f64::from(percent).percent()).round_trip(4.ms()), 7);
+        let exchanges = 10_000;
+        let mut late = 0;
+        for _ in 0..exchanges {
+            let begun = link.now;
+            for direction in [Upstream, Downstream] {
+                link.push(direction, &[0; 4 * SIZE]);
+                while link.bytes(direction).len() < 4 * SIZE {
+                    link.run_to_next();
+                }
+                link.delivered.clear();
+                link.run_until(link.now + 5.ms());
+            }
+            late += usize::from(link.now - begun >= 190.ms());
+        }
+        let ratio = late as f64 / f64::from(exchanges) / kernel;
+        assert!((0.5..=2.0).contains(&ratio), "{percent} %: {ratio}");
+    }
+}
+
+#[test]
+fn a_probe_tells_of_several_lost_segments_at_the_end() {
+    // All of two are lost, once each: the probe is the second, and its answer tells of the first.
+    let delays = |seed: u64| {
+        let mut link = link(loss(30.percent()).round_trip(10.ms()), seed);
+        link.push(Upstream, &[0; 2 * SIZE]);
+        link.run_until(10.secs());
+        link.delivered.iter().map(|delivery| delivery.at).collect::<Vec<_>>()
+    };
+    let both = (0..100).filter(|seed| delays(*seed) == [30.ms(), 30.ms()]).count();
+    // (0.3 * 0.7)^2 of 100 is 4.4.
+    assert!((1..=12).contains(&both), "{both}");
 }
 
 /// A seed with which the first segment upstream is lost once at 30 %.
@@ -131,10 +171,8 @@ fn lost_once_first() -> u64 {
 fn later_segments_that_come_while_one_is_missed_give_it_away() {
     let mut link = link(loss(30.percent()).round_trip(10.ms()), lost_once_first());
     link.push(Upstream, b"lost");
-    for ms in [20, 40, 60] {
-        link.run_until(Duration::from_millis(ms));
-        link.push(Upstream, b"later");
-    }
+    link.run_until(60.ms());
+    link.push(Upstream, b"later");
     link.run_until(69.ms());
     assert_eq!(link.delivered, []);
     link.run_until(70.ms());

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::virtual_link::VirtualLink;
-use super::{Ended, Engine, StreamEnd, Tally};
+use super::{Ended, Engine, Next, StreamEnd, Tally};
 use crate::direction::Direction::{Downstream, Upstream};
 use crate::event::FaultId;
 use crate::fault::{Fault, black_hole, cut, limit, reset, stall};
@@ -52,6 +54,20 @@ fn bytes_of_all_connections_and_directions_count_together() {
     two.push(Upstream, b"too late");
     assert_eq!(two.bytes(Upstream), b"");
     assert_eq!([one.hits[1], two.hits[1], idle.hits[1]], [1, 1, 1]);
+}
+
+#[test]
+fn nobody_ends_before_the_last_byte_that_may_pass_was_written() {
+    let ([mut busy, mut idle], ..) = links(cut().after_bytes(4).per_link());
+    busy.engine.push(busy.now, Upstream, Bytes::from_static(b"twenty"));
+    // The peer has room for so many bytes at a time.
+    for (offered, room) in [(&b"twen"[..], 3), (b"n", 1)] {
+        assert_eq!(busy.engine.next(busy.now, Upstream), Next::Write(offered.into()));
+        assert_eq!(end_of(&mut idle), None, "{offered:?} is not written yet");
+        busy.engine.advance(busy.now, Upstream, room);
+    }
+    assert_eq!([&mut busy, &mut idle].map(end_of), [Some(StreamEnd::Finish); 2]);
+    assert_eq!(busy.bytes(Upstream), b"", "nothing else was written");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::StreamEnd;
 use super::active::Active;
 use super::queue::Queue;
+use super::segments::Lags;
 use crate::direction::Direction;
 
 /// How many bytes of the head may leave together, at most `most`, and when.
@@ -25,10 +26,10 @@ pub(super) fn bytes(
         // Last, so that no more is searched than may leave.
         length = length.min(active.most_until_seen(direction, &head[..length]));
     }
-    let lag = lag(faults, queue, direction);
+    let lags = lags(faults, queue, direction);
     let mut at = queue.head_arrived();
     for active in faults {
-        let later = active.schedule(direction, at, length, lag);
+        let later = active.schedule(direction, at, length, lags);
         if later > at && later > now {
             // Whatever stands behind the head is held with it.
             active.count(direction, queue.pushed(), queue.waiting());
@@ -59,8 +60,8 @@ pub(super) fn end(
     at
 }
 
-/// How much later than the head the third segment behind it came, if somebody has to know.
-pub(super) fn lag(faults: &[Active], queue: &Queue, direction: Direction) -> Option<Duration> {
-    let asked = faults.iter().any(|active| active.asks_for_lag(direction));
-    if asked { queue.lag() } else { None }
+/// How much later than the head the segments behind it came, if somebody has to know.
+pub(super) fn lags(faults: &[Active], queue: &Queue, direction: Direction) -> Lags {
+    let asked = faults.iter().any(|active| active.asks_for_lags(direction));
+    if asked { queue.lags() } else { Lags::default() }
 }

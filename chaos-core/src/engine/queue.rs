@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::StreamEnd;
-use super::segments::{self, GIVEN_AWAY_BY};
+use super::segments::{self, Lags};
 
 /// How much waits at most before the sender feels it: enough to carry 300 MB/s under 50 ms of
 /// latency.
@@ -166,20 +166,22 @@ impl Queue {
             .map_or((0, 0), |chunk| (chunk.whole.len(), chunk.whole.len() - chunk.bytes.len()))
     }
 
-    /// How much later than the head the third segment behind its first one came, if it did.
-    pub(super) fn lag(&self) -> Option<Duration> {
-        let mut needed = GIVEN_AWAY_BY;
+    /// How much later than the head the segments behind its first one came.
+    pub(super) fn lags(&self) -> Lags {
+        let mut lags = Lags::default();
+        let mut unknown = lags.iter_mut();
         // The first segment of the head is the one that is asked for.
         let mut skipped = segments::SIZE;
         for chunk in &self.chunks {
             let later = chunk.bytes.len().saturating_sub(skipped).div_ceil(segments::SIZE);
             skipped = 0;
-            needed = needed.saturating_sub(later);
-            if needed == 0 {
-                return Some(chunk.arrived.saturating_sub(self.head_arrived()));
+            let came = chunk.arrived.saturating_sub(self.head_arrived());
+            unknown.by_ref().take(later).for_each(|lag| *lag = Some(came));
+            if unknown.len() == 0 {
+                break;
             }
         }
-        None
+        lags
     }
 
     /// Removes bytes from the head, and returns the chunk if that was the last of it.

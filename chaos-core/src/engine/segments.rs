@@ -3,9 +3,13 @@
 //! The stream is thought of as cut into segments as a sender would cut it: each chunk into pieces
 //! of [`SIZE`] bytes. What happens to a segment is a hash of its ordinal, so it does not depend on
 //! what happened before.
+//!
+//! Which TCP this is a model of, by which formulas, and how far it is from the kernel's, stands at the
+//! faults: `fault::packets`.
 
 use std::time::Duration;
 
+use super::pace::NEVER;
 use crate::fault::PacketEffect;
 use crate::probability::Probability;
 use crate::seed::Seed;
@@ -13,8 +17,15 @@ use crate::seed::Seed;
 /// What an Ethernet frame carries of a TCP stream: 1500 bytes less the headers and a timestamp.
 pub(super) const SIZE: usize = 1448;
 
-/// How many later segments have to arrive until the sender takes one for lost (RFC 5681).
-pub(super) const GIVEN_AWAY_BY: usize = 3;
+/// How many later segments have to arrive until the sender takes one for lost at once (RFC 5681).
+const GIVEN_AWAY_BY: usize = 3;
+
+/// How much later than a segment each of those came that give it away, if it did.
+pub(super) type Lags = [Option<Duration>; GIVEN_AWAY_BY];
+
+/// For which part of a round trip a sender that fewer of them have reached takes the missing one for
+/// overtaken (RFC 8985, section 6.2: the reordering window of RACK).
+const REORDERING_WINDOW: u32 = 4;
 
 /// The shortest time after which Linux sends again what was not acknowledged.
 const TIMEOUT: Duration = Duration::from_millis(200);
@@ -40,6 +51,8 @@ pub(super) struct Segments {
     ordinal: u64,
     /// How many bytes of it left.
     begun: usize,
+    /// How many segments of the same chunk, and so sent with it, are before it.
+    earlier: u64,
     /// When the last one left: TCP delivers in order.
     last: Duration,
     /// How many may be under way at a time, as their sender takes losses for congestion.
@@ -60,7 +73,18 @@ impl Segments {
             PacketEffect::Duplication | PacketEffect::Reordering => f64::INFINITY,
         };
         let (last, paced) = (Duration::ZERO, Duration::ZERO);
-        Self { effect, probability, round_trip, seed, ordinal: 0, begun: 0, last, window, paced }
+        Self {
+            effect,
+            probability,
+            round_trip,
+            seed,
+            ordinal: 0,
+            begun: 0,
+            earlier: 0,
+            last,
+            window,
+            paced,
+        }
     }
 
     /// How many of the next `whole` bytes may leave in one piece: a segment to which something
@@ -79,9 +103,9 @@ impl Segments {
         most
     }
 
-    /// When what comes at time `at` leaves. The third later segment came `lag` later, if it did.
-    pub(super) fn schedule(&self, at: Duration, length: usize, lag: Option<Duration>) -> Duration {
-        self.sent(at, length).saturating_add(self.delay(lag)).max(self.last)
+    /// When what comes at time `at` leaves. Later segments came so much later.
+    pub(super) fn schedule(&self, at: Duration, length: usize, lags: Lags) -> Duration {
+        self.sent(at, length).saturating_add(self.delay(lags)).max(self.last)
     }
 
     /// When so many bytes that come at time `at` are sent: as many as the window holds at once, and no
@@ -108,16 +132,18 @@ impl Segments {
         at: Duration,
         written: usize,
         chunk_done: bool,
-        lag: Option<Duration>,
+        lags: Lags,
     ) -> Duration {
-        let left_at = self.schedule(at, written, lag);
-        // Nothing is sent while a timeout is waited for.
-        let silence = self.delay(lag).saturating_sub(self.round_trip);
+        let left_at = self.schedule(at, written, lags);
+        // Nothing is sent while a timeout is waited for. What tells of a loss sooner is on its way.
+        let silence = self.delay(lags).saturating_sub(self.round_trip);
+        let silence = if silence < TIMEOUT { Duration::ZERO } else { silence };
         let sent = self.sent(at, written).saturating_add(silence);
         self.paced = self.paced.max(sent).saturating_add(self.pace(written));
         let is_doubled = self.effect == PacketEffect::Duplication && self.strikes_now();
         self.last =
             left_at.saturating_add(if is_doubled { TIME_ON_THE_WIRE } else { Duration::ZERO });
+        let before = self.ordinal;
         self.begun += written;
         self.ordinal += (self.begun / SIZE) as u64;
         self.begun %= SIZE;
@@ -125,6 +151,7 @@ impl Segments {
             self.ordinal += 1;
             self.begun = 0;
         }
+        self.earlier = if chunk_done { 0 } else { self.earlier + self.ordinal - before };
         left_at
     }
 
@@ -134,7 +161,7 @@ impl Segments {
     }
 
     /// How much later the next piece leaves by what happens to it.
-    fn delay(&self, lag: Option<Duration>) -> Duration {
+    fn delay(&self, lags: Lags) -> Duration {
         // What is left of a segment comes with its beginning.
         let strikes = if self.begun == 0 { self.strikes(self.ordinal) } else { 0 };
         match self.effect {
@@ -143,11 +170,57 @@ impl Segments {
             PacketEffect::Duplication => Duration::ZERO,
             PacketEffect::Reordering => self.round_trip / 2,
             PacketEffect::Loss | PacketEffect::Corruption => {
-                let by_timeout = timeouts(strikes);
-                let given_away = lag.map(|lag| lag.saturating_add(timeouts(strikes - 1)));
-                self.round_trip.saturating_add(given_away.unwrap_or(by_timeout).min(by_timeout))
+                let by_timeout = self.round_trip.saturating_add(timeouts(strikes));
+                self.given_away(lags)
+                    .or_else(|| self.probed(lags))
+                    .map_or(NEVER, |noticed| noticed.saturating_add(timeouts(strikes - 1)))
+                    .min(by_timeout)
             }
         }
+    }
+
+    /// How long after it sent the next segment a sender knows by later ones that it is lost, if any
+    /// of them arrives.
+    fn given_away(&self, lags: Lags) -> Option<Duration> {
+        let later = (self.ordinal + 1..).zip(lags);
+        let mut acknowledged = later
+            .filter_map(|(ordinal, lag)| lag.filter(|_| self.strikes(ordinal) == 0))
+            .map(|lag| lag.saturating_add(self.round_trip));
+        // One that came that much later shows at once that the missing one was not overtaken.
+        let window = self.round_trip / REORDERING_WINDOW;
+        let by_first = acknowledged.next()?.max(self.round_trip.saturating_add(window));
+        let by_all = acknowledged.nth(GIVEN_AWAY_BY - 2);
+        Some(by_all.map_or(by_first, |by_all| by_all.min(by_first)))
+    }
+
+    /// How long after it sent the next segment, and none that arrives behind it, a sender has sent
+    /// again what a probe can tell of, if it probes before its timeout.
+    ///
+    /// That takes two segments that are not acknowledged (RFC 8985, section 7.2).
+    fn probed(&self, lags: Lags) -> Option<Duration> {
+        let behind = lags.iter().flatten().count() as u64;
+        let is_second_lost =
+            self.earlier > 0 && self.ordinal.checked_sub(1).is_some_and(|it| self.strikes(it) > 0);
+        if behind == 0 && !is_second_lost && !self.is_earlier_unacknowledged() {
+            return None;
+        }
+        if behind > 0 && self.strikes(self.ordinal + behind) > 1 {
+            // The last one is the probe.
+            return None;
+        }
+        // It starts anew when an acknowledgement comes, and two segments have one.
+        let since = if self.earlier < 2 { Duration::ZERO } else { self.round_trip };
+        let probe = since.saturating_add(self.round_trip.saturating_mul(2));
+        // The answer to the probe tells of those before it.
+        Some(if behind == 0 { probe } else { probe.saturating_add(self.round_trip) })
+    }
+
+    /// Whether the receiver keeps to itself for a while that the segment before this one came: at
+    /// most that of every second one (RFC 5681, section 4.2), and in Linux not at the beginning and
+    /// after losses. It did so half of the time where the two were compared.
+    fn is_earlier_unacknowledged(&self) -> bool {
+        let mut draws = self.seed.named("acknowledgement").numbered(self.ordinal).draws();
+        self.earlier % 2 == 1 && draws.unit() < 0.5
     }
 
     /// How often in a row something happens to this segment.

@@ -5,16 +5,35 @@
 //! never lose one. The model: a packet carries up to 1448 bytes of a chunk.
 //!
 //! * A *lost* one, and all behind it, waits until it is sent again: a round trip when three later
-//!   ones are under way to give the loss away, else a round trip and 200 ms. That doubles with each
-//!   time that it is lost again.
+//!   ones arrive and give the loss away (RFC 5681), and a quarter of one more when it is only one or
+//!   two (RACK: RFC 8985, section 6.2). Where none arrives, the sender probes after two round trips
+//!   while two are not acknowledged (section 7.2), else it waits a round trip and 200 ms (RFC 6298,
+//!   with the shortest timeout of Linux). That doubles with each time that one is lost again.
 //! * A sender takes losses for congestion. So no more is under way in a round trip than CUBIC has on
-//!   average at this loss (RFC 9438), such as 12 packets at 1 %.
+//!   average at this loss p and this round trip R (RFC 9438, section 5.1, and Reno where that is
+//!   more): the larger of 1.054 (R/p)^0.75 and (1.5/p)^0.5 packets, such as 12 at 1 %.
 //! * A *damaged* one fails its checksum, and is lost.
 //! * One that is *overtaken* comes half a round trip late, and what is behind it waits.
 //! * The copy of a *doubled* one takes its time on the wire, 12 µs, before what is behind it.
 //!
 //! Each of them can be done to real packets instead, where the kernel allows it: see
 //! [`Packets::in_kernel`](super::Packets::in_kernel).
+//!
+//! So it is a model of a Linux sender with SACK, RACK and CUBIC. Beside that of a kernel (Linux 6.18,
+//! `cargo run -p chaos-benches --bin link -- packets`), with packets lost in both directions:
+//!
+//! | loss | late requests (64 B) | late requests (5.8 kB) | bulk at 20 ms |
+//! |---|---|---|---|
+//! | 1 % | 0.98 | 1.36 | 0.88 |
+//! | 5 % | 0.92 | 0.94 | 1.46 |
+//! | 10 % | 0.93 | 0.92 | 1.84 |
+//!
+//! Each is the model's over the kernel's; late is 190 ms and more. What the model leaves out: the
+//! first seconds of a connection, in which its window is still wider than the average where losses
+//! are rare (in three seconds at 80 ms and 1 % the model sends 0.37 of what the kernel does); that
+//! RACK may find a loss of what was sent again; lost acknowledgements; and the ticks of the kernel's
+//! timers. A kernel whose congestion control is BBR does not take losses for congestion, and is
+//! several times faster; for that, use [`in_kernel`](super::Packets::in_kernel).
 //!
 //! What happens to a packet is drawn from the seed, the link, the connection, the direction and the
 //! ordinal of the packet.
@@ -62,6 +81,10 @@ impl PacketEffect {
 /// Delays bytes as TCP does when this part of the packets is lost. No byte is lost.
 ///
 /// With 5 % in both directions, about one request in ten takes 200 ms longer.
+///
+/// The sender that is modelled is that of Linux with RACK and CUBIC (RFC 8985, 9438). Bulk transfers
+/// at a round trip of 20 ms were 0.9, 1.5 and 1.8 times as fast as the kernel's at 1, 5 and 10 %.
+/// Under BBR, which does not take losses for congestion, they are several times faster.
 ///
 /// ```
 /// use chaos_core::prelude::*;

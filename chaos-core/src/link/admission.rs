@@ -107,7 +107,7 @@ async fn greet_with(certificate: &super::tls::Certificate, link: Arc<TcpLink>, s
         link.register()
     };
     if let Some(connection) = connection {
-        serve(link, connection, Socket::Secured(Box::new(secured))).await;
+        serve(link, connection, Socket::Secured(secured)).await;
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) enum Socket {
     Unix(UnixStream),
     Pipe(End),
     #[cfg(feature = "tls")]
-    Secured(Box<Secured>),
+    Secured(Secured),
 }
 
 impl Socket {

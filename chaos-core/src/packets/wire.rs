@@ -93,6 +93,13 @@ pub(crate) struct Flow {
 /// The wire of this process, if it has one.
 static WIRE: Mutex<Option<Arc<Wire>>> = Mutex::new(None);
 
+/// How pairs avoid congestion from now on, if not as the machine does.
+static CONGESTION_CONTROL: Mutex<Option<&'static str>> = Mutex::new(None);
+
+pub(super) fn use_congestion_control(name: Option<&'static str>) {
+    *CONGESTION_CONTROL.lock() = name;
+}
+
 /// Is the wire, and ends the process, if this process was started for that.
 pub(super) fn serve_if_asked() {
     let Some(namespace) = std::env::var_os(VARIABLE) else { return };
@@ -161,7 +168,8 @@ impl Wire {
         let (opened, opening) = oneshot::channel();
         let known = Known { opening: Some(opened), changes: Vec::new(), observer };
         self.flows.lock().insert(id, known);
-        self.order(&Order::Open { flow: id, faults });
+        let congestion_control = CONGESTION_CONTROL.lock().map(str::to_owned);
+        self.order(&Order::Open { flow: id, faults, congestion_control });
         (Flow { wire: Arc::clone(self), id, version: 0 }, opening)
     }
 

@@ -9,7 +9,7 @@ use super::error::PostgresError;
 use super::{Postgres, endpoint};
 
 /// By which the server knows these sessions.
-const APPLICATION: &str = "chaos inspection";
+const APPLICATION: &str = "chaos: inspection";
 
 /// How long to wait for a lock that somebody else holds.
 const LOCK_LIMIT: Duration = Duration::from_secs(5);

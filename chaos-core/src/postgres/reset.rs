@@ -63,8 +63,9 @@ impl Postgres {
 
     /// Reads which tables there are, so that all of them but those to `keep` can be emptied at once.
     ///
-    /// Tables are named as they are written in SQL: `countries` or `public.countries`. Kept tables
-    /// keep their sequences. Tables that an extension owns are kept too, as are materialized views.
+    /// Tables are named as they are written in SQL: `countries` or `public.countries`. A partitioned
+    /// table is kept with its partitions. Kept tables keep the sequences that belong to their columns.
+    /// Tables that an extension owns are kept too, as are materialized views.
     /// When the schema has changed it has to be planned anew.
     ///
     /// ```no_run

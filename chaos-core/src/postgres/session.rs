@@ -140,10 +140,7 @@ impl Session {
     }
 
     fn written(&self, bytes: &[u8]) {
-        let found = self.tracker.lock().written(bytes);
-        if found {
-            self.was_handed_out_in_transaction();
-        }
+        self.tracker.lock().written(bytes);
     }
 
     fn read(&self, bytes: &[u8]) {

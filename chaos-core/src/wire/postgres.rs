@@ -26,10 +26,10 @@ pub(crate) mod sample;
 mod tests;
 
 pub(crate) use self::failing::error_response;
-pub(crate) use self::framer::is_cancel_request;
+use self::framer::Unreadable;
 #[cfg(feature = "tls")]
 pub(crate) use self::framer::{Encryption, encryption_asked_for};
-use self::framer::{Framer, Unreadable};
+pub(crate) use self::framer::{Framed, Framer, is_cancel_request};
 pub(crate) use self::requests::{Failure, Treatment};
 use self::requests::{Fate, Request, Requests};
 pub(crate) use self::statements::Sql;

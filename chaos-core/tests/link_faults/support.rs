@@ -21,7 +21,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// piece, as it came; an end (FIN) is an empty piece.
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
-    pub(crate) got: Receiver<Result<Vec<u8>, io::ErrorKind>>,
+    /// Each with the number of its connection, counted from 0 as they are accepted.
+    pub(crate) got: Receiver<(usize, Result<Vec<u8>, io::ErrorKind>)>,
 }
 
 pub(crate) fn echo() -> Service {
@@ -32,7 +33,7 @@ pub(crate) fn echo() -> Service {
     let address = listener.local_addr().unwrap();
     let (tell, got) = channel();
     thread::spawn(move || {
-        for stream in listener.incoming() {
+        for (connection, stream) in listener.incoming().enumerate() {
             let mut stream = patient(stream.unwrap());
             let tell = tell.clone();
             thread::spawn(move || {
@@ -44,7 +45,8 @@ pub(crate) fn echo() -> Service {
                     if let Ok(piece) = &piece {
                         let _gone = stream.write_all(piece);
                     }
-                    let _test_is_over = tell.send(piece.map_err(|error| error.kind()));
+                    let piece = piece.map_err(|error| error.kind());
+                    let _test_is_over = tell.send((connection, piece));
                     if is_over {
                         return;
                     }
@@ -99,9 +101,9 @@ impl Bench {
         self.driver.connect_within(&self.link, 200.ms())
     }
 
-    /// What the service read next.
+    /// What the service read next, on whatever connection.
     pub(crate) fn got(&self) -> Result<Vec<u8>, io::ErrorKind> {
-        self.service.got.recv_timeout(PATIENCE).unwrap()
+        self.service.got.recv_timeout(PATIENCE).unwrap().1
     }
 
     /// Whether the service reads nothing for a while.

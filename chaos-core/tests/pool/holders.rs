@@ -1,5 +1,8 @@
 //! Who has the connections of a pool, and what stays behind.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Instant;
 
 use chaos_core::prelude::*;
@@ -58,6 +61,35 @@ pub(crate) async fn a_bound_on_holding_is_checked(cx: Chaos) -> TestResult {
     assert!(left.to_string().contains(&format!("holders.rs:{line}:")), "{left}");
     pg.allow(Leftover::LongHold);
     assert!(cx.leftovers().await.is_empty());
+    Ok(())
+}
+
+/// As by a timeout: what was asked for may still be in the queue, up to the `COMMIT`.
+pub(crate) async fn work_that_is_given_up_leaves_no_transaction_open(cx: Chaos) -> TestResult {
+    let pg = cx.postgres().await?;
+    let pool = pg.pool(1)?;
+    pool.get().await?.batch_execute("CREATE TABLE t (n int)").await?;
+    for round in 0..90 {
+        let work = async {
+            let mut client = pool.get().await?;
+            let transaction = client.transaction().await?;
+            for n in 0..3 {
+                transaction.execute("INSERT INTO t VALUES ($1)", &[&n]).await?;
+            }
+            transaction.commit().await?;
+            TestResult::Ok(())
+        };
+        let mut work = pin!(work);
+        let mut polls = 1 + round % 30;
+        poll_fn(|context| {
+            polls -= 1;
+            let polled = work.as_mut().poll(context);
+            if polls == 0 { Poll::Ready(()) } else { polled.map(drop) }
+        })
+        .await;
+    }
+    let left = cx.leftovers().await;
+    assert!(left.is_empty(), "{left}");
     Ok(())
 }
 

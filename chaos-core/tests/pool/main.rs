@@ -56,6 +56,7 @@ scenes! {
     holders:
         whoever_holds_a_connection_is_known,
         a_bound_on_holding_is_checked,
+        work_that_is_given_up_leaves_no_transaction_open,
         leftovers_are_told_without_a_harness;
     reset:
         tables_are_emptied_whatever_refers_to_what,

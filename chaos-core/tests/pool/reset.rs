@@ -86,6 +86,9 @@ pub(crate) async fn some_tables_are_kept(cx: Chaos) -> TestResult {
         reset.clone().method(method).run().await?;
         assert_eq!(count(&client, COUNT).await?, 3, "{method:?}");
     }
+    // The rows of a partitioned table are those of its partitions.
+    pg.plan_reset(&["events"]).await?.run().await?;
+    assert_eq!(count(&client, "SELECT count(*) FROM events").await?, 1);
     let refers = pg.plan_reset(&["orders"]).await.unwrap_err().to_string();
     assert!(refers.contains("public.orders is to be kept and refers to public.customers"), "{refers}");
     let unknown = pg.plan_reset(&["nothing"]).await.unwrap_err().to_string();

@@ -77,7 +77,7 @@ async fn secure(
         return Err(refused("it began TLS without asking, and not for the protocol `postgresql`"));
     }
     let first = read_first(&mut stream).await?;
-    Ok(Secured::new(Carrier::Tls(stream), first))
+    Ok(Secured::new(Carrier::Tls(Box::new(stream)), first))
 }
 
 /// Waits for the beginning of a message. It is shorter where the stream ends.

@@ -23,7 +23,7 @@ pub(in crate::link) struct Secured {
 #[derive(Debug)]
 pub(super) enum Carrier {
     Plain(TcpStream),
-    Tls(TlsStream<TcpStream>),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Secured {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::sockopt::set_tcp_nodelay;
+use rustix::net::sockopt::{set_tcp_congestion, set_tcp_nodelay, tcp_congestion};
 use rustix::net::{RecvFlags, SocketFlags, acceptfrom_with, bind, connect, getsockname};
 
 use super::fate::Fates;
@@ -143,8 +143,8 @@ impl<C: AsFd> Wire<C> {
             return Ok(false);
         };
         match order {
-            Order::Open { flow, faults } => {
-                if let Err(error) = self.open(flow, faults) {
+            Order::Open { flow, faults, congestion_control } => {
+                if let Err(error) = self.open(flow, faults, congestion_control.as_deref()) {
                     let reason = error.to_string();
                     self.tell(&Report::Failed { flow, reason })?;
                 }
@@ -168,8 +168,16 @@ impl<C: AsFd> Wire<C> {
     }
 
     /// Begins to connect a pair.
-    fn open(&mut self, flow: u64, faults: Vec<WireFault>) -> io::Result<()> {
+    fn open(
+        &mut self,
+        flow: u64,
+        faults: Vec<WireFault>,
+        congestion_control: Option<&str>,
+    ) -> io::Result<()> {
         let socket = network::tcp_socket()?;
+        if let Some(name) = congestion_control {
+            set_tcp_congestion(&socket, name)?;
+        }
         bind(&socket, &SocketAddrV4::new(CLIENTS_END, 0))?;
         let port = SocketAddrV4::try_from(getsockname(&socket)?)?.port();
         match connect(&socket, &self.networks.address) {
@@ -197,6 +205,8 @@ impl<C: AsFd> Wire<C> {
             let Some((client, faults)) = pair.opening.take() else { continue };
             pair.fates = Some(Fates::new(faults));
             let report = Report::Opened { flow: pair.flow };
+            // As the client's end was told to, if it was.
+            set_tcp_congestion(&server, &tcp_congestion(&client)?)?;
             set_tcp_nodelay(&client, true)?;
             set_tcp_nodelay(&server, true)?;
             message::send(&self.control, &report, &[client.as_fd(), server.as_fd()])?;

@@ -25,8 +25,9 @@ const MOST: usize = 64 << 10;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Order {
-    /// Make a pair of sockets that are connected through the wire, with these faults.
-    Open { flow: u64, faults: Vec<WireFault> },
+    /// Make a pair of sockets that are connected through the wire, with these faults. Both avoid
+    /// congestion as the machine does, or by the algorithm of this name.
+    Open { flow: u64, faults: Vec<WireFault>, congestion_control: Option<String> },
     /// From now on these faults, and no others.
     Change { flow: u64, version: u64, faults: Vec<WireFault> },
     /// Forget the faults of a pair.

@@ -35,6 +35,11 @@ const TABLES: &str = "
                       AND d.objid = c.oid AND d.deptype = 'e')
     ORDER BY 2";
 
+/// A table and its partitions, which hold its rows; nothing if there is no such table.
+const NAMED: &str = "
+    SELECT named.it::oid FROM (SELECT to_regclass($1)) AS named (it) WHERE named.it IS NOT NULL
+    UNION SELECT relid::oid FROM pg_partition_tree(to_regclass($1))";
+
 const REFERS: &str = "SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f'";
 
 /// Starts the sequences anew that were used, apart from those of tables that are kept.
@@ -51,11 +56,12 @@ impl Catalog {
         let failed = |what: &str| PostgresError::sql(format!("read {what} of the database"));
         let mut kept = Vec::new();
         for name in keep {
-            let number = admin.query_one("SELECT to_regclass($1)::oid", &[name]).await;
-            let number: Option<u32> = number.map_err(failed("the tables"))?.get(0);
-            kept.push(number.ok_or_else(|| PostgresError::Reset {
-                problem: format!("there is no table `{name}` to keep"),
-            })?);
+            let rows = admin.query(NAMED, &[name]).await.map_err(failed("the tables"))?;
+            if rows.is_empty() {
+                let problem = format!("there is no table `{name}` to keep");
+                return Err(PostgresError::Reset { problem });
+            }
+            kept.extend(rows.iter().map(|row| row.get::<_, u32>(0)));
         }
         let rows = admin.query(TABLES, &[]).await.map_err(failed("the tables"))?;
         let tables = rows.iter().map(|row| {

@@ -89,6 +89,8 @@ pub(crate) struct Framer {
     wanted: usize,
     /// How much of the message was not seen yet, without its header.
     left: u64,
+    /// How much is kept of any message, at most.
+    most: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +124,13 @@ impl Framer {
             head: Vec::new(),
             wanted: 0,
             left: 0,
+            most: MOST_KEPT,
         }
+    }
+
+    /// Keeps no more than so much of any message, and so knows it for what it is as soon.
+    pub(crate) fn keeping(direction: Direction, most: u64) -> Self {
+        Self { most, ..Self::new(direction) }
     }
 
     /// Looks at bytes that come next, up to where a message is known for what it is or ends, or to
@@ -282,7 +290,7 @@ impl Framer {
         self.framed = Some(Framed { kind, length });
         self.left = left;
         self.head.clear();
-        self.wanted = usize::try_from(kept(kind).min(left)).unwrap_or(usize::MAX);
+        self.wanted = usize::try_from(kept(kind).min(self.most).min(left)).unwrap_or(usize::MAX);
     }
 }
 
@@ -294,7 +302,10 @@ const fn kept(kind: MessageKind) -> u64 {
             Frontend::Bind | Frontend::Describe | Frontend::Execute | Frontend::Close,
         )
         | MessageKind::Backend(
-            Backend::CommandComplete | Backend::ErrorResponse | Backend::ReadyForQuery,
+            Backend::BackendKeyData
+            | Backend::CommandComplete
+            | Backend::ErrorResponse
+            | Backend::ReadyForQuery,
         ) => NAMES,
         _ => 0,
     }
