@@ -68,6 +68,11 @@ fn admit(link: &Arc<TcpLink>, stream: TcpStream) {
 /// Tells a client from a request to cancel, which comes on a connection of its own and counts as
 /// none: so the numbers of connections do not depend on it.
 async fn greet(link: Arc<TcpLink>, stream: TcpStream) {
+    #[cfg(feature = "tls")]
+    if let Some(certificate) = link.certificate() {
+        greet_with(&certificate, link, stream).await;
+        return;
+    }
     let mut first = [0; 8];
     let connection = tokio::select! {
         // A client of PostgreSQL speaks first. One that sends less at once is no such request.
@@ -79,6 +84,31 @@ async fn greet(link: Arc<TcpLink>, stream: TcpStream) {
     };
     if let Some(connection) = connection {
         serve(link, connection, Socket::Tcp(stream)).await;
+    }
+}
+
+/// The same at a link that speaks TLS in the server's place. A client whose handshake fails counts as
+/// no connection.
+#[cfg(feature = "tls")]
+async fn greet_with(certificate: &super::tls::Certificate, link: Arc<TcpLink>, stream: TcpStream) {
+    let greeted = tokio::select! {
+        greeted = super::tls::greet(certificate, stream) => greeted,
+        () = link.closed() => return,
+    };
+    let secured = match greeted {
+        Ok(secured) => secured,
+        Err(error) => {
+            link.note(format!("a client of link `{}` got no TLS: {error}", link.name()));
+            return;
+        }
+    };
+    let connection = if postgres::is_cancel_request(secured.first()) {
+        link.register_aside()
+    } else {
+        link.register()
+    };
+    if let Some(connection) = connection {
+        serve(link, connection, Socket::Secured(secured)).await;
     }
 }
 

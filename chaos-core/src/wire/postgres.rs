@@ -14,17 +14,21 @@ use crate::trigger::message::{Backend, Frontend, MessageKind};
 
 mod failing;
 mod framer;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod requests;
 mod statements;
 mod trace;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::failing::error_response;
 use self::framer::Unreadable;
+#[cfg(feature = "tls")]
+pub(crate) use self::framer::{Encryption, encryption_asked_for};
 pub(crate) use self::framer::{Framed, Framer, is_cancel_request};
 pub(crate) use self::requests::{Failure, Treatment};
 use self::requests::{Fate, Request, Requests};
