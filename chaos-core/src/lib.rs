@@ -65,5 +65,13 @@ pub fn fuzz_engine(data: &[u8]) {
     engine::fuzzing::run(data);
 }
 
+/// Plays the conversation with PostgreSQL that bytes tell: what the fuzz target runs. Not part of the
+/// interface.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_postgres(data: &[u8]) {
+    wire::postgres::fuzzing::run(data);
+}
+
 pub use crate::chaos::{Chaos, Fixture};
 pub use crate::error::{Error, TestError, TestResult};

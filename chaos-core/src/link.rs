@@ -32,12 +32,15 @@ mod finale;
 mod forward;
 mod injection;
 mod network;
+mod registration;
 mod runtime;
 mod socket;
 mod stream;
 mod target;
 mod tcp;
 mod timer;
+#[cfg(feature = "tls")]
+mod tls;
 mod traffic;
 mod upstream;
 
@@ -49,6 +52,8 @@ pub use self::target::Target;
 #[cfg(feature = "toxiproxy")]
 pub(crate) use self::tcp::ManagedLink;
 use self::tcp::{Rank, TcpLink};
+#[cfg(feature = "tls")]
+pub use self::tls::{Certificate, CertificateError, TlsError};
 #[cfg(feature = "toxiproxy")]
 pub(crate) use self::traffic::Traffic;
 pub use self::upstream::Upstream;
@@ -146,7 +151,8 @@ impl Link {
     ///
     /// The messages of connections that are encrypted cannot be read. While a fault that acts at
     /// messages meets a connection that asks for encryption, the link refuses it in the server's
-    /// place; a client that insists on it (`sslmode=require`) fails then.
+    /// place; a client that insists on it (`sslmode=require`) fails then. Give the link a certificate
+    /// for such clients: `Link::terminate_tls`, with the feature `tls`.
     ///
     /// # Errors
     ///

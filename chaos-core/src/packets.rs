@@ -85,10 +85,10 @@ pub fn use_congestion_control(name: Option<&'static str>) {
     let _ = name;
 }
 
-/// Has the wire of this process there from now on.
+/// Has the wire of this process there from now on. Where an attempt failed, this is another one.
 pub(crate) fn bring_up() -> Result<Mechanism, Unavailable> {
     #[cfg(target_os = "linux")]
-    return wire::Wire::get().map(|wire| wire.namespace().into());
+    return wire::Wire::bring_up().map(|wire| wire.namespace().into());
     #[cfg(not(target_os = "linux"))]
     probe()
 }

@@ -58,6 +58,8 @@ mod server;
 mod session;
 mod storage;
 mod template;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg_attr(not(unix), allow(dead_code, reason = "no server is looked for"))]
 mod version;
 

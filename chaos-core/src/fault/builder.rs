@@ -228,7 +228,7 @@ impl Packets {
     /// }
     /// ```
     pub fn in_kernel(self) -> Result<KernelPackets, Unavailable> {
-        packets::bring_up()?;
+        packets::probe()?;
         let mut fault = self.0;
         if let FaultKind::Packets { effect, probability, .. } = fault.kind {
             fault.kind = FaultKind::KernelPackets { effect, probability };
@@ -304,7 +304,7 @@ impl PacketDelay {
     ///
     /// [`Unavailable`] with the reason, where the kernel does not allow it.
     pub fn in_kernel(self) -> Result<KernelPackets, Unavailable> {
-        packets::bring_up()?;
+        packets::probe()?;
         let mut fault = self.0;
         if let FaultKind::PacketDelay { delay } = fault.kind {
             fault.kind = FaultKind::KernelPacketDelay { delay };

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use super::connection::{Ending, OpenConnection};
 use super::finale::Finale;
 use super::forward::{Delivered, Forward};
+use super::registration::Registration;
 use super::socket::Socket;
 use super::tcp::TcpLink;
 use super::timer::Alarm;
@@ -67,6 +68,11 @@ fn admit(link: &Arc<TcpLink>, stream: TcpStream) {
 /// Tells a client from a request to cancel, which comes on a connection of its own and counts as
 /// none: so the numbers of connections do not depend on it.
 async fn greet(link: Arc<TcpLink>, stream: TcpStream) {
+    #[cfg(feature = "tls")]
+    if let Some(certificate) = link.certificate() {
+        greet_with(&certificate, link, stream).await;
+        return;
+    }
     let mut first = [0; 8];
     let connection = tokio::select! {
         // A client of PostgreSQL speaks first. One that sends less at once is no such request.
@@ -81,8 +87,34 @@ async fn greet(link: Arc<TcpLink>, stream: TcpStream) {
     }
 }
 
+/// The same at a link that speaks TLS in the server's place. A client whose handshake fails counts as
+/// no connection.
+#[cfg(feature = "tls")]
+async fn greet_with(certificate: &super::tls::Certificate, link: Arc<TcpLink>, stream: TcpStream) {
+    let greeted = tokio::select! {
+        greeted = super::tls::greet(certificate, stream) => greeted,
+        () = link.closed() => return,
+    };
+    let secured = match greeted {
+        Ok(secured) => secured,
+        Err(error) => {
+            link.note(format!("a client of link `{}` got no TLS: {error}", link.name()));
+            return;
+        }
+    };
+    let connection = if postgres::is_cancel_request(secured.first()) {
+        link.register_aside()
+    } else {
+        link.register()
+    };
+    if let Some(connection) = connection {
+        serve(link, connection, Socket::Secured(secured)).await;
+    }
+}
+
 /// Serves a connection that came through the door, from its beginning to its end.
 async fn serve(link: Arc<TcpLink>, connection: Arc<OpenConnection>, client: Socket) {
+    let _registration = Registration::new(&link, &connection);
     match dial(&link, &connection).await {
         Ok(Ok(server)) => {
             let session = link.session(&connection);
@@ -138,7 +170,9 @@ pub(super) fn take_over(
     let runtime = link.runtime().handle();
     let server = server.move_to(runtime);
     let (link, connection) = (Arc::clone(link), Arc::clone(connection));
+    let registration = Registration::new(&link, &connection);
     runtime.spawn(async move {
+        let _registration = registration;
         match server {
             Ok(server) => carry(link, connection, client, server, delivered, session).await,
             Err(error) => {

@@ -59,6 +59,8 @@ impl Finale {
 
     /// Closes the sockets so that the peers see this end.
     pub(super) async fn close(self, client: Socket, server: Option<Socket>, runtime: &LinkRuntime) {
+        // What ends a connection from outside says no goodbye on it.
+        let client = if self.how == ConnectionEnd::Closed { client } else { client.bare() };
         match self.how {
             ConnectionEnd::Closed => {}
             ConnectionEnd::Reset

@@ -165,10 +165,15 @@ impl Forward {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Step::Blocked => match self.end_of_both() {
-                    Some(how) => return Poll::Ready(self.counted(Finale::without_traffic(how))),
-                    None => return Poll::Pending,
-                },
+                Step::Blocked => {
+                    let flushed = self.client.socket.poll_flush(cx);
+                    return match self.end_of_both() {
+                        Some(how) if flushed.is_ready() || self.client.gone => {
+                            Poll::Ready(self.counted(Finale::without_traffic(how)))
+                        }
+                        _ => Poll::Pending,
+                    };
+                }
                 Step::ResetBySender(direction) => {
                     let how = reset_by_sender(direction);
                     return Poll::Ready(self.counted(Finale::without_traffic(how)));

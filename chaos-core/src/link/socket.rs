@@ -1,4 +1,5 @@
-//! One side of a connection: a TCP socket, a unix socket, or a pipe to a client of this process.
+//! One side of a connection: a TCP socket, TLS on top of one, a unix socket, or a pipe to a client of
+//! this process.
 
 use std::io;
 use std::pin::Pin;
@@ -15,6 +16,8 @@ use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 
 use super::stream::pipe::End;
+#[cfg(feature = "tls")]
+use super::tls::Secured;
 use super::upstream::Upstream;
 #[cfg(target_os = "linux")]
 use crate::packets::deaf;
@@ -31,6 +34,8 @@ pub(super) enum Socket {
     #[cfg(unix)]
     Unix(UnixStream),
     Pipe(End),
+    #[cfg(feature = "tls")]
+    Secured(Secured),
 }
 
 impl Socket {
@@ -74,6 +79,8 @@ impl Socket {
             #[cfg(unix)]
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::Pipe(end) => end.poll_read(cx, buffer),
+            #[cfg(feature = "tls")]
+            Self::Secured(secured) => secured.poll_fill(cx, buffer),
         }
     }
 
@@ -87,7 +94,29 @@ impl Socket {
             #[cfg(unix)]
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Pipe(end) => end.poll_write(cx, bytes),
+            #[cfg(feature = "tls")]
+            Self::Secured(secured) => secured.poll_write(cx, bytes),
         }
+    }
+
+    /// Sends what was written and is still to be sent, the end of the stream included; ready when
+    /// nothing of it is left. Errors are met again where the stream is read.
+    #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "the others keep nothing"))]
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        #[cfg(feature = "tls")]
+        if let Self::Secured(secured) = self {
+            return secured.poll_flush(cx);
+        }
+        Poll::Ready(())
+    }
+
+    /// What is below TLS, if there is any: an end of this stream comes without a goodbye.
+    pub(super) fn bare(self) -> Self {
+        #[cfg(feature = "tls")]
+        if let Self::Secured(secured) = self {
+            return Self::Tcp(secured.into_bare());
+        }
+        self
     }
 
     /// Ends the stream to this side (FIN); it may go on sending.
@@ -103,6 +132,11 @@ impl Socket {
                 end.finish();
                 Poll::Ready(Ok(()))
             }
+            #[cfg(feature = "tls")]
+            Self::Secured(secured) => {
+                secured.finish();
+                Poll::Ready(Ok(()))
+            }
         };
     }
 
@@ -114,13 +148,26 @@ impl Socket {
             #[cfg(unix)]
             Self::Unix(stream) => Self::Unix(UnixStream::from_std(stream.into_std()?)?),
             Self::Pipe(end) => Self::Pipe(end),
+            #[cfg(feature = "tls")]
+            Self::Secured(_) => unreachable!("a client speaks TLS to the thread of the links only"),
         })
+    }
+
+    /// The TCP socket, if there is one at the bottom.
+    #[cfg(target_os = "linux")]
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            #[cfg(feature = "tls")]
+            Self::Secured(secured) => Some(secured.tcp()),
+            _ => None,
+        }
     }
 
     /// Has a TCP socket hear no more of its peer. Others have none that would notice.
     pub(super) fn deafen(&self) -> io::Result<Option<Deafness>> {
         #[cfg(target_os = "linux")]
-        if let Self::Tcp(stream) = self {
+        if let Some(stream) = self.tcp() {
             let deafness = deaf::deafen(stream, stream.peer_addr()?)?;
             // Closed by the end of the process it would go on calling its peer, which cannot hear it.
             stream.set_zero_linger()?;
@@ -132,7 +179,7 @@ impl Socket {
     /// Has a socket that was made deaf hear again.
     pub(super) fn hear(&self, deafness: Deafness) -> io::Result<()> {
         #[cfg(target_os = "linux")]
-        if let Self::Tcp(stream) = self {
+        if let Some(stream) = self.tcp() {
             deaf::hear(stream, deafness)?;
             let socket = SockRef::from(stream);
             socket.set_linger(None)?;
@@ -156,6 +203,8 @@ impl Socket {
             #[cfg(unix)]
             Self::Unix(stream) => drop(stream),
             Self::Pipe(end) => end.reset(),
+            #[cfg(feature = "tls")]
+            Self::Secured(secured) => Self::Tcp(secured.into_bare()).reset(),
         }
     }
 }

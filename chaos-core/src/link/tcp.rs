@@ -16,6 +16,8 @@ use super::connection::{Met, OpenConnection};
 use super::door::{Door, Stance};
 use super::finale::Finale;
 use super::runtime::LinkRuntime;
+#[cfg(feature = "tls")]
+use super::tls::Certificate;
 use super::traffic::Traffic;
 use super::upstream::Upstream;
 use super::{Connections, LinkError, admission};
@@ -66,6 +68,9 @@ pub(super) struct TcpLink {
     door_keeper: Mutex<()>,
     /// Whether the journal says how packets are broken.
     wire_announced: AtomicBool,
+    /// What it shows clients that ask for TLS, if it speaks it in the server's place.
+    #[cfg(feature = "tls")]
+    certificate: Mutex<Option<Certificate>>,
 }
 
 #[derive(Debug, Default)]
@@ -146,6 +151,8 @@ impl TcpLink {
             emptied: Condvar::new(),
             door_keeper: Mutex::default(),
             wire_announced: AtomicBool::new(false),
+            #[cfg(feature = "tls")]
+            certificate: Mutex::default(),
         }))
     }
 
@@ -359,6 +366,18 @@ impl TcpLink {
         self.trace.is_some()
     }
 
+    /// Speaks TLS in the server's place to clients that come from now on and ask for it.
+    #[cfg(feature = "tls")]
+    pub(super) fn show(&self, certificate: &Certificate) {
+        *self.certificate.lock() = Some(certificate.clone());
+    }
+
+    /// What it shows clients that ask for TLS, if it speaks it in the server's place.
+    #[cfg(feature = "tls")]
+    pub(super) fn certificate(&self) -> Option<Certificate> {
+        self.certificate.lock().clone()
+    }
+
     /// Ready when the link is closed.
     pub(super) async fn closed(&self) {
         let mut closing = pin!(self.closing.notified());
@@ -400,6 +419,11 @@ impl TcpLink {
         }
         state.open.insert(connection.key(), Arc::clone(&connection));
         connection
+    }
+
+    /// Whether a connection is known as open.
+    pub(super) fn is_registered(&self, connection: &OpenConnection) -> bool {
+        self.state.lock().open.contains_key(&connection.key())
     }
 
     /// Notes that a connection ended.

@@ -90,8 +90,11 @@ pub(crate) struct Flow {
     version: u64,
 }
 
-/// The wire of this process, if it has one.
-static WIRE: Mutex<Option<Arc<Wire>>> = Mutex::new(None);
+/// The wire of this process, or why the last one could not be had. It is never locked for long.
+static WIRE: Mutex<Option<Result<Arc<Wire>, Unavailable>>> = Mutex::new(None);
+
+/// Held while a wire is started, which takes its time where it fails.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// How pairs avoid congestion from now on, if not as the machine does.
 static CONGESTION_CONTROL: Mutex<Option<&'static str>> = Mutex::new(None);
@@ -128,18 +131,54 @@ pub(super) fn probe() -> Result<Namespace, Unavailable> {
 }
 
 fn running() -> Option<Arc<Wire>> {
-    WIRE.lock().clone().filter(|wire| !wire.broken.load(Ordering::Acquire))
+    Wire::known().and_then(Result::ok)
 }
 
 impl Wire {
-    /// The wire of this process, which is started when it is first asked for.
-    pub(crate) fn get() -> Result<Arc<Self>, Unavailable> {
-        let mut slot = WIRE.lock();
-        if let Some(wire) = &*slot {
-            if !wire.broken.load(Ordering::Acquire) {
-                return Ok(Arc::clone(wire));
-            }
+    /// The wire of this process, if one is there, or why the last attempt to have one failed. `None`
+    /// if it is to be started first. It returns at once.
+    pub(crate) fn known() -> Option<Result<Arc<Self>, Unavailable>> {
+        let known = WIRE.lock().clone();
+        known.filter(|known| !known.as_ref().is_ok_and(|wire| wire.broken.load(Ordering::Acquire)))
+    }
+
+    /// The wire of this process, which is started if there is none, whatever came of that before.
+    ///
+    /// It may take as long as two helpers may take to be there.
+    pub(crate) fn bring_up() -> Result<Arc<Self>, Unavailable> {
+        let starting = STARTING.lock();
+        if let Some(wire) = running() {
+            return Ok(wire);
         }
+        let wire = Self::start_listening();
+        *WIRE.lock() = Some(wire.clone());
+        drop(starting);
+        wire
+    }
+
+    /// The wire of this process. One that died is replaced, once: if that fails, it is refused until
+    /// it is [brought up](Self::bring_up) again.
+    ///
+    /// It waits on a thread of its own.
+    pub(crate) fn replace() -> oneshot::Receiver<Result<Arc<Self>, Unavailable>> {
+        let (tell, told) = oneshot::channel();
+        let replace = move || {
+            let starting = STARTING.lock();
+            // Another connection may have seen to it meanwhile.
+            let wire = Self::known().unwrap_or_else(|| {
+                let wire = Self::start_listening();
+                *WIRE.lock() = Some(wire.clone());
+                wire
+            });
+            drop(starting);
+            tell.send(wire).ok();
+        };
+        // Without a thread the receiver hears that nobody is left to tell it.
+        std::thread::Builder::new().name("chaos-wire-start".to_owned()).spawn(replace).ok();
+        told
+    }
+
+    fn start_listening() -> Result<Arc<Self>, Unavailable> {
         let (wire, child) = start()?;
         let wire = Arc::new(wire);
         let listening = Arc::downgrade(&wire);
@@ -149,7 +188,6 @@ impl Wire {
             .name("chaos-wire".to_owned())
             .spawn(move || listen(&listening, &control, child))
             .map_err(|error| unavailable("starting a thread", &error))?;
-        *slot = Some(Arc::clone(&wire));
         Ok(wire)
     }
 

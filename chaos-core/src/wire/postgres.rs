@@ -14,17 +14,21 @@ use crate::trigger::message::{Backend, Frontend, MessageKind};
 
 mod failing;
 mod framer;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod requests;
 mod statements;
 mod trace;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::failing::error_response;
 use self::framer::Unreadable;
+#[cfg(feature = "tls")]
+pub(crate) use self::framer::{Encryption, encryption_asked_for};
 pub(crate) use self::framer::{Framed, Framer, is_cancel_request};
 pub(crate) use self::requests::{Failure, Treatment};
 use self::requests::{Fate, Request, Requests};
@@ -169,6 +173,10 @@ impl Session {
             _ => {}
         }
         self.requests.push(Request { kind, sql, fate: Fate::Deliver });
+        if self.requests.is_overfull() {
+            self.requests.clear();
+            self.give_up(Unreadable::Unanswered { most: requests::MOST });
+        }
         Treatment::Deliver
     }
 
@@ -197,6 +205,10 @@ impl Session {
         error: &SqlError,
     ) -> Option<Replacement> {
         let MessageKind::Frontend(kind) = message.kind else { return None };
+        if self.requests.is_overfull() {
+            // It passes, and is the last one that is read.
+            return None;
+        }
         let response = error_response(error);
         let failure = Failure { fault, response, ends: error.severity != Severity::Error };
         let commits = message.sql.as_ref().is_some_and(|sql| commits(sql));

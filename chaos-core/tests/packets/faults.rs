@@ -42,7 +42,8 @@ fn carries(bench: &Bench, mut client: crate::client::Client, length: u32) {
     eventually("closing", || bench.link.connections().open == 0);
 }
 
-/// What the kernel counted for TCP in the network of the clients' ends.
+/// What the kernel counted for TCP in the network of the clients' ends: for all connections, so that
+/// a test which compares it has the wire [alone](crate::wire_alone).
 fn count(name: &str) -> u64 {
     let wire = wire_of(std::process::id()).unwrap();
     // Under libtest its first thread is not the one that moved.
@@ -72,9 +73,7 @@ pub(crate) fn wire_of(parent: u32) -> Option<u32> {
 }
 
 fn lost_packets_are_sent_again_and_no_byte_is_lost(driver: Driver) {
-    if !crate::is_possible() {
-        return;
-    }
+    let Some(_alone) = crate::wire_alone() else { return };
     let bench = Bench::new(driver);
     let fault = bench.link.inject(loss(5.percent()).in_kernel().unwrap());
     let before = count("RetransSegs");
@@ -87,9 +86,7 @@ fn lost_packets_are_sent_again_and_no_byte_is_lost(driver: Driver) {
 }
 
 fn a_lost_request_or_answer_takes_a_timeout_longer(driver: Driver) {
-    if !crate::is_possible() {
-        return;
-    }
+    let Some(_wire) = crate::shared_wire() else { return };
     let bench = Bench::new(driver);
     let fault = bench.link.inject(loss(10.percent()).in_kernel().unwrap());
     let mut client = bench.connect();
@@ -101,9 +98,7 @@ fn a_lost_request_or_answer_takes_a_timeout_longer(driver: Driver) {
 }
 
 fn doubled_packets_deliver_no_byte_twice(driver: Driver) {
-    if !crate::is_possible() {
-        return;
-    }
+    let Some(_alone) = crate::wire_alone() else { return };
     let bench = Bench::new(driver);
     let fault = bench.link.inject(packet_duplication(20.percent()).in_kernel().unwrap());
     let before = count("InSegs");
@@ -113,9 +108,7 @@ fn doubled_packets_deliver_no_byte_twice(driver: Driver) {
 }
 
 fn overtaken_packets_keep_the_order_of_bytes(driver: Driver) {
-    if !crate::is_possible() {
-        return;
-    }
+    let Some(_wire) = crate::shared_wire() else { return };
     let bench = Bench::new(driver);
     let fault = bench.link.inject(reordering(10.percent()).in_kernel().unwrap());
     carries(&bench, bench.connect(), 1 << 20);
@@ -123,9 +116,7 @@ fn overtaken_packets_keep_the_order_of_bytes(driver: Driver) {
 }
 
 fn damaged_packets_fail_their_checksum_and_no_byte_changes(driver: Driver) {
-    if !crate::is_possible() {
-        return;
-    }
+    let Some(_alone) = crate::wire_alone() else { return };
     let bench = Bench::new(driver);
     let fault = bench.link.inject(packet_corruption(5.percent()).in_kernel().unwrap().downstream());
     let before = count("InErrs");
@@ -137,9 +128,7 @@ fn damaged_packets_fail_their_checksum_and_no_byte_changes(driver: Driver) {
 }
 
 fn delayed_packets_delay_each_way(driver: Driver) {
-    if !crate::is_possible() {
-        return;
-    }
+    let Some(_wire) = crate::shared_wire() else { return };
     let bench = Bench::new(driver);
     let mut client = bench.connect();
     round_trip(&mut client, b"before");
@@ -158,9 +147,7 @@ fn delayed_packets_delay_each_way(driver: Driver) {
 }
 
 fn a_fault_that_is_cleared_leaves_the_connection_alone(driver: Driver) {
-    if !crate::is_possible() {
-        return;
-    }
+    let Some(_wire) = crate::shared_wire() else { return };
     let bench = Bench::new(driver);
     let mut client = bench.connect();
     round_trip(&mut client, b"before");
@@ -184,9 +171,7 @@ fn a_fault_that_is_cleared_leaves_the_connection_alone(driver: Driver) {
 }
 
 fn all_faults_at_once_and_those_of_the_stream_beside_them(driver: Driver) {
-    if !crate::is_possible() {
-        return;
-    }
+    let Some(_wire) = crate::shared_wire() else { return };
     let bench = Bench::new(driver);
     let client = bench.connect();
     let faults = [
@@ -204,9 +189,7 @@ fn all_faults_at_once_and_those_of_the_stream_beside_them(driver: Driver) {
 }
 
 fn a_cut_and_a_reset_reach_both_sides_across_the_wire(driver: Driver) {
-    if !crate::is_possible() {
-        return;
-    }
+    let Some(_wire) = crate::shared_wire() else { return };
     let bench = Bench::new(driver);
     let _everything_is_lost =
         bench.link.inject(loss(100.percent()).in_kernel().unwrap().may_be_idle());

@@ -1,7 +1,7 @@
 //! The wire's process: where it is refused, who may have it, and that nothing of it is left.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,18 @@ use crate::support::{Bench, eventually, read_all, round_trip};
 
 /// What a process of this binary is to do.
 const ROLE: &str = "PACKETS_TEST_ROLE";
+
+/// A directory in which a file [`BROKEN`] says that no wire can be had.
+const DIRECTORY: &str = "PACKETS_TEST_DIRECTORY";
+
+/// While there is a file of this name, no helper becomes a wire.
+const BROKEN: &str = "broken";
+
+/// Has a line for each helper that was started in vain.
+const STARTED: &str = "started";
+
+/// Once there is a file of this name, such helpers end.
+const GO: &str = "go";
 
 /// What it prints begins like this, so that it is told from what libtest prints.
 const PREFIX: &str = "role: ";
@@ -49,8 +61,26 @@ pub(crate) fn play_if_asked() {
             fault.clear();
             lose_the_wire(&bench, client);
         }
+        Some("die for good") => lose_all_wires(&bench, client),
         _ => {}
     }
+}
+
+/// Whether this process is a helper that is to be none; once it may end.
+pub(crate) fn refuses_to_be_a_wire() -> bool {
+    let Some(directory) = directory() else { return false };
+    if std::env::var_os("CHAOS_INTERNAL_WIRE").is_none() || !directory.join(BROKEN).exists() {
+        return false;
+    }
+    let mut started =
+        fs::OpenOptions::new().create(true).append(true).open(directory.join(STARTED)).unwrap();
+    started.write_all(b"once more\n").unwrap();
+    eventually("being let go", || directory.join(GO).exists());
+    true
+}
+
+fn directory() -> Option<PathBuf> {
+    std::env::var_os(DIRECTORY).map(PathBuf::from)
 }
 
 /// This binary, where everybody may run it.
@@ -194,6 +224,17 @@ fn connections_on_a_wire_that_died_are_reset_and_the_next_fault_has_a_new_one() 
     assert_eq!(said.last().map(String::as_str), Some("as expected"), "{said:?}");
 }
 
+#[test]
+fn a_wire_that_cannot_be_replaced_stops_no_other_link_and_is_refused_once() {
+    if !crate::is_possible() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut role = role(&std::env::current_exe().unwrap(), "die for good");
+    let said = said(role.env(DIRECTORY, directory.path()));
+    assert_eq!(said.last().map(String::as_str), Some("as expected"), "{said:?}");
+}
+
 /// What the role `die` does.
 fn lose_the_wire(bench: &Bench, mut client: Client) {
     let wire = wire_of(std::process::id()).unwrap();
@@ -205,5 +246,40 @@ fn lose_the_wire(bench: &Bench, mut client: Client) {
     round_trip(&mut bench.connect(), b"ping");
     eventually("doubling", || fault.hits() > 0);
     assert_ne!(wire_of(std::process::id()), Some(wire));
+    println!("\n{PREFIX}as expected");
+}
+
+/// What the role `die for good` does.
+fn lose_all_wires(bench: &Bench, mut client: Client) {
+    let directory = directory().unwrap();
+    let started =
+        || fs::read_to_string(directory.join(STARTED)).unwrap_or_default().lines().count();
+    fs::write(directory.join(BROKEN), "").unwrap();
+    let wire = wire_of(std::process::id()).unwrap();
+    kill_process(Pid::from_raw(wire.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+    assert_eq!(read_all(&mut client).1, Err(std::io::ErrorKind::ConnectionReset));
+
+    // This one meets the fault, and a helper is started that does not answer for now.
+    let mut met = bench.connect();
+    eventually("starting a helper", || started() == 1);
+    let other = Bench::new(Driver::Tcp);
+    round_trip(&mut other.connect(), b"ping");
+    assert_eq!(started(), 1, "the other link waited for what became of the helper");
+    fs::write(directory.join(GO), "").unwrap();
+    round_trip(&mut met, b"ping");
+    let in_vain = started();
+    for _ in 0..3 {
+        round_trip(&mut bench.connect(), b"ping");
+    }
+    assert_eq!(started(), in_vain, "each connection starts helpers");
+    let is_told = |event: &chaos_core::event::Event| matches!(&event.what, EventKind::Note { message } if message.starts_with("no packet fault acts on connection"));
+    let told = bench.scope.journal().events().iter().filter(|event| is_told(event)).count();
+    assert_eq!(told, 4);
+
+    // Whoever injects a fault asks anew.
+    fs::remove_file(directory.join(BROKEN)).unwrap();
+    let fault = bench.link.inject(packet_duplication(100.percent()).in_kernel().unwrap());
+    round_trip(&mut bench.connect(), b"ping");
+    eventually("doubling", || fault.hits() > 0);
     println!("\n{PREFIX}as expected");
 }

@@ -14,12 +14,30 @@ mod support;
 
 use chaos_core::packets;
 use chaos_core::prelude::*;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Where helper processes begin, and those that tests start to kill them.
 #[test]
 fn entry() {
+    if lives::refuses_to_be_a_wire() {
+        return;
+    }
     packets::serve_if_asked();
     lives::play_if_asked();
+}
+
+/// Held by whoever sends something over the wire of this process, and alone by those who look at what
+/// the kernel counted there: it counts for all connections together.
+static WIRE: RwLock<()> = RwLock::new(());
+
+/// The wire, beside other tests; says so where there is none.
+fn shared_wire() -> Option<RwLockReadGuard<'static, ()>> {
+    is_possible().then(|| WIRE.read())
+}
+
+/// The wire, without any other test on it.
+fn wire_alone() -> Option<RwLockWriteGuard<'static, ()>> {
+    is_possible().then(|| WIRE.write())
 }
 
 /// Whether packets can be broken here; says so if not.

@@ -1,5 +1,6 @@
 //! Clients that know nothing of links: what they make of faults, and what links make of them.
 
+mod postgres_tls;
 mod sqlx_client;
 mod tls;
 

@@ -27,13 +27,16 @@ use crate::link::connection::{Ending, Met, OpenConnection};
 use crate::link::finale::Finale;
 use crate::link::socket::Socket;
 use crate::link::tcp::TcpLink;
+use crate::packets::Unavailable;
 use crate::packets::wire::{Ends, Flow, Observer, Wire, WireEffect, WireFault};
 use crate::scope::FaultRecord;
 
 /// What is between both sockets of a connection whose packets are broken.
 #[derive(Debug)]
 pub(super) struct Crossing {
-    /// Absent where the wire could not be had.
+    /// The wire, while it is started.
+    starting: Option<oneshot::Receiver<Result<Arc<Wire>, Unavailable>>>,
+    /// Absent until then, and where the wire could not be had.
     flow: Option<Flow>,
     faults: Vec<WireFault>,
     opening: Option<oneshot::Receiver<io::Result<Ends>>>,
@@ -70,33 +73,43 @@ impl Forward {
             records: Mutex::default(),
         });
         witness.learn(faults);
-        let observer: Arc<dyn Observer> = Arc::<Witness>::clone(&witness);
-        // The journal says so if there is none.
-        let (flow, opening) = match Wire::get() {
-            Ok(wire) => {
-                let (flow, opening) = wire.open(wanted.clone(), observer);
-                (Some(flow), Some(opening))
-            }
-            Err(_) => (None, None),
+        let mut crossing = Crossing {
+            starting: None,
+            flow: None,
+            faults: wanted,
+            opening: None,
+            changing: None,
+            witness,
+            relay: None,
         };
-        let faults = wanted;
-        self.crossing =
-            Some(Crossing { flow, faults, opening, changing: None, witness, relay: None });
+        match Wire::known() {
+            Some(Ok(wire)) => crossing.open(&wire),
+            Some(Err(error)) => crossing.witness.note_missing(&error),
+            // It died. To start another one takes longer than this thread may stand still.
+            None => crossing.starting = Some(Wire::replace()),
+        }
+        self.crossing = Some(crossing);
     }
 
     /// Ready once the faults act that were asked for.
     pub(super) fn poll_crossing(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(crossing) = &mut self.crossing else { return Poll::Ready(()) };
+        if let Some(starting) = &mut crossing.starting {
+            let Poll::Ready(started) = Pin::new(starting).poll(cx) else { return Poll::Pending };
+            crossing.starting = None;
+            match started {
+                Ok(Ok(wire)) => crossing.open(&wire),
+                Ok(Err(error)) => crossing.witness.note_missing(&error),
+                Err(error) => crossing.witness.note_missing(&error),
+            }
+        }
         if let Some(opening) = &mut crossing.opening {
             let Poll::Ready(opened) = Pin::new(opening).poll(cx) else { return Poll::Pending };
             crossing.opening = None;
             let ends = opened.unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()));
+            let witness = Arc::clone(&crossing.witness);
             if let Err(error) = ends.and_then(|ends| self.splice(ends)) {
-                self.link.note(format!(
-                    "no packet fault acts on connection {} of link `{}`: {error}",
-                    self.connection.ordinal(),
-                    self.link.name()
-                ));
+                witness.note_missing(&error);
             }
         }
         let Some(crossing) = &mut self.crossing else { return Poll::Ready(()) };
@@ -141,6 +154,13 @@ impl Forward {
 }
 
 impl Crossing {
+    /// Asks for a pair of sockets that are connected over this wire.
+    fn open(&mut self, wire: &Arc<Wire>) {
+        let observer: Arc<dyn Observer> = Arc::<Witness>::clone(&self.witness);
+        let (flow, opening) = wire.open(self.faults.clone(), observer);
+        (self.flow, self.opening) = (Some(flow), Some(opening));
+    }
+
     fn change(&mut self, wanted: Vec<WireFault>) {
         if wanted == self.faults {
             return;
@@ -171,6 +191,14 @@ impl Crossing {
 }
 
 impl Witness {
+    fn note_missing(&self, why: &dyn std::error::Error) {
+        self.link.note(format!(
+            "no packet fault acts on connection {} of link `{}`: {why}",
+            self.connection.ordinal(),
+            self.link.name()
+        ));
+    }
+
     fn learn(&self, faults: &[Met]) {
         let mut records = self.records.lock();
         for met in faults {

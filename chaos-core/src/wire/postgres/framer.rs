@@ -4,7 +4,7 @@ use crate::direction::Direction;
 use crate::trigger::message::{Backend, Frontend, MessageKind};
 
 /// As much of a message as is kept, at most: enough of every statement that a person wrote.
-const MOST_KEPT: u64 = 16 << 10;
+pub(super) const MOST_KEPT: u64 = 16 << 10;
 
 /// As much as is kept of a message that tells itself apart by names.
 const NAMES: u64 = 1 << 10;
@@ -36,6 +36,8 @@ pub(crate) enum Unreadable {
     Tag { tag: u8 },
     #[error("a message {kind} cannot be {length} B long")]
     Length { kind: MessageKind, length: u32 },
+    #[error("more than {most} of its requests wait for an answer")]
+    Unanswered { most: usize },
 }
 
 /// A message whose beginning was seen.
@@ -49,6 +51,29 @@ pub(crate) struct Framed {
 /// Whether a connection that begins with these bytes asks to cancel a query of another one.
 pub(crate) fn is_cancel_request(first: &[u8]) -> bool {
     first.get(4..8) == Some(&CANCEL_REQUEST.to_be_bytes())
+}
+
+/// What a client asks for before its session.
+#[cfg(feature = "tls")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// TLS.
+    Tls,
+    /// TLS, without asking first (`sslnegotiation=direct`, from PostgreSQL 17 on).
+    DirectTls,
+    /// Encryption by GSSAPI.
+    Gss,
+}
+
+/// The encryption that a connection asks for which begins with these bytes, if any.
+#[cfg(feature = "tls")]
+pub(crate) fn encryption_asked_for(first: &[u8]) -> Option<Encryption> {
+    match first {
+        [TLS_HANDSHAKE, ..] => Some(Encryption::DirectTls),
+        [0, 0, 0, 8, code @ ..] if code == SSL_REQUEST.to_be_bytes() => Some(Encryption::Tls),
+        [0, 0, 0, 8, code @ ..] if code == GSS_ENC_REQUEST.to_be_bytes() => Some(Encryption::Gss),
+        _ => None,
+    }
 }
 
 /// Where the messages of one direction begin and end.

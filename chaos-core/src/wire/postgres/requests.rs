@@ -8,6 +8,10 @@ use super::statements::Sql;
 use crate::event::FaultId;
 use crate::trigger::message::{Backend, Frontend};
 
+/// How many requests wait for an answer at most, 64 Ki: a client that pipelines 20,000 statements
+/// stays below. As many cost about 5 MB here, and what is kept of the SQL of each.
+pub(super) const MOST: usize = 1 << 16;
+
 /// The requests that were not answered yet, in the order in which they are answered.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
@@ -78,6 +82,16 @@ impl Requests {
             _ => return,
         }
         self.waiting.push_back(request);
+    }
+
+    /// Whether more of them wait than are remembered.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.waiting.len() > MOST
+    }
+
+    /// Forgets all of them.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
     }
 
     /// The statement to which the next answer belongs.

@@ -146,3 +146,25 @@ fn a_session_that_goes_on_needs_no_new_memory() {
     }
     assert!(addresses.iter().all(|address| *address == addresses[0]), "{addresses:?}");
 }
+
+#[test]
+fn no_more_requests_are_remembered_than_are_answered_in_time() {
+    let mut session = Session::new(3, Trace::default());
+    session.pass(Upstream, &packet(VERSION, b"user\0me\0\0"));
+    session.pass(Downstream, &message(b'Z', b"I"));
+    let sync = message(b'S', b"");
+    session.pass(Upstream, &sync.repeat(requests::MOST));
+    assert!(!session.is_opaque(), "{:?}", session.take_sentence());
+    // One is answered, and another one may come.
+    session.pass(Downstream, &message(b'Z', b"I"));
+    session.pass(Upstream, &sync);
+    assert!(!session.is_opaque(), "{:?}", session.take_sentence());
+
+    session.pass(Upstream, &sync);
+    assert!(session.is_opaque());
+    let sentence = session.take_sentence().unwrap();
+    assert!(sentence.ends_with("more than 65536 of its requests wait for an answer"), "{sentence}");
+    assert!(session.requests.is_empty());
+    session.pass(Upstream, &sync.repeat(3));
+    assert!(session.requests.is_empty() && session.take_sentence().is_none());
+}
