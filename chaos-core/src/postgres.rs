@@ -47,6 +47,7 @@ pub mod migration;
 mod options;
 mod pool;
 mod process;
+mod quoting;
 mod reset;
 mod sabotage;
 pub mod schema;
@@ -211,10 +212,12 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// When it cannot be opened within 10 s.
+    /// When it cannot be opened within 10 s; [`PostgresError::Down`] when that is because the server
+    /// of the test's own is down.
     pub async fn admin(&self) -> Result<tokio_postgres::Client, Error> {
         let config = self.database.endpoint().administrator(self.database());
-        Ok(endpoint::open(config.connect(NoTls), "as superuser", self.clone()).await?)
+        let opened = endpoint::open(config.connect(NoTls), "as superuser", self.clone()).await;
+        Ok(self.or_down(opened).await?)
     }
 
     /// What everything in the attempt shares.

@@ -9,7 +9,7 @@
 //! | blocks of tables | every row and every value stored out of line is read, so that checksums are verified; `pg_stat_database.checksum_failures` |
 //! | structure of tables | `verify_heapam` of the extension `amcheck` (14 and later), system catalogs included |
 //! | B-tree indexes | `bt_index_check` with `heapallindexed`, and `checkunique` (17 and later), system catalogs included |
-//! | lost rows | index entries that lead to places in the table that do not exist, which `amcheck` does not look for: with the extension `pageinspect` |
+//! | lost rows | index entries that lead to places in the table that do not exist, which `amcheck` does not look for: with the extension `pageinspect`, in tables with a B-tree index |
 //! | foreign keys | an anti-join without indexes |
 //! | unique and primary keys, unique indexes | grouping without indexes |
 //! | exclusion constraints | a self-join without indexes |
@@ -147,7 +147,7 @@ async fn look(
         structure::indexes(inspection, &schema, audit).await?;
     }
     if let Some(schema) = pageinspect {
-        lost_rows::look(inspection, &schema, &tables, audit).await?;
+        lost_rows::look(inspection, &schema, &tables, before, audit).await?;
     }
     foreign_keys::check(inspection, audit).await?;
     unique::check(inspection, audit).await?;

@@ -11,6 +11,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, Connection};
 
 use super::error::PostgresError;
+use super::quoting::literal;
 use super::version::Version;
 use crate::link::Upstream;
 
@@ -20,6 +21,11 @@ pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How the names of all sessions begin that the library opens for itself (`application_name`), by
 /// which they are told from those of the application.
 pub(super) const OURS: &str = "chaos: ";
+
+/// A condition on `pg_stat_activity`: the session is none of the library's own.
+pub(super) fn not_ours() -> String {
+    format!("application_name NOT LIKE {}", literal(&format!("{OURS}%")))
+}
 
 /// Where a server listens.
 #[derive(Clone, Serialize, Deserialize)]

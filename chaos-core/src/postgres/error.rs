@@ -25,6 +25,14 @@ pub enum PostgresError {
         /// The error of the driver.
         source: tokio_postgres::Error,
     },
+    /// No connection could be opened, because the server of the test's own is down.
+    #[error("failed to {action}: the server is down; `pg.server()?.start()` starts it")]
+    Down {
+        /// What was tried.
+        action: String,
+        /// The error of the driver.
+        source: tokio_postgres::Error,
+    },
     /// No usable PostgreSQL is installed.
     #[error(
         "found no PostgreSQL {OLDEST} to {NEWEST}; looked at:\n{}install it with `apt-get install postgresql`, \

@@ -5,11 +5,9 @@ use std::time::Duration;
 use tokio_postgres::error::DbError;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
+use super::endpoint::OURS;
 use super::error::PostgresError;
 use super::{Postgres, endpoint};
-
-/// By which the server knows these sessions.
-const APPLICATION: &str = "chaos: inspection";
 
 /// How long to wait for a lock that somebody else holds.
 const LOCK_LIMIT: Duration = Duration::from_secs(5);
@@ -60,10 +58,12 @@ impl Inspection {
         let mut config = postgres.database.endpoint().administrator(postgres.database());
         // Not only below: a limit that is set for the database would stop the statement that lifts it.
         let options = config.get_options().unwrap_or_default();
-        config.options(format!("{options} -c statement_timeout=0")).application_name(APPLICATION);
+        config
+            .options(format!("{options} -c statement_timeout=0"))
+            .application_name(format!("{OURS}inspection"));
         let connecting = config.connect(NoTls);
-        let client =
-            endpoint::open(connecting, "to inspect the database", postgres.clone()).await?;
+        let opened = endpoint::open(connecting, "to inspect the database", postgres.clone()).await;
+        let client = postgres.or_down(opened).await?;
         let mode = match access {
             Access::Read => "READ ONLY",
             Access::Scratch => "READ WRITE",

@@ -21,6 +21,7 @@ use self::ready::Since;
 pub(in crate::postgres) use self::request::{Answer, Request, ServerSignal};
 pub use self::request::{Resource, ServerProcess};
 use super::Postgres;
+use super::endpoint::CONNECT_LIMIT;
 use super::error::PostgresError;
 use crate::error::Error;
 use crate::event::EventKind;
@@ -41,6 +42,25 @@ impl Postgres {
             return Err(PostgresError::Shared { what: "stopped, killed or damaged" }.into());
         }
         Ok(PostgresServer { postgres: self.clone(), since: Arc::default() })
+    }
+
+    /// Says that the server is down, where that is why a connection past the link was not opened.
+    pub(super) async fn or_down<T>(
+        &self,
+        opened: Result<T, PostgresError>,
+    ) -> Result<T, PostgresError> {
+        let error = match opened {
+            Err(error) if self.database.is_alone() => error,
+            opened => return opened,
+        };
+        let look = tokio::time::timeout(CONNECT_LIMIT, self.database.ask(&Request::Look)).await;
+        Err(match (error, look) {
+            (
+                PostgresError::Sql { action, source },
+                Ok(Ok(Answer::Status(ServerStatus::Down { .. }))),
+            ) => PostgresError::Down { action, source },
+            (error, _) => error,
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use tokio_postgres::{Client, NoTls};
 use super::Postgres;
 use super::endpoint::{self, Endpoint};
 use super::error::PostgresError;
+use super::quoting::identifier;
 use super::server::{self, Leader, Model};
 use super::version::Version;
 use crate::Chaos;
@@ -148,7 +149,8 @@ async fn make<E: Into<TestError>>(
     if !template.extensions.is_empty() {
         let admin = administrator(endpoint, &name).await?;
         for extension in &template.extensions {
-            let create = format!("CREATE EXTENSION IF NOT EXISTS {} CASCADE", quoted(extension));
+            let create =
+                format!("CREATE EXTENSION IF NOT EXISTS {} CASCADE", identifier(extension));
             run(&admin, &format!("create the extension `{extension}`"), &create).await?;
         }
     }
@@ -168,7 +170,7 @@ async fn make<E: Into<TestError>>(
     run(&admin, "end the sessions of a template", &end).await?;
     if endpoint.owner_password.is_some() {
         // What belongs to its owner is given to those of the copies, and it must not be among that.
-        let owner = quoted(&endpoint.admin.user);
+        let owner = identifier(&endpoint.admin.user);
         run(&admin, "keep a template", &format!("ALTER DATABASE {name} OWNER TO {owner}")).await?;
     }
     leader.keep()?;
@@ -200,10 +202,6 @@ async fn administrator(endpoint: &Endpoint, database: &str) -> Result<Client, Po
 
 async fn run(client: &Client, action: &str, sql: &str) -> Result<(), PostgresError> {
     client.batch_execute(sql).await.map_err(PostgresError::sql(action))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

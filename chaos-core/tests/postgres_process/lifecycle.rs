@@ -185,6 +185,13 @@ async fn wrong(pg: &Postgres) -> TestResult {
     assert!(error.contains("the server is down; start it first"), "{error}");
     let error = server.ready().await.unwrap_err().to_string();
     assert!(error.contains("it is down (exit status: 0)"), "{error}");
+    let down = "the server is down; `pg.server()?.start()` starts it";
+    let errors = [pg.admin().await.err(), pg.audit().await.err(), pg.schema().await.err()]
+        .map(Option::unwrap);
+    for error in errors {
+        assert!(error.to_string().contains(down), "{error}");
+        assert!(chaos_core::error::with_sources(&error).contains("No such file"), "{error:?}");
+    }
     // It cannot start: its own words say why.
     std::fs::write(server.data_directory().join("PG_VERSION"), "9.6\n")?;
     let error = server.start().await.unwrap_err().to_string();

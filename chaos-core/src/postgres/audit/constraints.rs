@@ -3,8 +3,8 @@
 use super::finding::{Finding, FindingKind};
 use super::report::Audit;
 use crate::postgres::error::PostgresError;
-use crate::postgres::fingerprint::quoted;
 use crate::postgres::inspection::{Inspection, number, text};
+use crate::postgres::quoting::identifier;
 
 /// Every table has its own copy of the constraints that it inherits.
 const CHECKS: &str = "
@@ -70,9 +70,9 @@ pub(super) async fn not_null(
     for columns in columns.chunk_by(|one, other| one.get(0) == other.get(0)) {
         let table = text(&columns[0], 0);
         // The planner knows that `IS NULL` cannot be and would not look; it does not know this one.
-        let nulls = columns
-            .iter()
-            .map(|row| format!("pg_catalog.sum(pg_catalog.num_nulls({}))", quoted(&text(row, 1))));
+        let nulls = columns.iter().map(|row| {
+            format!("pg_catalog.sum(pg_catalog.num_nulls({}))", identifier(&text(row, 1)))
+        });
         let sql = format!("SELECT {} FROM ONLY {table}", nulls.collect::<Vec<_>>().join(", "));
         let counted = match inspection.ask(&format!("look for nulls in {table}"), &sql).await? {
             Ok(rows) => rows,
@@ -87,7 +87,7 @@ pub(super) async fn not_null(
             if count > 0 {
                 audit.find(Finding::new(
                     FindingKind::NotNullViolation,
-                    format!("{table}.{}", quoted(&text(column, 1))),
+                    format!("{table}.{}", identifier(&text(column, 1))),
                     format!("{count} rows have no value"),
                     "give these rows a value or delete them",
                 ));

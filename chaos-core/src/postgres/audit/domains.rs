@@ -3,8 +3,8 @@
 use super::finding::{Finding, FindingKind};
 use super::report::Audit;
 use crate::postgres::error::PostgresError;
-use crate::postgres::fingerprint::quoted;
 use crate::postgres::inspection::{Inspection, text};
+use crate::postgres::quoting::identifier;
 
 /// Columns whose type is a domain, with the type that the domain is made of.
 const LIST: &str = "
@@ -20,7 +20,7 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname,
 
 pub(super) async fn check(inspection: &Inspection, audit: &mut Audit) -> Result<(), PostgresError> {
     for row in inspection.rows("list columns of domains", LIST).await? {
-        let (table, column) = (text(&row, 0), quoted(&text(&row, 1)));
+        let (table, column) = (text(&row, 0), identifier(&text(&row, 1)));
         let (domain, base) = (text(&row, 2), text(&row, 3));
         let sql =
             format!("SELECT pg_catalog.count(({column}::{base})::{domain}) FROM ONLY {table}");

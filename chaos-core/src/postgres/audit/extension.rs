@@ -3,8 +3,8 @@
 use super::finding::{Note, NoteKind};
 use super::report::Audit;
 use crate::postgres::error::PostgresError;
-use crate::postgres::fingerprint::quoted;
 use crate::postgres::inspection::{Inspection, text};
+use crate::postgres::quoting::identifier;
 
 /// Where it is put when the database does not have it. The transaction that makes it is rolled back.
 const SCHEMA: &str = "chaos_audit";
@@ -22,7 +22,7 @@ pub(super) async fn find(
     );
     let installed = inspection.rows("look for an extension", &installed).await?;
     if let Some(row) = installed.first() {
-        return Ok(Some(quoted(&text(row, 0))));
+        return Ok(Some(identifier(&text(row, 0))));
     }
     // Event triggers of the user are not to see it.
     let create = format!(

@@ -4,12 +4,17 @@
 //! row. So it says nothing of a page of zeros, which is a valid page that holds nothing. The entries
 //! that lead there tell: the server removes an entry before it gives up the place of its row, so
 //! that no entry ever leads to a place that was never there.
+//!
+//! Only B-tree indexes tell that. A page that was overwritten with an older image of itself is valid
+//! and has places: its lost rows are found by `heapallindexed` where an entry is missing, and
+//! otherwise by a fingerprint only.
 
-use super::finding::{Finding, FindingKind};
+use super::finding::{Finding, FindingKind, Note, NoteKind};
 use super::report::Audit;
 use crate::postgres::error::PostgresError;
-use crate::postgres::fingerprint::Table;
-use crate::postgres::inspection::{Inspection, name_of, number, text};
+use crate::postgres::fingerprint::{Fingerprint, Table};
+use crate::postgres::inspection::{Inspection, flag, name_of, number, text};
+use crate::postgres::quoting::literal;
 
 /// The length of a page's header. A page whose items end there has none.
 const HEADER: u32 = 24;
@@ -18,6 +23,7 @@ pub(super) async fn look(
     inspection: &Inspection,
     pageinspect: &str,
     tables: &[Table],
+    before: Option<&Fingerprint>,
     audit: &mut Audit,
 ) -> Result<(), PostgresError> {
     for table in tables {
@@ -41,9 +47,22 @@ pub(super) async fn look(
         // Pages without rows are nothing unusual. Those that indexes lead to are, and so are those
         // behind the end of the file.
         let list: Vec<_> = empty.iter().map(|row| text(row, 0)).collect();
-        for_indexes(inspection, pageinspect, table, &list, audit).await?;
+        let is_told = for_indexes(inspection, pageinspect, table, &list, audit).await?;
+        // A fingerprint that was taken before has been compared already.
+        let is_compared = before.is_some_and(|before| before.tables().contains_key(&table.name));
+        if !is_told && !is_compared && has_pages(inspection, table).await? {
+            let message = "it has no B-tree index, so only a fingerprint shows them";
+            let subject = format!("lost rows of {}", table.name);
+            audit.note(Note::new(NoteKind::NotDone, subject, message));
+        }
     }
     Ok(())
+}
+
+async fn has_pages(inspection: &Inspection, table: &Table) -> Result<bool, PostgresError> {
+    let sql = format!("SELECT pg_catalog.pg_relation_size({}::pg_catalog.oid) > 0", table.oid);
+    let rows = inspection.rows("look at the size of a table", &sql).await?;
+    Ok(rows.first().is_some_and(|row| flag(row, 0)))
 }
 
 /// SQL for where the items of a page end.
@@ -55,13 +74,14 @@ fn end_of_items(pageinspect: &str, table: &str, block: &str) -> String {
     )
 }
 
+/// Looks at the B-tree indexes of a table. False if it has none.
 async fn for_indexes(
     inspection: &Inspection,
     pageinspect: &str,
     table: &Table,
     empty: &[String],
     audit: &mut Audit,
-) -> Result<(), PostgresError> {
+) -> Result<bool, PostgresError> {
     let list = format!(
         "SELECT {}, i.indexrelid FROM pg_catalog.pg_index i \
            JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
@@ -70,8 +90,9 @@ async fn for_indexes(
         name_of("i.indexrelid"),
         table.oid
     );
-    for index in inspection.rows("list indexes", &list).await? {
-        let name = text(&index, 0);
+    let indexes = inspection.rows("list indexes", &list).await?;
+    for index in &indexes {
+        let name = text(index, 0);
         let quoted = literal(&name);
         // The first item of a page that has a right neighbour is its bound, and leads nowhere. What
         // is looked at again is the page of the table: it may have been filled in the meantime.
@@ -94,7 +115,7 @@ async fn for_indexes(
                                      ELSE block >= pg_catalog.pg_relation_size({table}::pg_catalog.oid) \
                                           / pg_catalog.current_setting('block_size')::bigint END",
             table = table.oid,
-            oid = text(&index, 1),
+            oid = text(index, 1),
             blocks = empty.join(", "),
             end = end_of_items(pageinspect, &table.name, "block"),
         );
@@ -120,13 +141,8 @@ async fn for_indexes(
                  the evidence",
             ));
             // The other indexes would say the same.
-            return Ok(());
+            break;
         }
     }
-    Ok(())
-}
-
-/// A text as SQL writes it.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    Ok(!indexes.is_empty())
 }

@@ -3,8 +3,8 @@
 use super::finding::{Finding, FindingKind};
 use super::report::Audit;
 use crate::postgres::error::PostgresError;
-use crate::postgres::fingerprint::quoted;
 use crate::postgres::inspection::{Inspection, flag, number, text};
+use crate::postgres::quoting::identifier;
 
 /// Sequences that belong to a column, as those of `serial` and identity columns do, and those that
 /// the default of a column takes its values from.
@@ -37,7 +37,7 @@ SELECT DISTINCT pg_catalog.format('%I.%I', sn.nspname, s.relname),
 
 pub(super) async fn check(inspection: &Inspection, audit: &mut Audit) -> Result<(), PostgresError> {
     for row in inspection.rows("list sequences", LIST).await? {
-        let (sequence, table, column) = (text(&row, 0), text(&row, 1), quoted(&text(&row, 2)));
+        let (sequence, table, column) = (text(&row, 0), text(&row, 1), identifier(&text(&row, 2)));
         let increment: i64 = number(&row, 3);
         let only = text(&row, 4);
         let furthest = if increment > 0 { "max" } else { "min" };

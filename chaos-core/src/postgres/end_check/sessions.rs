@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
-use crate::postgres::endpoint::{self, Endpoint};
+use crate::postgres::endpoint::{self, Endpoint, OURS, not_ours};
 use crate::postgres::error::PostgresError;
+use crate::postgres::quoting::literal;
 use crate::postgres::server::Database;
 
 /// How long the server may take to answer. A test may have stopped or paused it.
 const LIMIT: Duration = Duration::from_millis(1500);
-
-/// By which the sessions of the library can be told from those of the application.
-const APPLICATION: &str = "chaos: end of test";
 
 /// How much of the last statement belongs in a message.
 const WORDS: usize = 120;
@@ -98,7 +96,7 @@ impl Witness {
 
     async fn connect(&self) -> Result<Client, PostgresError> {
         let mut config = self.endpoint.administrator(&self.endpoint.maintenance);
-        config.application_name(APPLICATION);
+        config.application_name(format!("{OURS}end of test"));
         endpoint::open(config.connect(NoTls), "as superuser", ()).await
     }
 }
@@ -108,9 +106,10 @@ fn question(endpoint: &Endpoint, database: &str) -> String {
     // On a server of ours every session of a superuser is one that the library or the test opened on
     // purpose, past the application.
     let others = match &endpoint.owner_password {
-        Some(_) => format!("AND usename <> '{}'", endpoint.admin.user.replace('\'', "''")),
+        Some(_) => format!("AND usename <> {}", literal(&endpoint.admin.user)),
         None => String::new(),
     };
+    let (database, not_ours) = (literal(database), not_ours());
     format!(
         "SELECT pid, state, usename, application_name, \
              round(extract(epoch FROM clock_timestamp() - state_change)::numeric, 1), \
@@ -120,9 +119,9 @@ fn question(endpoint: &Endpoint, database: &str) -> String {
              (SELECT count(*) FROM pg_locks l WHERE l.pid = a.pid AND l.granted \
                  AND locktype = 'advisory') \
          FROM pg_stat_activity a \
-         WHERE datname = '{database}' AND backend_type = 'client backend' AND state IS NOT NULL \
-             AND pid <> pg_backend_pid() AND application_name NOT LIKE 'chaos:%' {others}; \
-         SELECT gid, owner, prepared FROM pg_prepared_xacts WHERE database = '{database}'"
+         WHERE datname = {database} AND backend_type = 'client backend' AND state IS NOT NULL \
+             AND pid <> pg_backend_pid() AND {not_ours} {others}; \
+         SELECT gid, owner, prepared FROM pg_prepared_xacts WHERE database = {database}"
     )
 }
 

@@ -8,6 +8,7 @@ use tokio_postgres::error::DbError;
 use super::selection::Selection;
 use crate::postgres::error::PostgresError;
 use crate::postgres::inspection::{Inspection, flag, number, text};
+use crate::postgres::quoting::identifier;
 
 /// A table that holds rows of its own.
 #[derive(Debug, Clone)]
@@ -116,7 +117,7 @@ pub(in crate::postgres) async fn take(
         .columns
         .iter()
         .filter(|column| selection.has_column(table, column))
-        .map(|column| format!("r.{}", quoted(column)))
+        .map(|column| format!("r.{}", identifier(column)))
         .collect();
     let sql = format!(
         "SELECT pg_catalog.count(*), \
@@ -131,9 +132,4 @@ pub(in crate::postgres) async fn take(
         let count = row.map_or(0, |row| number(row, 0));
         TableFingerprint::from_sum(count, row.map_or(0, |row| number(row, 1)))
     }))
-}
-
-/// A name as SQL writes it.
-pub(in crate::postgres) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

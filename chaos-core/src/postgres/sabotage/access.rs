@@ -7,10 +7,10 @@ use futures::future::join_all;
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
-use super::relation::quoted;
 use super::session::{Saboteur, need_own_server, session_name};
 use super::watch::{INTERVAL, Watch};
 use crate::postgres::Postgres;
+use crate::postgres::quoting::identifier;
 use crate::sabotage::{SabotageError, Undo, undo};
 use crate::scope::FaultRecord;
 
@@ -32,7 +32,7 @@ pub(super) async fn bar(
 ) -> Result<Undo, SabotageError> {
     // From outside: a database cannot be closed from within.
     let saboteur = Saboteur::open_outside(pg, fault).await?;
-    let (role, database) = (quoted(&saboteur.application_role()), quoted(pg.database()));
+    let (role, database) = (identifier(&saboteur.application_role()), identifier(pg.database()));
     let owns_role = pg.database.endpoint().owner_password.is_some();
     if matches!(bar, Bar::RoleLimit(_) | Bar::NoLogin) && !owns_role {
         // The role is that of the user's own URL.
@@ -182,7 +182,7 @@ pub(super) async fn reject(
     let shown = saboteur.query("look for pg_hba.conf", "SHOW hba_file", &[]).await?;
     let path = PathBuf::from(shown[0].get::<_, String>(0));
     let before = std::fs::read(&path).map_err(|source| file(fault, source))?;
-    let role = quoted(&saboteur.application_role());
+    let role = identifier(&saboteur.application_role());
     let mut rejecting =
         format!("local all {role} reject\nhost all {role} all reject\n").into_bytes();
     rejecting.extend_from_slice(&before);

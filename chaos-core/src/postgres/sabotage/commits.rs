@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::session::{AGAIN, OF_APPLICATION, Saboteur, need_own_server};
+use super::session::{AGAIN, Saboteur, need_own_server, of_application};
 use super::trigger::{self, CLASS, Trap};
 use super::watch::{Look, Watch};
 use crate::fault::session::Moment;
@@ -37,8 +37,9 @@ pub(super) async fn abort(
     let set = trigger::prepare(saboteur, trap, &record).await?;
     // As numbers without a sign, as the server shows them.
     let parked = format!(
-        "{OF_APPLICATION} AND pid IN (SELECT pid FROM pg_locks WHERE NOT granted \
+        "{} AND pid IN (SELECT pid FROM pg_locks WHERE NOT granted \
          AND locktype = 'advisory' AND classid = {class} AND objid = {}::bigint::oid)",
+        of_application(),
         u64::from(u32::MAX) + 1 - number
     );
     let watch = Watch::every(
@@ -73,7 +74,7 @@ pub(super) async fn lose_answers(
         saboteur.restore_system(&end).await?;
         return Err(error);
     }
-    let parked = format!("{OF_APPLICATION} AND wait_event = 'SyncRep'");
+    let parked = format!("{} AND wait_event = 'SyncRep'", of_application());
     let watch =
         Watch::every(AGAIN, Executioner { observer, parked, record, times, ended: Vec::new() });
     Ok(undo(async move {

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::locks::for_update;
-use super::relation::{Relation, quoted};
+use super::relation::Relation;
 use super::session::{AGAIN, Saboteur};
 use super::watch::{Look, Watch, waiters};
 use crate::fault::session::Survivor;
+use crate::postgres::quoting::identifier;
 use crate::sabotage::{SabotageError, Undo, undo};
 use crate::scope::FaultRecord;
 
@@ -90,7 +91,7 @@ async fn a_column(saboteur: &Saboteur, relation: &Relation) -> Result<String, Sa
          ORDER BY attnum LIMIT 1";
     let rows = saboteur.query("look for a column", sql, &[&relation.to_string()]).await?;
     match rows.first() {
-        Some(row) => Ok(quoted(row.get(0))),
+        Some(row) => Ok(identifier(row.get(0))),
         None => Err(saboteur.no_target(format!("{relation} has no column that can be written to"))),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use tokio_postgres::error::SqlState;
 
 use super::session::Saboteur;
+use crate::postgres::quoting::identifier;
 use crate::sabotage::SabotageError;
 
 /// A table, a sequence or something else of the kind. It shows itself as it is to be written in SQL.
@@ -18,19 +19,8 @@ pub(super) struct Relation {
 
 impl fmt::Display for Relation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", quoted(&self.schema), quoted(&self.name))
+        write!(f, "{}.{}", identifier(&self.schema), identifier(&self.name))
     }
-}
-
-/// A name as it is to be written in SQL, whatever letters it has.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A text as it is to be written in SQL, whatever letters it has.
-pub(super) fn literal(text: &str) -> String {
-    // The form with E, because a backslash may or may not mean something in the other one.
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 const FIND: &str = "SELECT n.nspname::text, c.relname::text, c.relkind::text \

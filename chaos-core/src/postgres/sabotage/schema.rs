@@ -1,7 +1,8 @@
 //! Changing what the database consists of, and changing it back.
 
-use super::relation::{Relation, quoted};
+use super::relation::Relation;
 use super::session::Saboteur;
+use crate::postgres::quoting::identifier;
 use crate::sabotage::{SabotageError, Undo, undo};
 
 /// The name of what is hidden or added.
@@ -11,8 +12,8 @@ const NAME: &str = "chaos_fault";
 pub(super) async fn rename_table(saboteur: Saboteur, table: &str) -> Result<Undo, SabotageError> {
     let relation = saboteur.table(table).await?;
     let hidden = relation.renamed(&format!("{NAME}_{}", relation.name()));
-    let begin = format!("ALTER TABLE {relation} RENAME TO {}", quoted(hidden.name()));
-    let end = format!("ALTER TABLE {hidden} RENAME TO {}", quoted(relation.name()));
+    let begin = format!("ALTER TABLE {relation} RENAME TO {}", identifier(hidden.name()));
+    let end = format!("ALTER TABLE {hidden} RENAME TO {}", identifier(relation.name()));
     change(saboteur, relation, begin, hidden, end).await
 }
 
@@ -24,7 +25,7 @@ pub(super) async fn rename_column(
 ) -> Result<Undo, SabotageError> {
     let relation = saboteur.table(table).await?;
     let column = saboteur.column(&relation, column).await?;
-    let (shown, hidden) = (quoted(&column), quoted(&format!("{NAME}_{column}")));
+    let (shown, hidden) = (identifier(&column), identifier(&format!("{NAME}_{column}")));
     let begin = format!("ALTER TABLE {relation} RENAME COLUMN {shown} TO {hidden}");
     let end = format!("ALTER TABLE {relation} RENAME COLUMN {hidden} TO {shown}");
     change(saboteur, relation.clone(), begin, relation, end).await

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::relation::{Relation, literal};
+use super::relation::Relation;
 use super::session::Saboteur;
+use crate::postgres::quoting::literal;
 use crate::sabotage::{SabotageError, Undo, undo};
 use crate::scope::FaultRecord;
 

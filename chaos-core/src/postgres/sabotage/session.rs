@@ -22,8 +22,10 @@ pub(super) const SABOTEUR: &str = "chaos: saboteur, ";
 /// Whose sessions a fault is for: a condition on `pg_stat_activity`.
 ///
 /// Sessions of the library say so in their name, and the server's own processes are no clients.
-pub(super) const OF_APPLICATION: &str = "datname = current_database() \
-     AND backend_type = 'client backend' AND application_name NOT LIKE 'chaos: %'";
+pub(super) fn of_application() -> String {
+    let not_ours = endpoint::not_ours();
+    format!("datname = current_database() AND backend_type = 'client backend' AND {not_ours}")
+}
 
 /// How much of a label fits into the name of a session, which the server cuts at 63 bytes.
 const LABEL: usize = 46;
@@ -62,7 +64,7 @@ impl Saboteur {
         let mut config = pg.database.endpoint().own_session(database, PATIENCE);
         config.application_name(session_name(fault));
         let client = endpoint::open(config.connect(NoTls), "for a saboteur", pg.clone()).await;
-        let client = client.map_err(|source| SabotageError::Connect {
+        let client = pg.or_down(client).await.map_err(|source| SabotageError::Connect {
             fault: fault.to_owned(),
             source: Box::new(source),
         })?;
@@ -184,4 +186,15 @@ pub(super) fn need_own_server(
         return Ok(());
     }
     Err(SabotageError::SharedServer { fault: fault.to_owned(), reach })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_saboteur_is_told_from_the_application() {
+        assert!(session_name("lock").starts_with(endpoint::OURS));
+        assert!(of_application().ends_with("application_name NOT LIKE E'chaos: %'"));
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::relation::{literal, quoted};
-use super::session::{OF_APPLICATION, Saboteur, need_own_server};
+use super::session::{Saboteur, need_own_server, of_application};
 use super::watch::Watch;
 use crate::fault::session::Reach;
+use crate::postgres::quoting::{identifier, literal};
 use crate::sabotage::{SabotageError, Undo, undo};
 use crate::scope::FaultRecord;
 
@@ -50,8 +50,8 @@ async fn for_new_sessions(
         )
         .await?;
     // Of all places where a setting can stand, this one takes precedence.
-    let place = format!("ALTER ROLE {} IN DATABASE {}", quoted(&role), quoted(&database));
-    let setting = quoted(name);
+    let place = format!("ALTER ROLE {} IN DATABASE {}", identifier(&role), identifier(&database));
+    let setting = identifier(name);
     let end = match before.first() {
         Some(row) => format!("{place} SET {setting} = {}", literal(row.get(0))),
         None => format!("{place} RESET {setting}"),
@@ -79,7 +79,7 @@ async fn for_all_sessions(
     let reach = "reaches the sessions of everyone";
     need_own_server(&saboteur.pg, saboteur.fault(), reach)?;
     let claimed = saboteur.claim(&format!("system setting {name}"))?;
-    let here = format!("SELECT pid FROM pg_stat_activity WHERE {OF_APPLICATION}");
+    let here = format!("SELECT pid FROM pg_stat_activity WHERE {}", of_application());
     let watch = Watch::connections(&saboteur.pg, Arc::clone(&record));
     let begun = async {
         let end = saboteur.alter_system(name, value).await?;
@@ -149,7 +149,7 @@ impl Saboteur {
              WHERE sourcefile LIKE '%/postgresql.auto.conf' AND name = lower($1) \
              ORDER BY seqno DESC LIMIT 1";
         let before = self.query("ask for a setting", before, &[&name]).await?;
-        let setting = quoted(name);
+        let setting = identifier(name);
         let end = match before.first() {
             Some(row) => format!("ALTER SYSTEM SET {setting} = {}", literal(row.get(0))),
             None => format!("ALTER SYSTEM RESET {setting}"),

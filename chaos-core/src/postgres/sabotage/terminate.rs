@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::session::{OF_APPLICATION, Saboteur};
+use super::session::{Saboteur, of_application};
 use crate::sabotage::{SabotageError, Undo, undo};
 use crate::scope::FaultRecord;
 
@@ -12,7 +12,8 @@ pub(super) async fn sessions(
     at_most: Option<NonZeroU32>,
     record: &FaultRecord,
 ) -> Result<Undo, SabotageError> {
-    let pids = signal(&saboteur, "pg_terminate_backend", OF_APPLICATION, at_most, record).await?;
+    let pids =
+        signal(&saboteur, "pg_terminate_backend", &of_application(), at_most, record).await?;
     // One that is busy elsewhere, in a long write to a file say, may take a while.
     saboteur
         .until("wait for the end of terminated sessions", || async {
@@ -30,7 +31,7 @@ pub(super) async fn queries(
     at_most: Option<NonZeroU32>,
     record: &FaultRecord,
 ) -> Result<Undo, SabotageError> {
-    let busy = format!("{OF_APPLICATION} AND state = 'active'");
+    let busy = format!("{} AND state = 'active'", of_application());
     signal(&saboteur, "pg_cancel_backend", &busy, at_most, record).await?;
     Ok(undo(async { Ok(()) }))
 }

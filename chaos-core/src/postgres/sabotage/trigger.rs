@@ -8,10 +8,11 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::relation::{Relation, literal, quoted};
+use super::relation::Relation;
 use super::session::Saboteur;
 use super::watch::{INTERVAL, Look, Watch};
 use crate::fault::session::Moment;
+use crate::postgres::quoting::{identifier, literal};
 use crate::sabotage::{SabotageError, Undo, undo};
 use crate::scope::FaultRecord;
 
@@ -60,7 +61,7 @@ pub(super) async fn prepare(
 ) -> Result<SetTrap, SabotageError> {
     let relation = saboteur.table(trap.table).await?;
     let number = record.id().0;
-    let schema = quoted(&format!("chaos_fault_{number}"));
+    let schema = identifier(&format!("chaos_fault_{number}"));
     let key = format!("{CLASS}, {number}");
     let limit = match trap.times {
         None => format!("PERFORM nextval('{schema}.hits');"),
@@ -95,7 +96,7 @@ pub(super) async fn prepare(
          {once} {limit} {} RETURN NULL; END",
         trap.act
     );
-    let name = quoted(&format!("chaos_fault_{number}"));
+    let name = identifier(&format!("chaos_fault_{number}"));
     let create = format!(
         "SELECT pg_advisory_lock({key}); CREATE SCHEMA {schema}; \
          CREATE SEQUENCE {schema}.hits; \

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::session::{OF_APPLICATION, Saboteur};
+use super::session::{Saboteur, of_application};
 use crate::link::{Link, Target};
 use crate::postgres::Postgres;
 use crate::sabotage::SabotageError;
@@ -104,7 +104,8 @@ pub(super) async fn waiters(
 ) -> Result<Vec<Waiter>, SabotageError> {
     let waiting = format!(
         "SELECT DISTINCT pid, query_start::text FROM pg_locks JOIN pg_stat_activity USING (pid) \
-         WHERE NOT granted AND {OF_APPLICATION} AND $1 = ANY (pg_blocking_pids(pid))"
+         WHERE NOT granted AND {} AND $1 = ANY (pg_blocking_pids(pid))",
+        of_application()
     );
     let rows = observer.query("look for sessions that wait", &waiting, &[&holder]).await?;
     Ok(rows.iter().map(|row| Waiter { pid: row.get(0), query: row.get(1) }).collect())

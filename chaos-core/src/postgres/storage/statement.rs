@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::leftover::Leftover;
 use crate::postgres::PostgresServer;
 use crate::postgres::error::PostgresError;
+use crate::postgres::quoting::literal;
 
 impl PostgresServer {
     /// Does damage by statements, and returns how many rows were written.
@@ -42,8 +43,7 @@ impl PostgresServer {
                 let begin = async {
                     admin.batch_execute("BEGIN").await?;
                     let rows = admin.execute(statement.as_str(), &[]).await?;
-                    let name = name.replace('\'', "''");
-                    admin.batch_execute(&format!("PREPARE TRANSACTION '{name}'")).await?;
+                    admin.batch_execute(&format!("PREPARE TRANSACTION {}", literal(name))).await?;
                     Ok(rows)
                 };
                 let rows = begin.await.map_err(failed())?;
