@@ -67,11 +67,7 @@ async fn clean(stage: &Stage, pg: &Postgres) -> TestResult {
     assert!(noted(NoteKind::NotDone, "structure of indexes"), "{audit}");
     let old = u32::from(pg.version().starts_with("13."));
     let left_out = audit.notes().iter().filter(|note| note.kind == NoteKind::NotDone).count();
-    // Nor are tables that have rows and no B-tree index to tell of lost ones.
-    let notes = audit.notes().iter().map(|note| note.subject.as_str());
-    let blind: Vec<_> = notes.filter_map(|subject| subject.strip_prefix("lost rows of ")).collect();
-    assert_eq!(blind, ["public.base", "public.derived", "public.seen"], "{audit}");
-    assert_eq!(left_out, 1 + old as usize + blind.len(), "{audit}");
+    assert_eq!(left_out, 1 + old as usize, "{audit}");
     assert_eq!(admin.query_one(catalog, &[]).await?.get::<_, i64>(0), objects);
     audit.into_result()?;
     let events = stage.cx.scope().journal().events();
@@ -90,9 +86,13 @@ async fn clean(stage: &Stage, pg: &Postgres) -> TestResult {
         .await?;
     let audit = pg.audit().await?;
     assert_eq!(audit.findings(), [], "{audit}");
-    // A fingerprint shows them, and is compared with.
-    let audit = pg.audit().against(&pg.fingerprint().await?).await?;
-    assert!(!audit.to_string().contains("lost rows"), "{audit}");
+    // Lost rows of tables without a B-tree index would show in the fingerprint only, which the audit
+    // before was made against.
+    let notes = audit.notes().iter().filter(|note| note.kind == NoteKind::NotDone);
+    let blind: Vec<_> =
+        notes.filter_map(|note| note.subject.strip_prefix("lost rows of ")).collect();
+    let tables = ["public.base", "public.derived", "public.empty", "public.seen"];
+    assert_eq!(blind, tables, "{audit}");
     Ok(())
 }
 
