@@ -97,6 +97,24 @@ pub(crate) async fn some_tables_are_kept(cx: Chaos) -> TestResult {
     client.batch_execute("CREATE TABLE log (id serial); INSERT INTO log DEFAULT VALUES").await?;
     pg.plan_reset(&["log"]).await?.run().await?;
     assert_eq!(count(&client, "SELECT nextval('log_id_seq')").await?, 2);
+    // So does one that only takes its numbers from a sequence, and a partition whose numbers are
+    // those of the table above it.
+    client
+        .batch_execute(
+            "CREATE SEQUENCE shared; CREATE TABLE notes (id int DEFAULT nextval('shared')); \
+             INSERT INTO notes DEFAULT VALUES; \
+             CREATE SEQUENCE above; CREATE TABLE readings (id int NOT NULL) PARTITION BY RANGE (id); \
+             ALTER SEQUENCE above OWNED BY readings.id; \
+             CREATE TABLE readings_1 PARTITION OF readings FOR VALUES FROM (0) TO (100); \
+             INSERT INTO readings VALUES (nextval('above'))",
+        )
+        .await?;
+    pg.plan_reset(&["notes", "readings_1"]).await?.run().await?;
+    assert_eq!(count(&client, "SELECT nextval('shared')").await?, 2);
+    assert_eq!(count(&client, "SELECT nextval('above')").await?, 2);
+    pg.reset().await?;
+    assert_eq!(count(&client, "SELECT nextval('shared')").await?, 1);
+    assert_eq!(count(&client, "SELECT nextval('above')").await?, 1);
     Ok(())
 }
 

@@ -115,6 +115,15 @@ const DAMAGE: &[(FindingKind, &str, &str, &str)] = &[
         "DELETE FROM nodes WHERE a = 9",
     ),
     (
+        FindingKind::ForeignKeyViolation,
+        r#"CREATE TABLE places ("c.a" text, b text, PRIMARY KEY ("c.a", b));
+         CREATE TABLE visits ("c.a" text, b text, FOREIGN KEY ("c.a", b) REFERENCES places);
+         CREATE INDEX ON visits (b);
+         SET session_replication_role = replica; INSERT INTO visits VALUES ('(c.x, c.y', 'z')"#,
+        r#"("c.a", b) = {"(\"(c.x, c.y\",z)"}"#,
+        "DROP TABLE visits, places",
+    ),
+    (
         FindingKind::UniqueViolation,
         "UPDATE pg_index SET indisready = false, indisvalid = false
           WHERE indexrelid = 'customers_email_key'::regclass;

@@ -118,7 +118,7 @@ const CHANGES: &[(&str, &str, &str)] = &[
     ),
     (
         "ALTER TABLE orders ADD CHECK (total < 7) NOT VALID",
-        "constraint orders_total_check1 on public.orders: new",
+        "constraint orders_total_check1 on public.orders: new, not valid",
         "ALTER TABLE orders DROP CONSTRAINT orders_total_check1",
     ),
     (
@@ -130,6 +130,11 @@ const CHANGES: &[(&str, &str, &str)] = &[
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'orders_pkey'::regclass",
         "index orders_pkey on public.orders: valid before, invalid now",
         "UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'orders_pkey'::regclass",
+    ),
+    (
+        "CREATE INDEX odd ON orders (note); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'odd'::regclass",
+        "index odd on public.orders: new, invalid",
+        "DROP INDEX odd",
     ),
     ("CREATE INDEX more ON orders (note)", "index more on public.orders: new", "DROP INDEX more"),
     (

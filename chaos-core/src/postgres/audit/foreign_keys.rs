@@ -15,7 +15,7 @@ SELECT con.conname,
        pg_catalog.format('%I.%I', pn.nspname, p.relname),
        CASE p.relkind WHEN 'p' THEN '' ELSE 'ONLY ' END,
        con.confmatchtype::text,
-       keys.columns, keys.matches, pg_catalog.cardinality(con.conkey),
+       keys.columns, keys.names, keys.matches, pg_catalog.cardinality(con.conkey),
        coalesce(pg_catalog.to_jsonb(con) ->> 'conperiod', 'false')
   FROM pg_catalog.pg_constraint con
   JOIN pg_catalog.pg_class c ON c.oid = con.conrelid
@@ -24,6 +24,7 @@ SELECT con.conname,
   JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
  CROSS JOIN LATERAL (
        SELECT pg_catalog.string_agg(pg_catalog.format('c.%I', ca.attname), ', ' ORDER BY k.i),
+              pg_catalog.string_agg(pg_catalog.quote_ident(ca.attname), ', ' ORDER BY k.i),
               pg_catalog.string_agg(
                   pg_catalog.format('p.%I OPERATOR(%I.%s) c.%I%s', pa.attname, opn.nspname, op.oprname,
                       ca.attname,
@@ -39,7 +40,7 @@ SELECT con.conname,
          JOIN pg_catalog.pg_namespace opn ON opn.oid = op.oprnamespace
          LEFT JOIN pg_catalog.pg_collation col ON col.oid = pa.attcollation
          LEFT JOIN pg_catalog.pg_namespace coln ON coln.oid = col.collnamespace
-       ) AS keys (columns, matches)
+       ) AS keys (columns, names, matches)
  WHERE con.contype = 'f' AND con.conparentid = 0 AND c.relpersistence <> 't'
    AND coalesce(pg_catalog.to_jsonb(con) ->> 'conenforced', 'true') = 'true'
  ORDER BY 2, 1";
@@ -48,14 +49,15 @@ pub(super) async fn check(inspection: &Inspection, audit: &mut Audit) -> Result<
     for row in inspection.rows("list foreign keys", LIST).await? {
         let (name, child, parent) = (text(&row, 0), text(&row, 1), text(&row, 3));
         let object = format!("{name} on {child}");
-        if flag(&row, 9) {
+        if flag(&row, 10) {
             let message = "foreign keys over periods are not checked; \
                            `ALTER TABLE .. DROP CONSTRAINT` and add it again to have it checked";
             audit.note(Note::new(NoteKind::NotDone, object, message));
             continue;
         }
         let (child_only, parent_only) = (text(&row, 2), text(&row, 4));
-        let (columns, matches, count) = (text(&row, 6), text(&row, 7), text(&row, 8));
+        let (columns, names) = (text(&row, 6), text(&row, 7));
+        let (matches, count) = (text(&row, 8), text(&row, 9));
         let nulls = format!("pg_catalog.num_nulls({columns})");
         let no_parent =
             format!("NOT EXISTS (SELECT FROM {parent_only}{parent} AS p WHERE {matches})");
@@ -78,11 +80,9 @@ pub(super) async fn check(inspection: &Inspection, audit: &mut Audit) -> Result<
                         FindingKind::ForeignKeyViolation,
                         object,
                         format!(
-                            "{orphans} rows refer to rows of {parent} that do not exist: ({columns}) = {}",
+                            "{orphans} rows refer to rows of {parent} that do not exist: ({names}) = {}",
                             text(&rows[0], 1)
-                        )
-                        .replace("(c.", "(")
-                        .replace(", c.", ", "),
+                        ),
                         format!("delete these rows, or insert what they refer to into {parent}"),
                     ));
                 }

@@ -42,14 +42,26 @@ const NAMED: &str = "
 
 const REFERS: &str = "SELECT conrelid, confrelid FROM pg_constraint WHERE contype = 'f'";
 
-/// Starts the sequences anew that were used, apart from those of tables that are kept.
+/// Starts the sequences anew that were used, apart from those that tables which are kept own, or
+/// take the default of a column from: their rows have the numbers already.
+///
+/// The numbers in a partition may come from a sequence that a table above it owns.
 const SEQUENCES: &str = "
+    WITH kept AS (
+        SELECT it FROM unnest('{KEPT}'::oid[]) it
+        UNION SELECT above.relid FROM unnest('{KEPT}'::oid[]) it, pg_partition_ancestors(it) above
+    )
     SELECT setval(s.seqrelid, s.seqstart, false)
-    FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
+    FROM pg_sequence s
     WHERE pg_sequence_last_value(s.seqrelid) IS NOT NULL
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                       AND d.objid = s.seqrelid
-                      AND (d.deptype = 'e' OR d.refobjid = ANY ('{KEPT}'::oid[])))";
+                      AND (d.deptype = 'e' OR d.refclassid = 'pg_class'::regclass
+                                          AND d.refobjid IN (SELECT it FROM kept)))
+      AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_attrdef def ON def.oid = d.objid
+                      WHERE d.classid = 'pg_attrdef'::regclass
+                      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.seqrelid
+                      AND def.adrelid IN (SELECT it FROM kept))";
 
 impl Catalog {
     pub(super) async fn read(admin: &Client, keep: &[&str]) -> Result<Self, PostgresError> {

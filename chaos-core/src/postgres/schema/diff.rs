@@ -12,6 +12,9 @@ use crate::check::{CheckFailed, Finding};
 /// The property whose values say by themselves what they are: `valid`, `disabled`.
 pub(super) const STATE: &str = "state";
 
+/// The states of what is new that go without saying.
+const USUAL: [&str; 3] = ["valid", "enabled", "populated"];
+
 /// The property of a table that lists its columns.
 pub(super) const COLUMN_ORDER: &str = "order of columns";
 
@@ -163,7 +166,15 @@ impl fmt::Display for SchemaDiff {
 impl fmt::Display for SchemaChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, name, property, before, after) = match self {
-            Self::Added { object } => return write!(f, "{object}: new"),
+            Self::Added { object } => {
+                write!(f, "{object}: new")?;
+                // What a failed CREATE INDEX CONCURRENTLY leaves behind is no index that is used.
+                let state = object.properties.get(STATE).map(String::as_str);
+                return match state.filter(|state| !USUAL.contains(state)) {
+                    Some(state) => write!(f, ", {state}"),
+                    None => Ok(()),
+                };
+            }
             Self::Removed { object } => return write!(f, "{object}: gone"),
             Self::Changed { kind, name, property, before, after } => {
                 (kind, name, property, before.as_deref(), after.as_deref())
@@ -236,5 +247,12 @@ mod tests {
             "table public.orders: order of columns a, b, c before, b, a, d now"
         );
         assert!(SchemaDiff::between(&before, &before).is_empty());
+        let table = table("id");
+        let added = |state| {
+            SchemaDiff::between(std::slice::from_ref(&table), &[table.clone(), index(state)])
+                .to_string()
+        };
+        assert_eq!(added("valid"), "index orders_pkey on public.orders: new");
+        assert_eq!(added("invalid"), "index orders_pkey on public.orders: new, invalid");
     }
 }

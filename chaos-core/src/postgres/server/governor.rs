@@ -1,7 +1,11 @@
 //! Does to a server what its test asks: signals, stops, starts.
 //!
-//! The supervisor does it, because it alone is the parent of the server: a process that is told by
-//! its number may be another one by the time the signal is sent, unless its parent sends it.
+//! The supervisor does it, because it is the parent of the postmaster: the number of a child belongs
+//! to nobody else until its parent has waited for it, so what is sent to the postmaster reaches no
+//! other process. The postmaster's own children are found by their titles, which name the server, at
+//! the moment they are asked for, and the signals follow. In between one of them may end and its
+//! number be given out anew. Linux gives numbers out in turn, so that all others would have to be
+//! used up first; that is unlikely, not impossible.
 
 use std::cell::{Cell, RefCell};
 use std::fs;
