@@ -139,7 +139,8 @@ impl Input<'_> {
         use crate::fault::Toxic;
         let kind = self.byte() % 8;
         // As odd as a client may send it.
-        let [first, second, third] = [(); 3].map(|()| self.number().cast_signed());
+        let [first, second, third] =
+            [(); 3].map(|()| i64::from_ne_bytes(self.number().to_ne_bytes()));
         match kind {
             0 => Toxic::Noop,
             1 => Toxic::Latency { latency: first, jitter: second },
