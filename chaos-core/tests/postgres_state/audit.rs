@@ -17,7 +17,7 @@ pub(crate) async fn play(role: &str, stage: &Stage) -> TestResult {
         "damage" => damage(stage, &pg).await?,
         "print" => fingerprints(&pg).await?,
         "owner" => without_powers(&pg).await?,
-        "pages" => pages(&pg).await?,
+        "pages" => pages(stage).await?,
         other => panic!("unknown role {other}"),
     }
     done(stage)
@@ -381,16 +381,18 @@ fn damages() -> Vec<(Damage, FindingKind, &'static str)> {
     ]
 }
 
-async fn pages(pg: &Postgres) -> TestResult {
-    let server = pg.server()?;
+async fn pages(stage: &Stage) -> TestResult {
     for (damage, kind, words) in damages() {
+        // Its own, because up to version 14 what was counted of the last damage arrives at any time.
+        let pg = &stage.cx.postgres_server().await?;
+        let server = pg.server()?;
         if kind == FindingKind::HeapCorruption && pg.version().starts_with("13.") {
             continue;
         }
         let admin = pg.admin().await?;
         admin
             .batch_execute(
-                "SELECT pg_stat_reset(); CREATE TABLE t (id int PRIMARY KEY, filler text);
+                "CREATE TABLE t (id int PRIMARY KEY, filler text);
                  INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 2000) i",
             )
             .await?;
@@ -421,7 +423,6 @@ async fn pages(pg: &Postgres) -> TestResult {
             });
             assert!(told, "{audit}");
         }
-        admin.batch_execute("DROP TABLE t").await?;
     }
     Ok(())
 }
