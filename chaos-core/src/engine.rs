@@ -48,6 +48,8 @@ mod alteration_tests;
 mod fault_tests;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod message_fuzzing;
 #[cfg(test)]
 mod message_tests;
 #[cfg(test)]

@@ -65,6 +65,13 @@ pub fn fuzz_engine(data: &[u8]) {
     engine::fuzzing::run(data);
 }
 
+/// Plays the faults at messages that bytes tell: what the fuzz target runs. Not part of the interface.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn fuzz_messages(data: &[u8]) {
+    engine::message_fuzzing::run(data);
+}
+
 /// Plays the conversation with PostgreSQL that bytes tell: what the fuzz target runs. Not part of the
 /// interface.
 #[cfg(fuzzing)]

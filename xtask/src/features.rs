@@ -1,4 +1,4 @@
-//! Compiles each published crate with each of its features alone.
+//! Compiles each published crate with each of its features alone, and what the README shows of them.
 //!
 //! A feature that compiles only because another one is on breaks whoever asks for it alone.
 
@@ -23,7 +23,10 @@ pub(crate) fn run() -> Result<(), Error> {
         }
         program::succeed(&mut cargo)?;
     }
-    Ok(())
+    // Without the feature this block of the README is empty.
+    let mut cargo = workspace::cargo();
+    cargo.args(["test", "--quiet", "-p", "quickstart", "--doc", "--features", "toxiproxy"]);
+    program::succeed(&mut cargo)
 }
 
 /// Each published crate that has features: once without any, and once with each.

@@ -23,7 +23,7 @@ const ACTS: usize = 200;
 const BYTES: usize = 8 << 10;
 
 /// How far the clock goes in one step: about 30 years.
-const FAR: Duration = Duration::from_secs(1 << 30);
+pub(super) const FAR: Duration = Duration::from_secs(1 << 30);
 
 /// Plays the story that these bytes tell, twice.
 ///
@@ -118,21 +118,21 @@ fn is_harmless(kind: &FaultKind) -> bool {
 }
 
 /// Bytes that are read one after the other; zeros when there are no more.
-struct Input<'data>(&'data [u8]);
+pub(super) struct Input<'data>(pub(super) &'data [u8]);
 
 impl Input<'_> {
-    fn byte(&mut self) -> u8 {
+    pub(super) fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         *first
     }
 
-    fn bit(&mut self) -> bool {
+    pub(super) fn bit(&mut self) -> bool {
         self.byte() % 2 == 1
     }
 
     /// Any number; small ones and the ends of the range often.
-    fn number(&mut self) -> u64 {
+    pub(super) fn number(&mut self) -> u64 {
         match self.byte() % 8 {
             0 => 0,
             1 => u64::MAX,
@@ -146,7 +146,7 @@ impl Input<'_> {
         f64::from_bits(u64::from_le_bytes([(); 8].map(|()| self.byte())))
     }
 
-    fn time(&mut self) -> Duration {
+    pub(super) fn time(&mut self) -> Duration {
         match self.byte() % 8 {
             0 => Duration::ZERO,
             1 => Duration::MAX,
@@ -166,7 +166,7 @@ impl Input<'_> {
         Probability::new(value).unwrap_or(Probability::ALWAYS)
     }
 
-    fn delay(&mut self) -> Delay {
+    pub(super) fn delay(&mut self) -> Delay {
         match self.byte() % 5 {
             0 => Delay::Fixed { delay: self.time() },
             1 => Delay::Uniform { min: self.time(), max: self.time() },
@@ -176,7 +176,7 @@ impl Input<'_> {
         }
     }
 
-    fn fault(&mut self) -> Fault {
+    pub(super) fn fault(&mut self) -> Fault {
         let mut fault = Fault::new(self.kind());
         fault.directions = match self.byte() % 4 {
             0 => Directions::Upstream,

@@ -156,7 +156,6 @@ impl VirtualLink {
     }
 
     /// All bytes that were delivered in a direction.
-    #[cfg(test)]
     pub(super) fn bytes(&self, direction: Direction) -> Vec<u8> {
         let mut all = Vec::new();
         for delivery in &self.delivered {

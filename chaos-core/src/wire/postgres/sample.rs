@@ -1,6 +1,5 @@
 //! Messages for tests.
 
-#[cfg(test)]
 use crate::direction::Direction;
 
 /// A message with this first byte.
@@ -20,7 +19,6 @@ pub(crate) const VERSION: u32 = 196_608;
 
 /// What is sent in turn from the first byte of a connection on: the start-up, a simple query, a
 /// statement that is prepared and carried out, an error in a batch, and a copy in both protocols.
-#[cfg(test)]
 pub(crate) fn conversation() -> Vec<(Direction, Vec<u8>)> {
     use Direction::{Downstream, Upstream};
     let ready = |status: &[u8]| (Downstream, message(b'Z', status));
