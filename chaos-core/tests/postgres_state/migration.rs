@@ -156,7 +156,7 @@ async fn concurrently_one(stage: &Stage) -> TestResult {
     assert_eq!(
         killed.to_string(),
         "session ended inside of statement 1, `CREATE INDEX CONCURRENTLY IF NOT EXISTS old_id ON old (id)`: \
-         it left a part (index old_id on public.old: new); run again, it said that all was well, but \
+         it left a part (index old_id on public.old: new, invalid); run again, it said that all was well, but \
          beside an unbroken run: index old_id on public.old: valid before, invalid now"
     );
     assert!(report.can_be_repeated().is_err());
