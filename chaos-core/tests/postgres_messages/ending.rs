@@ -6,7 +6,7 @@ use chaos_core::prelude::*;
 use futures::{SinkExt, TryStreamExt};
 use tokio_postgres::SimpleQueryMessage;
 
-use crate::support::{Way, met, paid, soon, until_hit};
+use crate::support::{Way, met, paid, soon, until_alone, until_hit};
 
 pub(crate) async fn a_request_to_commit_that_is_reset_commits_nothing(
     cx: &Chaos,
@@ -111,6 +111,8 @@ pub(crate) async fn a_cut_behind_a_message_lets_it_pass(
     assert!(
         soon(client.batch_execute("BEGIN; INSERT INTO paid VALUES (1); COMMIT")).await.is_err()
     );
+    // The server may not even have read the request yet.
+    until_alone(pg).await?;
     assert_eq!((fault.hits(), paid(pg).await?), (1, vec![1]));
     Ok(())
 }

@@ -65,6 +65,20 @@ pub(crate) async fn paid(pg: &Postgres) -> TestResult<Vec<i32>> {
     .await
 }
 
+/// Waits until the sessions of the application are gone, and so everything they were sent is done.
+pub(crate) async fn until_alone(pg: &Postgres) -> TestResult {
+    let admin = pg.admin().await?;
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                  AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    soon(async {
+        while admin.query_one(others, &[]).await?.get::<_, i64>(0) > 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// The messages at which faults acted, since the beginning of the test.
 pub(crate) fn met(cx: &Chaos) -> Vec<String> {
     let events = cx.scope().journal().events();
