@@ -191,9 +191,6 @@ fn path(
     inside: impl Fn(u32) -> bool,
     steps: &mut Steps,
 ) -> Option<Vec<(u32, Edges)>> {
-    if from == to && part.node(from) != part.node(to) {
-        return None;
-    }
     let mut came = std::collections::HashMap::new();
     let mut queue = VecDeque::from([from]);
     while let Some(state) = queue.pop_front() {
