@@ -19,6 +19,7 @@
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
 //!   a timeline, and what is asked of it.
 //! * [`history`]: what clients did and saw, the input of the checkers in [`check`].
+//! * [`workload`]: what clients do to a service, recorded as a history, with the checker of each.
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
 //! * [`Chaos`]: what a test is given.
 
@@ -57,6 +58,7 @@ pub mod trigger;
 pub mod units;
 pub mod verdict;
 mod wire;
+pub mod workload;
 
 /// Plays the story that bytes tell to the engine: what the fuzz target runs. Not part of the interface.
 #[cfg(fuzzing)]
