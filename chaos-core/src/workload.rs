@@ -108,3 +108,6 @@ pub trait Workload {
     /// What judges the history.
     fn checker(&self) -> Box<dyn Checker>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ pub struct Bank<T, B> {
 }
 
 /// Transfers between accounts that hold `total` together, and reads of all balances, each of which has
-/// to come to that total: pairs of an account and what is in it.
+/// to come to that total: pairs of an account and what is in it. One operation in four is a read.
 ///
 /// The accounts are 1 to 10 unless [`accounts`](Bank::accounts) says otherwise, and exist beforehand.
 /// A transfer that the service turns down, as for want of money, returns
@@ -89,10 +89,10 @@ where
     }
 
     async fn operate(&self, worker: &mut Worker) -> TestResult {
-        let client = worker.client();
-        if client.pick(1..=4) == 1 {
+        if worker.is_its_turn(4) {
             return self.conclude(worker).await;
         }
+        let client = worker.client();
         let (from, to) = client.pick_two(self.accounts.clone());
         let (key, amount) = (worker.key(), client.pick(self.amounts.clone()));
         let transfer = Transfer { key, from, to, amount };

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
+use super::overlap::Overlap;
 use super::{Worker, Workload};
 use crate::check::{Checker, counter_bounds};
 use crate::error::{TestError, TestResult};
@@ -16,7 +17,7 @@ pub struct Counter<A, R> {
     amounts: RangeInclusive<i64>,
 }
 
-/// Additions to a number that is 0 at first, and reads of it. A read has to lie between what was surely
+/// Additions to a number that is 0 at first, and reads of it, one operation in four. A read has to lie between what was surely
 /// added before it began and what may have been added until it ended, so that an addition which is
 /// lost or made twice is seen at the end.
 pub fn counter<A, R, E, F>(add: A, read: R) -> Counter<A, R>
@@ -57,7 +58,7 @@ where
     }
 
     async fn operate(&self, worker: &mut Worker) -> TestResult {
-        if worker.client().pick(1..=4) == 1 {
+        if worker.is_its_turn(4) {
             return self.conclude(worker).await;
         }
         let amount = worker.client().pick(self.amounts.clone());
@@ -69,6 +70,6 @@ where
     }
 
     fn checker(&self) -> Box<dyn Checker> {
-        Box::new(counter_bounds())
+        Box::new(crate::all_of![counter_bounds(), Overlap])
     }
 }

@@ -11,9 +11,9 @@ use super::{Worker, Workload};
 use crate::Chaos;
 use crate::check::Checker;
 use crate::client::Client;
-use crate::error::{TestError, TestResult, with_sources};
+use crate::error::{TestError, TestResult};
 use crate::event::EventKind;
-use crate::history::{History, RecordedProcess, Recorder};
+use crate::history::{History, Recorder};
 use crate::load::Load;
 use crate::run::{Run, RunError};
 use crate::schedule::Schedule;
@@ -37,8 +37,9 @@ impl Worked {
     /// # Errors
     ///
     /// When it does not hold, when nobody can say, and when nothing put it to the test.
+    #[track_caller]
     pub fn judge(&self) -> TestResult {
-        self.cx.judge(&self.checker, &self.history)
+        self.cx.judge(&self.checker, &self.history).map(drop)
     }
 
     /// Which operations succeeded and failed when, and how the service recovered from each fault.

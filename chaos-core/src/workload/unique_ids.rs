@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::overlap::Overlap;
 use super::{Worker, Workload};
 use crate::check::{Checker, unique};
 use crate::error::{TestError, TestResult};
@@ -48,6 +49,6 @@ where
     }
 
     fn checker(&self) -> Box<dyn Checker> {
-        Box::new(unique())
+        Box::new(crate::all_of![unique(), Overlap])
     }
 }

@@ -37,6 +37,13 @@ impl Worker {
         i64::try_from(self.client.unique()).unwrap_or(i64::MAX)
     }
 
+    /// Whether it is its turn to do what one operation in `every` does. The clients take turns, so that
+    /// some of them do it while the others do something else.
+    #[must_use]
+    pub fn is_its_turn(&self, every: u64) -> bool {
+        (self.client.operation() + u64::from(self.client.id())) % every.max(1) == 0
+    }
+
     /// Makes a call to the service and records it as the operation `f` with this argument. `result`
     /// says what is recorded of an answer.
     ///

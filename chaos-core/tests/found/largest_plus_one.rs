@@ -29,7 +29,7 @@ impl Specimen for LargestPlusOne {
         bug: "an identifier that is max(id) + 1",
         found_by: "workload `unique_ids`",
         within: 10,
-        says: "twice",
+        says: "given out 2 times",
     };
 
     async fn set_up(cx: Chaos, version: Version) -> TestResult<Self> {

@@ -29,6 +29,9 @@ macro_rules! museum {
             enter(async |role, stage| {
                 $(if role == stringify!($module) {
                     return specimen::exhibit::<$module::$specimen>(&stage).await;
+                }
+                if role == concat!("measure ", stringify!($module)) {
+                    return table::look::<$module::$specimen>(&stage).await;
                 })*
                 panic!("unknown role {role}")
             });
