@@ -63,7 +63,8 @@ where
             let answer = worker.call("apply", json!(key), (self.send)(key), |()| json!(key)).await;
             sent += 1;
             match answer {
-                Err(error) if sent < self.attempts && Outcome::of_error(&*error) != Outcome::Failed => {}
+                Err(error)
+                    if sent < self.attempts && Outcome::of_error(&*error) != Outcome::Failed => {}
                 answer => return answer,
             }
         }

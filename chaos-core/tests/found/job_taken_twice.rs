@@ -40,7 +40,7 @@ impl Specimen for JobTakenTwice {
         bug: "a queue that hands out a job twice",
         found_by: "workload `queue`",
         within: 10,
-        says: "twice",
+        says: "it came out",
     };
 
     async fn set_up(cx: Chaos, version: Version) -> TestResult<Self> {

@@ -106,10 +106,10 @@ impl Specimen for StaleCache {
         );
         let work = self.cx.work(
             Schedule::new(),
-            Load::clients(4).operations(8),
+            Load::clients(3).operations(5),
             register.keys(1..=2).initially(0),
         );
-        let broken = cut().on(query("INSERT INTO entry").every_nth(3).over_link());
+        let broken = cut().on(query("INSERT INTO entry").every_nth(4).over_link());
         self.cache_link.during(broken.may_be_idle(), work).await?.judge()
     }
 }

@@ -42,8 +42,12 @@ fn the_documentation_lists_what_is_here() {
 
 /// Prints the row of a case: in which run it was found, of so many times that it was looked for.
 pub(crate) fn measure(specimen: &str, case: &Case) {
-    let mut player = crate::arena().start(&format!("measure {specimen}"));
-    let mut runs: Vec<u32> = (0..TIMES).map(|_| player.line().parse().unwrap()).collect();
+    let arena = crate::arena();
+    let mut player = arena.start(&format!("measure {specimen}"));
+    let mut runs: Vec<u32> = (0..TIMES)
+        .map(|_| player.line())
+        .map(|line| line.parse().unwrap_or_else(|_| panic!("{specimen}: {line}")))
+        .collect();
     player.finish();
     runs.sort_unstable();
     let (median, most) = (runs[TIMES / 2], runs[TIMES - 1]);
