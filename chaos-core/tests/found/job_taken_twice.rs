@@ -39,7 +39,7 @@ impl Specimen for JobTakenTwice {
     const CASE: Case = Case {
         bug: "a queue that hands out a job twice",
         found_by: "workload `queue`",
-        within: 10,
+        within: 20,
         says: "it came out",
     };
 

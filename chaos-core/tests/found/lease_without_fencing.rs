@@ -58,7 +58,7 @@ impl Specimen for LeaseWithoutFencing {
     const CASE: Case = Case {
         bug: "a lease without a fencing token",
         found_by: "workload `counter` under `latency`",
-        within: 10,
+        within: 20,
         says: "counter",
     };
 

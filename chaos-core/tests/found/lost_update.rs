@@ -36,12 +36,12 @@ impl Specimen for LostUpdate {
     const CASE: Case = Case {
         bug: "a lost update under read committed",
         found_by: "workload `counter`",
-        within: 10,
+        within: 20,
         says: "counter",
     };
 
     async fn set_up(cx: Chaos, version: Version) -> TestResult<Self> {
-        let pool = cx.postgres().await?.pool(4)?;
+        let pool = cx.postgres().await?.pool(8)?;
         pool.get().await?.batch_execute("CREATE TABLE counter (n bigint NOT NULL)").await?;
         Ok(Self { cx, pool, version })
     }
@@ -51,7 +51,7 @@ impl Specimen for LostUpdate {
         self.pool.get().await?.batch_execute(empty).await?;
         let counter =
             workload::counter(async |amount| self.add(amount).await, async || self.read().await);
-        let load = Load::clients(4).operations(5);
+        let load = Load::clients(8).operations(6);
         self.cx.work(Schedule::new(), load, counter).await?.judge()
     }
 }

@@ -36,7 +36,7 @@ impl Specimen for VersionBump {
     const CASE: Case = Case {
         bug: "a version that two writers make",
         found_by: "workload `versions`",
-        within: 10,
+        within: 20,
         says: "version",
     };
 
