@@ -9,7 +9,8 @@
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
-//!   [`journal`], [`leftover`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
+//!   [`journal`], [`leftover`], [`metrics`], [`scope`]: the nouns. Faults are data; everything that
+//!   happens is an event.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
 //! * `wire`: bytes framed into the messages of a protocol, without any input or output.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
@@ -37,6 +38,7 @@ pub mod journal;
 pub mod leftover;
 pub mod link;
 pub mod load;
+pub mod metrics;
 pub mod outcome;
 pub mod packets;
 pub mod postgres;
