@@ -125,7 +125,6 @@ impl Run {
     }
 
     /// What each fault did that was active during the run.
-    #[must_use]
     pub fn impacts(&self) -> &[Impact] {
         &self.impacts
     }
