@@ -18,6 +18,7 @@
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`], [`check`]: a workload beside faults on
 //!   a timeline, and what is asked of it.
+//! * [`explore`]: a scenario, run once for each point at which it can break.
 //! * [`history`]: what clients did and saw, the input of the checkers in [`check`].
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
 //! * [`Chaos`]: what a test is given.
@@ -31,6 +32,7 @@ pub mod duration;
 mod engine;
 pub mod error;
 pub mod event;
+pub mod explore;
 pub mod fault;
 pub mod history;
 pub mod journal;
