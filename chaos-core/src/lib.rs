@@ -20,6 +20,7 @@
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`]: a workload beside faults on a
 //!   timeline, and what is asked of it.
+//! * [`explore`]: a scenario, run once for each point at which it can break.
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
 //! * [`Chaos`]: what a test is given.
 
@@ -32,6 +33,7 @@ pub mod duration;
 mod engine;
 pub mod error;
 pub mod event;
+pub mod explore;
 pub mod fault;
 pub mod history;
 pub mod journal;

@@ -41,6 +41,7 @@ const KNOWN: [&str; 17] = [
     "CHAOS_ENVIRONMENT",
     "CHAOS_IN_PROCESS",
     "CHAOS_KEEP",
+    "CHAOS_REPLAY",
     "CHAOS_LOAD_MULTIPLIER",
     "CHAOS_PG_BIN",
     "CHAOS_PG_DIR",
