@@ -247,7 +247,10 @@ async fn what_could_have_found_nothing_says_so() {
     let value = Mutex::new(None);
     let register = register(
         async |_| TestResult::Ok(*value.lock()),
-        async |_, new| TestResult::Ok(*value.lock() = Some(new)),
+        async |_, new| {
+            *value.lock() = Some(new);
+            TestResult::Ok(())
+        },
     );
     let alone = Load::clients(1).operations(50);
     let worked = chaos(1).work(Schedule::new(), alone, register.keys(1..=1)).await.unwrap();
@@ -268,11 +271,14 @@ async fn an_error_is_recorded_as_what_it_says_of_the_operation() {
     let elements = Mutex::new(Vec::new());
     let add = async |element: i64| {
         yield_now().await;
-        match element % 3 {
-            0 => Err(TestError::from(Rejected::new("no room"))),
-            1 => Err(TestError::from("nobody knows")),
-            _ => Ok(elements.lock().push(element)),
+        if element % 3 == 0 {
+            return Err(TestError::from(Rejected::new("no room")));
         }
+        if element % 3 == 1 {
+            return Err(TestError::from("nobody knows"));
+        }
+        elements.lock().push(element);
+        Ok(())
     };
     let set = set(add, async || TestResult::Ok(elements.lock().clone()));
     let load = Load::clients(1).operations(9).pause_after_failure(0.ms());
