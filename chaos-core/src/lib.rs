@@ -8,7 +8,7 @@
 //! From the bottom to the top; a module imports only what stands above it in this list.
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
-//! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
+//! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`commit`], [`verdict`], [`event`],
 //!   [`journal`], [`leftover`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
 //! * `wire`: bytes framed into the messages of a protocol, without any input or output.
@@ -25,6 +25,7 @@
 pub mod chaos;
 pub mod check;
 pub mod client;
+pub mod commit;
 pub mod delay;
 pub mod direction;
 pub mod duration;
@@ -37,6 +38,7 @@ pub mod journal;
 pub mod leftover;
 pub mod link;
 pub mod load;
+mod operation;
 pub mod outcome;
 pub mod packets;
 pub mod postgres;
