@@ -148,7 +148,7 @@ pub(crate) fn resolve(answer: Outcome, deeds: &[Deed]) -> Resolution {
     let has_lost = endings().any(|ending| matches!(ending, Ending::Lost(_)));
     match answer {
         Outcome::Ok => {
-            let is_rolled_back = endings().last() == Some(&Ending::RolledBack);
+            let is_rolled_back = endings().next_back() == Some(&Ending::RolledBack);
             let has_statement = deeds.iter().any(|deed| matches!(deed, Deed::Statement(_)));
             if !is_rolled_back || has_committed || has_lost || has_statement || doubt.is_some() {
                 return Resolution::unchanged(answer);
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_transaction_that_never_came_to_its_commit_is_failed_unless_it_goes_on() {
         let never = transaction(Ending::NeverCommitted);
-        assert_eq!(resolved(Outcome::Unknown, &[never.clone()]), Outcome::Failed);
+        assert_eq!(resolved(Outcome::Unknown, std::slice::from_ref(&never)), Outcome::Failed);
         let open = [never, transaction(Ending::Open)];
         assert_eq!(resolved(Outcome::Unknown, &open), Outcome::Unknown);
         assert_eq!(resolved(Outcome::Unknown, &[]), Outcome::Unknown);
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_commit_that_was_answered_by_rollback_is_failed_unless_another_one_took_place() {
         let rolled_back = transaction(Ending::RolledBack);
-        assert_eq!(resolved(Outcome::Ok, &[rolled_back.clone()]), Outcome::Failed);
+        assert_eq!(resolved(Outcome::Ok, std::slice::from_ref(&rolled_back)), Outcome::Failed);
         let then_again = [rolled_back.clone(), transaction(Ending::Committed)];
         assert_eq!(resolved(Outcome::Ok, &then_again), Outcome::Ok);
         let before = [transaction(Ending::Committed), rolled_back];
