@@ -8,8 +8,8 @@
 //! From the bottom to the top; a module imports only what stands above it in this list.
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
-//! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`]: the nouns. Faults are
-//!   data.
+//! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`commit`], [`verdict`]: the nouns.
+//!   Faults are data.
 //! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
 //! * [`event`], [`journal`], [`leftover`], [`metrics`], [`scope`]: everything that happens is an event.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
@@ -28,6 +28,7 @@
 pub mod chaos;
 pub mod check;
 pub mod client;
+pub mod commit;
 pub mod delay;
 pub mod direction;
 pub mod duration;
@@ -42,6 +43,7 @@ pub mod leftover;
 pub mod link;
 pub mod load;
 pub mod metrics;
+mod operation;
 pub mod outcome;
 pub mod packets;
 pub mod postgres;
