@@ -8,6 +8,7 @@
 //! From the bottom to the top; a module imports only what stands above it in this list.
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
+//! * [`machine`]: where all this runs, what it bears, and what it has used.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`], [`event`],
 //!   [`journal`], [`leftover`], [`scope`]: the nouns. Faults are data; everything that happens is an event.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
@@ -37,6 +38,7 @@ pub mod journal;
 pub mod leftover;
 pub mod link;
 pub mod load;
+pub mod machine;
 pub mod outcome;
 pub mod packets;
 pub mod postgres;
