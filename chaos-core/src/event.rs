@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::Report;
 use crate::direction::Direction;
 use crate::fault::FaultSpec;
 use crate::outcome::Outcome;
@@ -202,6 +203,11 @@ pub enum EventKind {
         /// What was expected.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expected: Option<String>,
+    },
+    /// A checker judged what clients did and saw, or what is in a database.
+    Judged {
+        /// What it says, with the proofs.
+        report: Report,
     },
     /// Something panicked.
     Panicked {

@@ -43,6 +43,7 @@ mod error;
 pub mod fingerprint;
 mod inspection;
 pub mod isolation;
+mod judge;
 pub mod migration;
 mod options;
 mod pool;

@@ -2,7 +2,9 @@
 
 pub use tokio_postgres::error::SqlState;
 
+pub use crate::all_of;
 pub use crate::chaos::{Chaos, Fixture};
+pub use crate::check::{Checker, per_key};
 pub use crate::client::Client;
 pub use crate::delay::Delay;
 pub use crate::error::{TestError, TestResult};

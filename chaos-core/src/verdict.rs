@@ -85,6 +85,10 @@ pub enum FailureKind {
     MissingPanic,
     /// A named check did not hold.
     Check,
+    /// A checker found that a promise was broken.
+    Violation,
+    /// A checker could not say whether a promise was kept, or nothing had put it to the test.
+    Unproven,
     /// The system was not in its steady state before the first fault.
     SteadyState,
     /// The system did not recover, or not in time.
@@ -119,6 +123,8 @@ impl fmt::Display for FailureKind {
             Self::BackgroundPanic => "a spawned task panicked",
             Self::MissingPanic => "did not panic as declared",
             Self::Check => "a check failed",
+            Self::Violation => "broke a promise",
+            Self::Unproven => "proved nothing",
             Self::SteadyState => "no steady state before the fault",
             Self::Recovery => "did not recover",
             Self::Vacuous => "a fault touched nothing",

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use chaos_core::check::CheckFailed;
+use chaos_core::check::{CheckFailed, NotUpheld};
 use chaos_core::error::{Error, with_sources};
 use chaos_core::recovery::RecoveryError;
 use chaos_core::run::RunError;
@@ -30,6 +30,10 @@ pub(crate) fn verdict_of(error: &(dyn StdError + 'static)) -> Verdict {
         if let Some(check) = error.downcast_ref::<CheckFailed>() {
             let failure = Failure::new(FailureKind::Check, message);
             return Verdict::Failed(failure.at(check.location()));
+        }
+        if let Some(broken) = error.downcast_ref::<NotUpheld>() {
+            let failure = Failure::new(broken.kind(), message);
+            return Verdict::Failed(failure.at(broken.location()));
         }
         if let Some(kind) = kind_of(error) {
             return Verdict::Failed(Failure::new(kind, message));
@@ -74,6 +78,28 @@ mod tests {
         assert_eq!(verdict_of(missing().as_ref()), skipped);
         assert_eq!(verdict_of(&Wrapped(missing())), skipped);
         assert_eq!(verdict_of(&FixtureError::new("Postgres", missing())), skipped);
+    }
+
+    #[test]
+    fn a_broken_promise_and_an_unproven_one_are_kinds_of_their_own() {
+        use chaos_core::check::{Checker, counter_bounds};
+        use chaos_core::history::Recorder;
+        use chaos_core::outcome::Outcome;
+
+        let cx = Chaos::new(chaos_core::seed::Seed(1), chaos_core::journal::Journal::in_memory());
+        let recorder = Recorder::new();
+        let mut client = recorder.process();
+        client.invoke("read", 0.into()).complete(Outcome::Ok, 1.into(), None);
+        let broken = cx.judge(&counter_bounds(), &recorder.history()).unwrap_err();
+        let verdict = verdict_of(&Wrapped(broken));
+        let failure = verdict.failure().unwrap();
+        assert_eq!(failure.kind, FailureKind::Violation);
+        assert!(failure.location.as_ref().unwrap().contains("failure.rs"));
+        assert!(failure.message.contains("expected 0, found 1"), "{failure}");
+
+        let nothing = chaos_core::history::History::empty();
+        let unproven = cx.judge(&counter_bounds().may_be_vacuous(), &nothing).unwrap_err();
+        assert_eq!(kind(unproven), Some(FailureKind::Unproven));
     }
 
     #[test]

@@ -27,12 +27,14 @@ pub(super) fn memory() -> Option<Memory> {
 }
 
 fn memory_in(text: &str) -> Option<Memory> {
-    let bytes = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(kib << 10)
-    };
-    Some(Memory { total: bytes("MemTotal")?, available: bytes("MemAvailable")? })
+    Some(Memory { total: bytes(text, "MemTotal")?, available: bytes(text, "MemAvailable")? })
+}
+
+/// The size after a name, in lines of names and sizes.
+pub(super) fn bytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib << 10)
 }
 
 pub(super) fn load_average() -> Option<[f64; 3]> {

@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use chaos_core::check::Report;
 use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::journal::Journal;
 use chaos_core::outcome::Outcome;
 use chaos_core::prelude::*;
 use chaos_core::stats::{Category, FlakinessPosterior};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
+use serde_json::json;
 
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
@@ -253,6 +255,7 @@ fn money() -> AttemptSummary {
             passed: false,
             found: Some("9995".to_owned()),
             expected: Some("10000".to_owned()),
+            report: Some(judged()),
         }],
         notes: vec!["the pool was full for 1.2 s".to_owned()],
         returns: vec![ServerReturn {
@@ -261,6 +264,33 @@ fn money() -> AttemptSummary {
             recovered: true,
         }],
     }
+}
+
+/// What a checker says, with every field that it may have.
+fn judged() -> Report {
+    let step = |entry: u64, dependency: &str| {
+        let because = format!("T{entry} did not see what the other one wrote");
+        json!({ "entry": entry, "dependency": dependency, "because": because })
+    };
+    let kinds = ["ww", "wr", "rw", "process", "realtime"];
+    let cycle: Vec<_> = (1..).zip(kinds).map(|(entry, kind)| step(entry, kind)).collect();
+    let report = json!({
+        "checker": "transactions are serializable",
+        "validity": "violated",
+        "violations": [{
+            "explanation": "G2-item",
+            "key": "x",
+            "entries": [2, 3],
+            "expected": "1",
+            "found": "2",
+            "cycle": cycle,
+        }],
+        "violation_count": 1,
+        "unknown": "the search for a cycle was given up",
+        "vacuous": "no transaction comes before another one",
+        "stats": { "committed": 2 },
+    });
+    serde_json::from_value(report).unwrap()
 }
 
 fn fault(label: &str, began: u64, ended: Option<u64>) -> FaultSummary {

@@ -70,11 +70,12 @@ fn of_process(process: u32) -> Option<GroupUsage> {
     let fields = stat(process)?;
     // utime, stime, cutime and cstime, in ticks, of which every Linux has a hundred a second.
     let ticks: u64 = fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok()).sum();
-    let pages: u64 = fields.get(21)?.parse().unwrap_or(0);
+    // A process that has ended and was not waited for has none.
+    let status = proc::read(&format!("/proc/{process}/status")).unwrap_or_default();
     let descriptors = std::fs::read_dir(format!("/proc/{process}/fd"));
     Some(GroupUsage {
         cpu_ms: ticks * 10,
-        memory: pages * page_size(),
+        memory: proc::bytes(&status, "VmRSS").unwrap_or(0),
         descriptors: descriptors.map_or(0, |entries| entries.count() as u64),
         processes: 1,
     })
@@ -96,13 +97,6 @@ fn members(leader: u32) -> Vec<u32> {
         *process != leader && group == Some(leader)
     };
     processes.filter(is_member).collect()
-}
-
-fn page_size() -> u64 {
-    #[cfg(unix)]
-    return rustix::param::page_size() as u64;
-    #[cfg(not(unix))]
-    4096
 }
 
 #[cfg(all(test, target_os = "linux"))]

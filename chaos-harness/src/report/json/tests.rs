@@ -307,6 +307,12 @@ impl Checker<'_> {
                     }
                     true
                 }
+                "additionalProperties" => {
+                    for (name, field) in value.as_object().unwrap() {
+                        self.check(field, argument, &format!("{path}.{name}"));
+                    }
+                    true
+                }
                 "items" => {
                     for (place, item) in value.as_array().unwrap().iter().enumerate() {
                         self.check(item, argument, &format!("{path}[{place}]"));
