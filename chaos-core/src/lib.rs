@@ -8,7 +8,7 @@
 //! From the bottom to the top; a module imports only what stands above it in this list.
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
-//! * [`machine`]: where all this runs, what it bears, and what it has used.
+//! * [`machine`], [`sizing`]: where all this runs, what it bears, and what it has used.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`]: the nouns. Faults are
 //!   data.
 //! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
@@ -22,11 +22,13 @@
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`]: a workload beside faults on a
 //!   timeline, and what is asked of it.
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
+//! * [`contention`]: a load that is raised until clients meet.
 //! * [`Chaos`]: what a test is given.
 
 pub mod chaos;
 pub mod check;
 pub mod client;
+pub mod contention;
 pub mod delay;
 pub mod direction;
 pub mod duration;
@@ -53,6 +55,7 @@ pub mod sabotage;
 pub mod schedule;
 pub mod scope;
 pub mod seed;
+pub mod sizing;
 pub mod stats;
 #[cfg(feature = "toxiproxy")]
 pub mod toxiproxy;

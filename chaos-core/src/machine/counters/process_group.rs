@@ -4,6 +4,7 @@
 //! which takes a while on a large one: so they are looked for only now and then, the more seldom the
 //! longer that takes, and no more than a five-hundredth of the time goes into it.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub struct ProcessGroup {
     others: Vec<u32>,
     next_walk: Instant,
     most: GroupUsage,
+    /// Of each thread, for how long it ran and for how long it waited to, in nanoseconds. Threads that
+    /// have ended stay with what was seen last.
+    threads: HashMap<u32, (u64, u64)>,
 }
 
 /// What a group of processes has used, at most or so far.
@@ -29,6 +33,11 @@ pub struct GroupUsage {
     /// For how long it had processors, in milliseconds: its processes, and the children that they
     /// have waited for.
     pub cpu_ms: u64,
+    /// For how long its threads had processors, in milliseconds, as far as they were seen.
+    pub ran_ms: u64,
+    /// For how long its threads wanted a processor and had none, in milliseconds, as far as they were
+    /// seen, summed over threads.
+    pub waited_ms: u64,
     /// The most memory that it was seen to have resident, in bytes.
     pub memory: u64,
     /// The most descriptors that it was seen to have open.
@@ -43,7 +52,8 @@ impl ProcessGroup {
     pub fn led_by(leader: u32) -> Self {
         // Children come later than their parent.
         let next_walk = Instant::now() + Duration::from_millis(500);
-        Self { leader, others: Vec::new(), next_walk, most: GroupUsage::default() }
+        let (others, most, threads) = Default::default();
+        Self { leader, others, next_walk, most, threads }
     }
 
     /// Looks at it, and says what it has used so far. What is gone is remembered.
@@ -54,11 +64,16 @@ impl ProcessGroup {
             let took = began.elapsed();
             self.next_walk = began + (took * REST).max(Duration::from_secs(1));
         }
-        let all = std::iter::once(self.leader).chain(self.others.iter().copied());
-        let processes: Vec<_> = all.filter_map(of_process).collect();
+        let all: Vec<_> = std::iter::once(self.leader).chain(self.others.iter().copied()).collect();
+        for process in &all {
+            self.threads.extend(threads(*process));
+        }
+        let processes: Vec<_> = all.into_iter().filter_map(of_process).collect();
         let sum = |of: fn(&GroupUsage) -> u64| processes.iter().map(of).sum::<u64>();
         let most = &mut self.most;
         most.cpu_ms = most.cpu_ms.max(sum(|process| process.cpu_ms));
+        most.ran_ms = self.threads.values().map(|(ran, _)| ran).sum::<u64>() / 1_000_000;
+        most.waited_ms = self.threads.values().map(|(_, waited)| waited).sum::<u64>() / 1_000_000;
         most.memory = most.memory.max(sum(|process| process.memory));
         most.descriptors = most.descriptors.max(sum(|process| process.descriptors));
         most.processes = most.processes.max(processes.len() as u64);
@@ -78,6 +93,21 @@ fn of_process(process: u32) -> Option<GroupUsage> {
         memory: proc::bytes(&status, "VmRSS").unwrap_or(0),
         descriptors: descriptors.map_or(0, |entries| entries.count() as u64),
         processes: 1,
+        ..GroupUsage::default()
+    })
+}
+
+/// For how long each thread of a process ran and waited to, in nanoseconds, where the kernel counts
+/// that.
+fn threads(process: u32) -> impl Iterator<Item = (u32, (u64, u64))> {
+    let directory = format!("/proc/{process}/task");
+    let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
+    entries.filter_map(move |entry| {
+        let name = entry.file_name();
+        let thread = name.to_str()?;
+        let text = proc::read(&format!("{directory}/{thread}/schedstat"))?;
+        let mut times = text.split_ascii_whitespace().map_while(|word| word.parse().ok());
+        Some((thread.parse().ok()?, (times.next()?, times.next()?)))
     })
 }
 
@@ -126,6 +156,7 @@ mod tests {
         shell.wait().unwrap();
         assert_eq!(usage.processes, 2, "{usage:?}");
         assert!(usage.memory > 0 && usage.descriptors >= 3, "{usage:?}");
+        assert!(usage.ran_ms < 60_000 && usage.waited_ms < 60_000, "{usage:?}");
         assert_eq!(group.look(), usage, "what is gone is remembered");
     }
 }
