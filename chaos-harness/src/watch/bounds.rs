@@ -67,7 +67,12 @@ impl Bounds {
         let shares = [
             (machine.steal, self.steal, "the host ran others in", "of the time"),
             (machine.throttled, self.throttled, "the CPU quota was used up in", "of its periods"),
-            (machine.memory_stalled, self.memory_stalled, "all waited for memory in", "of the time"),
+            (
+                machine.memory_stalled,
+                self.memory_stalled,
+                "all waited for memory in",
+                "of the time",
+            ),
             (machine.descriptors, self.descriptors, "open files were", "of what the system allows"),
         ];
         for (share, bound, before, after) in shares {
@@ -115,12 +120,21 @@ mod tests {
     #[test]
     fn what_is_beyond_a_bound_is_told_with_the_bound() {
         for (found, expected) in [
-            (seen(|it| it.delay_p95_us = 312_400), "woken 312ms late or more in 1 of 20 cases (bound 50ms)"),
+            (
+                seen(|it| it.delay_p95_us = 312_400),
+                "woken 312ms late or more in 1 of 20 cases (bound 50ms)",
+            ),
             (seen(|it| it.processes.waited_ms = 9_900), "had no processor in 99 % of the time"),
-            (seen(|it| it.machine.steal = Some(0.4)), "the host ran others in 40 % of the time (bound 25 %)"),
+            (
+                seen(|it| it.machine.steal = Some(0.4)),
+                "the host ran others in 40 % of the time (bound 25 %)",
+            ),
             (seen(|it| it.machine.throttled = Some(0.95)), "used up in 95 % of its periods"),
             (seen(|it| it.machine.memory_stalled = Some(0.3)), "waited for memory in 30 %"),
-            (seen(|it| it.machine.memory_available = Some(0.01)), "only 1 % of the memory was left (bound 2 %)"),
+            (
+                seen(|it| it.machine.memory_available = Some(0.01)),
+                "only 1 % of the memory was left (bound 2 %)",
+            ),
             (seen(|it| it.machine.descriptors = Some(0.97)), "open files were 97 % of what"),
         ] {
             assert_eq!(found.len(), 1, "{found:?}");
