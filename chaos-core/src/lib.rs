@@ -9,8 +9,8 @@
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
 //! * [`machine`], [`sizing`]: where all this runs, what it bears, and what it has used.
-//! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`]: the nouns. Faults are
-//!   data.
+//! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`commit`], [`verdict`]: the nouns.
+//!   Faults are data.
 //! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
 //! * [`event`], [`journal`], [`leftover`], [`metrics`], [`scope`]: everything that happens is an event.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
@@ -29,6 +29,7 @@
 pub mod chaos;
 pub mod check;
 pub mod client;
+pub mod commit;
 pub mod contention;
 pub mod delay;
 pub mod direction;
@@ -45,6 +46,7 @@ pub mod link;
 pub mod load;
 pub mod machine;
 pub mod metrics;
+mod operation;
 pub mod outcome;
 pub mod packets;
 pub mod postgres;
