@@ -19,14 +19,17 @@ use crate::run::{Run, RunError};
 use crate::schedule::Schedule;
 use crate::scope::Scope;
 use crate::seed::Seed;
+use crate::sizing::Sizing;
 use crate::workload::{WorkError, Worked, Workload};
 
 mod leftovers;
+mod sizes;
 
 /// What a test is given: the way to targets, workloads and checks. Clones are the same context.
 #[derive(Debug, Clone)]
 pub struct Chaos {
     inner: Arc<Inner>,
+    sizing: Sizing,
 }
 
 #[derive(Debug)]
@@ -41,7 +44,7 @@ impl Chaos {
     /// `#[tokio::test]` or in a benchmark.
     #[must_use]
     pub fn new(seed: Seed, journal: Journal) -> Self {
-        Self { inner: Arc::new(Inner { scope: Scope::new(seed, journal) }) }
+        Self { inner: Arc::new(Inner { scope: Scope::new(seed, journal) }), sizing: Sizing::EXACT }
     }
 
     /// What everything in this attempt shares.

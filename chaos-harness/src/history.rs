@@ -108,19 +108,26 @@ impl History {
         )
     }
 
-    /// Remembers what an attempt came to. To be called before the category is asked for.
+    /// Remembers what an attempt came to, the first of its test or not. To be called before the category
+    /// is asked for. Attempts that the machine could not carry are not counted among those before it.
     ///
     /// # Errors
     ///
     /// When the line cannot be written.
-    pub(crate) fn record_ended(&self, attempt: &AttemptEnded) -> Result<(), HistoryError> {
+    pub(crate) fn record_ended(
+        &self,
+        attempt: &AttemptEnded,
+        is_first: bool,
+    ) -> Result<(), HistoryError> {
         let started = self.running.lock().remove(&(attempt.test.clone(), attempt.attempt));
         let (outcome, failure) = match &attempt.verdict {
             Verdict::Passed => (Outcome::Passed, None),
             Verdict::Failed(failure) => (Outcome::Failed, Some(line::name_of(failure.kind))),
+            Verdict::Environment { .. } => (Outcome::Environment, None),
             _ => (Outcome::Skipped, None),
         };
-        let counts = attempt.attempt == 1
+        let counts = is_first
+            && outcome != Outcome::Environment
             && self.suite.evidence == Evidence::Counts
             && failure.as_deref().is_none_or(line::is_failure_of_the_test);
         self.append(

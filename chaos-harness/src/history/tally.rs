@@ -134,7 +134,7 @@ impl Tallies {
                 let failed = match ended.outcome {
                     Outcome::Passed => false,
                     Outcome::Failed => true,
-                    Outcome::Skipped | Outcome::Other => return,
+                    Outcome::Skipped | Outcome::Environment | Outcome::Other => return,
                 };
                 if ended.counts {
                     counts.attempts += 1;

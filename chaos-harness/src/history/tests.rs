@@ -44,6 +44,7 @@ fn ended(test: &str, attempt: u32, verdict: Verdict) -> AttemptEnded {
         summary: AttemptSummary::default(),
         stdout: None,
         stderr: None,
+        resources: None,
     }
 }
 
@@ -53,7 +54,7 @@ fn failed(kind: FailureKind) -> Verdict {
 
 fn attempt(history: &History, test: &str, attempt: u32, verdict: Verdict) {
     history.record_started(&started(test, attempt)).unwrap();
-    history.record_ended(&ended(test, attempt, verdict)).unwrap();
+    history.record_ended(&ended(test, attempt, verdict), attempt == 1).unwrap();
 }
 
 fn file(directory: &Path, number: u64) -> PathBuf {
@@ -75,6 +76,8 @@ fn only_first_attempts_that_say_something_of_the_test_count() {
     assert_eq!(counts(&history, TEST), (1, 1, 0));
     attempt(&history, TEST, 1, Verdict::Passed);
     attempt(&history, TEST, 1, Verdict::Skipped { reason: "no root".to_owned() });
+    let reason = "the machine was busy".to_owned();
+    attempt(&history, TEST, 1, Verdict::Environment { reason, failure: None });
     attempt(&history, TEST, 1, failed(FailureKind::Fixture));
     attempt(&history, TEST, 1, failed(FailureKind::Interrupted));
     attempt(&history, TEST, 1, failed(FailureKind::Harness));
