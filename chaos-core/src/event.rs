@@ -12,7 +12,7 @@ use crate::direction::Direction;
 use crate::fault::FaultSpec;
 use crate::metrics::MetricsSnapshot;
 use crate::outcome::Outcome;
-use crate::run::{Bound, Measured, MeasuredImpact, PhaseKind};
+use crate::run::{Bound, JudgedAlert, Measured, MeasuredImpact, PhaseKind};
 use crate::verdict::Verdict;
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -215,6 +215,11 @@ pub enum EventKind {
         held: bool,
         /// The demand, and what was found.
         bound: Bound,
+    },
+    /// A test had an alert rule evaluated over a run.
+    AlertJudged {
+        /// When it fired, and for which faults.
+        alert: JudgedAlert,
     },
     /// The test said that something noticed a fault.
     Signal {
