@@ -74,7 +74,6 @@ mod worker;
 pub use self::error::ExploreError;
 pub use self::finding::{Finding, FindingKind};
 pub use self::mode::{InvalidMode, Mode};
-pub use self::plan::Skipped;
 pub use self::report::{Explored, Point};
 pub use self::token::{InvalidToken, ReplayToken};
 use self::worker::Scenario;
