@@ -11,7 +11,7 @@
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`]: the nouns. Faults are
 //!   data.
 //! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
-//! * [`event`], [`journal`], [`leftover`], [`scope`]: everything that happens is an event.
+//! * [`event`], [`journal`], [`leftover`], [`metrics`], [`scope`]: everything that happens is an event.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
 //! * `wire`: bytes framed into the messages of a protocol, without any input or output.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
@@ -40,6 +40,7 @@ pub mod journal;
 pub mod leftover;
 pub mod link;
 pub mod load;
+pub mod metrics;
 pub mod outcome;
 pub mod packets;
 pub mod postgres;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::error::{DbError, SqlState};
 
 /// What an operation came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It certainly took effect.

@@ -12,6 +12,7 @@ use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultSpec};
 use crate::journal::Journal;
 use crate::leftover::EndChecks;
+use crate::metrics::Metrics;
 use crate::seed::Seed;
 use crate::trigger::message::MessageMet;
 
@@ -34,6 +35,7 @@ struct Inner {
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
     end_checks: EndChecks,
+    metrics: Metrics,
     /// How many requests for faults are under way, and what tells that none is any more.
     underway: Mutex<usize>,
     idle: Condvar,
@@ -45,6 +47,7 @@ impl Scope {
     pub fn new(seed: Seed, journal: Journal) -> Self {
         let inner = Inner {
             seed,
+            metrics: Metrics::new(journal.clone()),
             journal,
             next_fault: AtomicU64::new(1),
             next_run: AtomicU64::new(0),
@@ -88,6 +91,12 @@ impl Scope {
     /// The number of the run that begins now, counted from 0.
     pub(crate) fn begin_run(&self) -> u64 {
         self.inner.next_run.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What is counted and timed in the attempt.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     /// The number of the exploration that begins now, counted from 1.

@@ -105,6 +105,8 @@ pub enum FailureKind {
     Recovery,
     /// A promise breaks at some points of an exploration, or its scenario cannot be explored.
     Exploration,
+    /// A figure, such as a latency or an error rate, is on the wrong side of a bound.
+    Bound,
     /// A fault was injected and touched nothing.
     Vacuous,
     /// The test passed and left something behind in a database, such as an open transaction.
@@ -140,6 +142,7 @@ impl fmt::Display for FailureKind {
             Self::SteadyState => "no steady state before the fault",
             Self::Recovery => "did not recover",
             Self::Exploration => "a promise breaks at a point",
+            Self::Bound => "missed a bound",
             Self::Vacuous => "a fault touched nothing",
             Self::Leftover => "left something behind in a database",
             Self::Timeout => "timed out",
