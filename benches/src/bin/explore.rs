@@ -78,7 +78,7 @@ async fn explored(cx: &Chaos, workers: usize, modes: &[Mode]) -> Result<Explored
         .setup(async |pg| {
             let pool = pg.pool(1)?;
             pool.get().await?.batch_execute(SCHEMA).await?;
-            Result::Ok(pool)
+            Ok(pool)
         })
         .run(transfer)
         .await?;

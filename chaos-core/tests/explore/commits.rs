@@ -42,8 +42,7 @@ pub(crate) async fn a_retry_with_a_key_is_clean_everywhere(stage: Stage) -> Test
         .setup(async |pg| Ledger::open(&pg, 1).await)
         .run(async |ledger: &Ledger| ledger.transfer(Some(KEY)).await)
         .check(async |ledger: &Ledger, outcome| {
-            outcome.agrees_with(ledger.has_applied(KEY).await?)?;
-            TestResult::Ok(())
+            Ok(outcome.agrees_with(ledger.has_applied(KEY).await?)?)
         })
         .await?;
     assert!(explored.met() > 300, "{explored}");
