@@ -217,6 +217,11 @@ impl Chaos {
         Err(CheckFailed { name, finding: finding(), location }.into())
     }
 
+    /// Has explorations only compare runs without faults, as `--check-determinism` does.
+    pub fn only_check_determinism(&self) {
+        self.scope().only_check_determinism();
+    }
+
     /// Names what the test does from here on, for the live view and the report.
     pub fn phase(&self, name: impl Into<String>) {
         self.scope().journal().record(EventKind::PhaseStarted { phase: name.into() });

@@ -32,6 +32,7 @@ struct Inner {
     next_fault: AtomicU64,
     next_run: AtomicU64,
     next_exploration: AtomicU64,
+    checks_determinism: AtomicBool,
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
     end_checks: EndChecks,
@@ -54,6 +55,7 @@ impl Scope {
             next_fault: AtomicU64::new(1),
             next_run: AtomicU64::new(0),
             next_exploration: AtomicU64::new(1),
+            checks_determinism: AtomicBool::new(false),
             links: Mutex::default(),
             ledger: Mutex::default(),
             end_checks: EndChecks::default(),
@@ -104,6 +106,15 @@ impl Scope {
     /// The number of the exploration that begins now, counted from 1.
     pub(crate) fn begin_exploration(&self) -> u64 {
         self.inner.next_exploration.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Has explorations only compare runs without faults.
+    pub(crate) fn only_check_determinism(&self) {
+        self.inner.checks_determinism.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn checks_determinism(&self) -> bool {
+        self.inner.checks_determinism.load(Ordering::Relaxed)
     }
 
     /// What is looked at when the attempt has ended.

@@ -43,6 +43,8 @@ pub(crate) struct Arguments {
     pub(crate) shuffle_seed: Option<u64>,
     pub(crate) fail_fast: bool,
     pub(crate) in_process: bool,
+    /// Whether explorations are only to compare runs without faults.
+    pub(crate) check_determinism: bool,
     /// Whether the settings are to be shown, instead of running tests.
     pub(crate) show_config: bool,
     /// The options that stand for an environment variable, with their values.
@@ -183,6 +185,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--fail-fast" => &mut parsed.fail_fast,
             "--exclude-should-panic" => &mut parsed.exclude_should_panic,
             "--force-run-in-process" => &mut parsed.in_process,
+            "--check-determinism" => &mut parsed.check_determinism,
             "--chaos-config" => &mut parsed.show_config,
             "--bench" => &mut parsed.only_benchmarks,
             // Tests are all that there is, times are always shown, and the deadline of a test is in
