@@ -57,6 +57,7 @@ mod server;
 #[path = "postgres/unsupported.rs"]
 mod server;
 mod session;
+mod settle;
 mod storage;
 mod template;
 #[cfg(feature = "tls")]
@@ -241,6 +242,10 @@ impl Postgres {
 impl Target for Postgres {
     fn link(&self) -> &Link {
         &self.link
+    }
+
+    async fn settled(&self) {
+        settle::settle(self).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! What everything in one attempt shares: its seed, its journal and the list of injected faults.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -22,12 +22,23 @@ pub struct Scope {
     inner: Arc<Inner>,
 }
 
+/// What a harness says of the test.
+#[derive(Debug, Clone)]
+pub(crate) struct TestOfScope {
+    pub(crate) name: String,
+    /// When the attempt has to be over.
+    pub(crate) deadline: Option<Instant>,
+}
+
 #[derive(Debug)]
 struct Inner {
     seed: Seed,
     journal: Journal,
-    next_fault: AtomicU64,
+    /// Shared by the scopes of its cases, as the journal is.
+    next_fault: Arc<AtomicU64>,
     next_run: AtomicU64,
+    next_property: AtomicU64,
+    test: OnceLock<TestOfScope>,
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
     end_checks: EndChecks,
@@ -40,11 +51,24 @@ impl Scope {
     /// A scope with this seed, whose events go to `journal`.
     #[must_use]
     pub fn new(seed: Seed, journal: Journal) -> Self {
+        Self::with(seed, journal, Arc::new(AtomicU64::new(1)))
+    }
+
+    /// A scope for one case of many, with links, faults and checks at the end of its own. Its events
+    /// go to the same journal, and its faults have numbers of their own there.
+    #[cfg(feature = "property")]
+    pub(crate) fn for_case(&self, seed: Seed) -> Self {
+        Self::with(seed, self.inner.journal.clone(), Arc::clone(&self.inner.next_fault))
+    }
+
+    fn with(seed: Seed, journal: Journal, next_fault: Arc<AtomicU64>) -> Self {
         let inner = Inner {
             seed,
             journal,
-            next_fault: AtomicU64::new(1),
+            next_fault,
             next_run: AtomicU64::new(0),
+            next_property: AtomicU64::new(0),
+            test: OnceLock::new(),
             links: Mutex::default(),
             ledger: Mutex::default(),
             end_checks: EndChecks::default(),
@@ -83,6 +107,23 @@ impl Scope {
     /// The number of the run that begins now, counted from 0.
     pub(crate) fn begin_run(&self) -> u64 {
         self.inner.next_run.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The number of the property that is tried now, counted from 0.
+    #[cfg(feature = "property")]
+    pub(crate) fn begin_property(&self) -> u64 {
+        self.inner.next_property.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Says which test this is. Only the first call counts.
+    pub(crate) fn set_test(&self, test: TestOfScope) {
+        self.inner.test.get_or_init(|| test);
+    }
+
+    /// What a harness said of the test.
+    #[cfg(feature = "property")]
+    pub(crate) fn test(&self) -> Option<&TestOfScope> {
+        self.inner.test.get()
     }
 
     /// What is looked at when the attempt has ended.
