@@ -6,13 +6,15 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::check::{CheckFailed, Finding};
+use crate::check::{CheckFailed, Checker, Evidence, Finding, Report};
 use crate::client::Client;
 use crate::error::{Error, TestError, TestResult};
 use crate::event::EventKind;
+use crate::history::History;
 use crate::journal::Journal;
 use crate::link::{Link, Upstream};
 use crate::load::Load;
+use crate::metrics::Metrics;
 use crate::postgres::{Postgres, ServerOptions};
 use crate::run::{Run, RunError};
 use crate::schedule::Schedule;
@@ -63,6 +65,12 @@ impl Chaos {
     #[must_use]
     pub fn seed(&self) -> Seed {
         self.inner.scope.seed()
+    }
+
+    /// What the test counts and times, beside what the library does: see [`metrics`](crate::metrics).
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.scope().metrics()
     }
 
     /// A database of its own on a server that all tests share, behind a link of its own: `postgres`,
@@ -150,6 +158,32 @@ impl Chaos {
     pub fn check_that(&self, name: &str, holds: bool) -> TestResult {
         self.record_check(name, holds, None);
         self.conclude(name, holds, || Finding::False)
+    }
+
+    /// Has a checker judge a history, and records what it says.
+    ///
+    /// ```
+    /// # use chaos_core::{Chaos, TestResult};
+    /// use chaos_core::check::conserved;
+    /// use chaos_core::history::History;
+    ///
+    /// # fn example(cx: &Chaos, history: &History) -> TestResult {
+    /// cx.judge(&conserved(10_000), history)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Unless the answer is *valid*. An unknown answer fails the test too, because it proves nothing:
+    /// give the checker a greater budget, put the promise to the test, or say
+    /// [`may_be_vacuous`](Checker::may_be_vacuous). Also when the checker cannot work with the
+    /// history.
+    #[track_caller]
+    pub fn judge(&self, checker: &impl Checker, history: &History) -> TestResult<Report> {
+        let report = checker.check(&Evidence::new(history))?;
+        self.scope().journal().record(EventKind::Judged { report: report.clone() });
+        Ok(report.into_result()?)
     }
 
     fn record_check(&self, name: &str, passed: bool, values: Option<(String, String)>) {

@@ -4,15 +4,36 @@
 //! whole [`History`](crate::history::History) of what the clients of a system did and saw:
 //!
 //! * [`transactions`]: whether transactions were isolated from each other;
-//! * [`linearizability`]: whether concurrent operations could have been made one after another.
+//! * [`linearizability`]: whether concurrent operations could have been made one after another;
+//! * [`invariants`]: promises that services make, such as that money is conserved.
+//!
+//! Each is a [`Checker`] and answers with a [`Report`]; [`all_of!`](crate::all_of) and [`per_key`] put
+//! them together. [`Chaos::judge`](crate::Chaos::judge) fails the test unless the answer is *valid*:
+//! an unknown answer proves nothing, and a test that proves nothing has to say so.
 
 use std::fmt;
 use std::panic::Location;
 
+mod amount;
+mod checker;
+mod evidence;
+pub mod invariants;
+mod label;
 pub mod linearizability;
+mod not_upheld;
+mod overlap;
+mod per_key;
+mod report;
 pub mod transactions;
 mod validity;
 
+pub use self::amount::Amount;
+pub use self::checker::{AllOf, CheckError, Checker, MayBeVacuous};
+pub use self::evidence::{Evidence, Rows};
+pub use self::invariants::*;
+pub use self::not_upheld::NotUpheld;
+pub use self::per_key::{PerKey, per_key};
+pub use self::report::{CycleStep, Report, Violation};
 pub use self::validity::Validity;
 
 /// A named check that did not hold.

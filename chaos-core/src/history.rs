@@ -22,10 +22,12 @@
 mod entry;
 mod error;
 mod jsonl;
+mod operation;
 mod recorder;
 
 pub use self::entry::{Entry, EntryKind, Process};
 pub use self::error::HistoryError;
+pub use self::operation::Operation;
 pub use self::recorder::{Pending, RecordedProcess, Recorder};
 
 /// What the clients did and saw, in the order in which it happened.
@@ -39,6 +41,12 @@ impl History {
     #[must_use]
     pub fn new(entries: Vec<Entry>) -> Self {
         Self { entries }
+    }
+
+    /// A history in which nothing happened.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { entries: Vec::new() }
     }
 
     /// The entries, in the order in which they happened.

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
 
 use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultSpec};
 use crate::journal::Journal;
 use crate::leftover::EndChecks;
+use crate::metrics::Metrics;
 use crate::seed::Seed;
 use crate::trigger::message::MessageMet;
 
@@ -39,9 +41,11 @@ struct Inner {
     next_run: AtomicU64,
     next_property: AtomicU64,
     test: OnceLock<TestOfScope>,
+    next_exploration: AtomicU64,
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
     end_checks: EndChecks,
+    metrics: Metrics,
     /// How many requests for faults are under way, and what tells that none is any more.
     underway: Mutex<usize>,
     idle: Condvar,
@@ -51,24 +55,28 @@ impl Scope {
     /// A scope with this seed, whose events go to `journal`.
     #[must_use]
     pub fn new(seed: Seed, journal: Journal) -> Self {
-        Self::with(seed, journal, Arc::new(AtomicU64::new(1)))
+        let metrics = Metrics::new(journal.clone());
+        Self::with(seed, journal, metrics, Arc::new(AtomicU64::new(1)))
     }
 
     /// A scope for one case of many, with links, faults and checks at the end of its own. Its events
-    /// go to the same journal, and its faults have numbers of their own there.
+    /// go to the same journal, in which its faults have numbers of their own, and its figures are the test's.
     #[cfg(feature = "property")]
     pub(crate) fn for_case(&self, seed: Seed) -> Self {
-        Self::with(seed, self.inner.journal.clone(), Arc::clone(&self.inner.next_fault))
+        let Inner { journal, metrics, next_fault, .. } = &*self.inner;
+        Self::with(seed, journal.clone(), metrics.clone(), Arc::clone(next_fault))
     }
 
-    fn with(seed: Seed, journal: Journal, next_fault: Arc<AtomicU64>) -> Self {
+    fn with(seed: Seed, journal: Journal, metrics: Metrics, next_fault: Arc<AtomicU64>) -> Self {
         let inner = Inner {
             seed,
+            metrics,
             journal,
             next_fault,
             next_run: AtomicU64::new(0),
             next_property: AtomicU64::new(0),
             test: OnceLock::new(),
+            next_exploration: AtomicU64::new(1),
             links: Mutex::default(),
             ledger: Mutex::default(),
             end_checks: EndChecks::default(),
@@ -126,6 +134,17 @@ impl Scope {
         self.inner.test.get()
     }
 
+    /// What is counted and timed in the attempt.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The number of the exploration that begins now, counted from 1.
+    pub(crate) fn begin_exploration(&self) -> u64 {
+        self.inner.next_exploration.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// What is looked at when the attempt has ended.
     pub(crate) fn end_checks(&self) -> &EndChecks {
         &self.inner.end_checks
@@ -154,6 +173,7 @@ impl Scope {
             connections: AtomicU64::new(0),
             touched: Mutex::default(),
             failed: AtomicBool::new(false),
+            acted: Notify::new(),
         });
         self.inner.journal.record(EventKind::FaultStarted {
             fault: id,
@@ -184,6 +204,7 @@ impl Scope {
             told: AtomicU64::new(record.told.load(Ordering::Relaxed)),
             messages: record.messages(),
             failed: AtomicBool::new(false),
+            acted: Notify::new(),
         })
     }
 
@@ -256,6 +277,8 @@ pub struct FaultRecord {
     touched: Mutex<HashSet<u64>>,
     /// Whether it never took effect.
     failed: AtomicBool,
+    /// Told when it acts.
+    acted: Notify,
 }
 
 impl FaultRecord {
@@ -364,9 +387,17 @@ impl FaultRecord {
             return;
         }
         self.hits.fetch_add(times, Ordering::Relaxed);
+        self.acted.notify_one();
         if is_first {
             self.connections.fetch_add(1, Ordering::Relaxed);
             self.journal.record(EventKind::FaultHit { fault: self.id, connection });
+        }
+    }
+
+    /// Waits until the fault has acted. One at a time may wait.
+    pub(crate) async fn until_hit(&self) {
+        while self.hits() == 0 {
+            self.acted.notified().await;
         }
     }
 

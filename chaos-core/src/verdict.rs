@@ -85,10 +85,16 @@ pub enum FailureKind {
     MissingPanic,
     /// A named check did not hold.
     Check,
+    /// A checker found that a promise was broken.
+    Violation,
+    /// A checker could not say whether a promise was kept, or nothing had put it to the test.
+    Unproven,
     /// The system was not in its steady state before the first fault.
     SteadyState,
     /// The system did not recover, or not in time.
     Recovery,
+    /// A figure, such as a latency or an error rate, is on the wrong side of a bound.
+    Bound,
     /// A fault was injected and touched nothing.
     Vacuous,
     /// The test passed and left something behind in a database, such as an open transaction.
@@ -119,8 +125,11 @@ impl fmt::Display for FailureKind {
             Self::BackgroundPanic => "a spawned task panicked",
             Self::MissingPanic => "did not panic as declared",
             Self::Check => "a check failed",
+            Self::Violation => "broke a promise",
+            Self::Unproven => "proved nothing",
             Self::SteadyState => "no steady state before the fault",
             Self::Recovery => "did not recover",
+            Self::Bound => "missed a bound",
             Self::Vacuous => "a fault touched nothing",
             Self::Leftover => "left something behind in a database",
             Self::Timeout => "timed out",

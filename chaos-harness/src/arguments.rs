@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use crate::environment::{OPTIONS, SettingOption};
+
 mod help;
 
 pub(crate) use self::help::HELP;
@@ -41,6 +43,10 @@ pub(crate) struct Arguments {
     pub(crate) shuffle_seed: Option<u64>,
     pub(crate) fail_fast: bool,
     pub(crate) in_process: bool,
+    /// Whether the settings are to be shown, instead of running tests.
+    pub(crate) show_config: bool,
+    /// The options that stand for an environment variable, with their values.
+    pub(crate) settings: Vec<(SettingOption, String)>,
     /// Sentences about arguments that are accepted and not fully honoured.
     pub(crate) notices: Vec<String>,
 }
@@ -177,6 +183,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--fail-fast" => &mut parsed.fail_fast,
             "--exclude-should-panic" => &mut parsed.exclude_should_panic,
             "--force-run-in-process" => &mut parsed.in_process,
+            "--chaos-config" => &mut parsed.show_config,
             "--bench" => &mut parsed.only_benchmarks,
             // Tests are all that there is, times are always shown, and the deadline of a test is in
             // its attribute.
@@ -196,7 +203,10 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--color" => "`auto`, `always` or `never`",
             "--format" => "`pretty`, `terse` or `json`",
             "-Z" => "`unstable-options`",
-            _ => return Err(UsageError::Unknown(option.name)),
+            name => match OPTIONS.iter().find(|option| option.name == name) {
+                Some(option) => option.expected,
+                None => return Err(UsageError::Unknown(option.name)),
+            },
         };
         let value = match option.attached.take() {
             Some(value) => value,
@@ -234,7 +244,11 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
                 );
             }
             ("-Z", "unstable-options") => {}
-            _ => return Err(invalid()),
+            (name, _) => match OPTIONS.iter().find(|option| option.name == name) {
+                // The value is understood together with the variables.
+                Some(option) => parsed.settings.push((*option, value)),
+                None => return Err(invalid()),
+            },
         }
         Ok(())
     }

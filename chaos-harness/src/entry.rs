@@ -11,12 +11,13 @@ use chaos_core::{packets, reexec};
 use crate::arguments::{Arguments, HELP};
 use crate::attempt::spec::{self, Spec};
 use crate::attempt::{child, orphan};
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 use crate::nextest::Nextest;
 use crate::registry::{self, TestCase};
 use crate::report::json;
 use crate::runner::{Answer, Runner};
 use crate::selection::{Selected, Selection};
+use crate::settings::{Settings, listing};
 use crate::{exit_code, list, run_directory};
 
 /// What `chaos_harness::main!()` calls.
@@ -50,21 +51,27 @@ fn harness() -> u8 {
         let selection = Selection::of(cases, &arguments, &Environment::default());
         return print(|out| list::write(out, &selection.tests, arguments.format));
     }
-    let environment = match Environment::read() {
-        Ok(environment) => environment,
-        Err(errors) => {
-            return usage(&errors.iter().map(ToString::to_string).collect::<Vec<_>>());
-        }
+    let settings = match Settings::read(&arguments, Nextest::detect().as_ref()) {
+        Ok(settings) => settings,
+        Err(errors) => return usage(&errors),
     };
+    for warning in environment::warnings() {
+        eprintln!("warning: {warning}");
+    }
     if let Some(run) = &arguments.report {
-        return make_report(run, &environment);
+        return make_report(run, &settings);
+    }
+    if arguments.show_config {
+        let selection = Selection::of(cases, &arguments, &settings.environment);
+        let text = listing::render(&settings, &arguments, &selection.tests);
+        return print(|out| out.write_all(text.as_bytes()));
     }
     for notice in &arguments.notices {
         eprintln!("{notice}");
     }
-    let selection = Selection::of(cases.clone(), &arguments, &environment);
+    let selection = Selection::of(cases.clone(), &arguments, &settings.environment);
     let names = selection.tests.iter().map(|test| test.name.clone()).collect();
-    let exit_code = Runner::new(&arguments, environment, &cases, names, true)
+    let exit_code = Runner::new(&arguments, settings, &cases, names, true)
         .and_then(|runner| runner.run(&arguments, selection));
     exit_code.unwrap_or_else(|error| {
         eprintln!("error: {}", with_sources(&error));
@@ -73,8 +80,8 @@ fn harness() -> u8 {
 }
 
 /// Makes the report of a run again, and prints where it is.
-fn make_report(run: &str, environment: &Environment) -> u8 {
-    let root = run_directory::root(environment, Nextest::detect().as_ref());
+fn make_report(run: &str, settings: &Settings) -> u8 {
+    let root = run_directory::root(settings, Nextest::detect().as_ref());
     let directory = match run_directory::find(&root, run) {
         Ok(directory) => directory,
         Err(error) => return usage(&[error.to_string()]),
@@ -147,15 +154,15 @@ fn fail(text: String) -> ! {
 fn run_of_this_process(first: &Selected) -> Result<&'static Runner, String> {
     static RUN: OnceLock<Result<Runner, String>> = OnceLock::new();
     let begin = || {
-        let environment = Environment::read().map_err(|errors| {
-            errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-        })?;
         // libtest has read its arguments; what concerns attempts is read again.
         let no_capture = std::env::args_os().any(|a| a == "--nocapture" || a == "--no-capture");
         let arguments = Arguments { no_capture, ..Arguments::default() };
+        let nextest = Nextest::detect();
+        let settings =
+            Settings::read(&arguments, nextest.as_ref()).map_err(|errors| errors.join("\n"))?;
         let cases = registry::all();
         let names = cases.iter().map(|case| case.name()).collect();
-        let runner = Runner::new(&arguments, environment, &cases, names, false)
+        let runner = Runner::new(&arguments, settings, &cases, names, false)
             .map_err(|error| with_sources(&error))?;
         let Selected { case, ref name, ignored } = *first;
         let first = Selected { case, name: name.clone(), ignored };

@@ -1,9 +1,11 @@
 //! What the environment says about a run. The variables are listed in the documentation of the
 //! crate.
 //!
-//! An empty variable is an absent one. nextest's own variables are read in `nextest`.
+//! An option of the command line may stand for a variable, and goes before it. An empty variable is an
+//! absent one. nextest's own variables are read in `nextest`.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,18 +13,34 @@ use std::time::Duration;
 use chaos_core::duration::{self, InvalidDuration};
 use chaos_core::seed::{InvalidSeed, Seed};
 
-/// As many as the attribute takes.
-const MOST_RETRIES: u32 = 100;
+use crate::config::attempts::MOST_RETRIES;
+use crate::config::load::{MULTIPLIERS, POOL_SIZES};
+use crate::settings::Source;
+
+mod known;
+
+pub(crate) use self::known::{OPTIONS, SettingOption, warnings};
 
 /// What the environment says about a run; absent fields were not set.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Environment {
+    /// The options that stand in for variables, by the names of these.
+    from_options: Vec<SettingOption>,
+    /// Where `chaos.toml` lies.
+    pub(crate) config: Option<PathBuf>,
+    /// The environment of `chaos.toml`.
+    pub(crate) name: Option<String>,
+    /// The hardware profile.
+    pub(crate) profile: Option<String>,
+    pub(crate) load_multiplier: Option<f64>,
+    pub(crate) timeout_multiplier: Option<f64>,
+    pub(crate) pool_size: Option<u32>,
     pub(crate) seed: Option<Seed>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) retries: Option<u32>,
     pub(crate) directory: Option<PathBuf>,
     pub(crate) in_process: bool,
-    pub(crate) keep: bool,
+    pub(crate) keep: Option<bool>,
     pub(crate) test_threads: Option<NonZeroUsize>,
     pub(crate) shuffle: bool,
     pub(crate) shuffle_seed: Option<u64>,
@@ -32,109 +50,154 @@ pub(crate) struct Environment {
 /// A variable whose value could not be understood.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidVariable {
-    #[error("the environment variable CHAOS_SEED is wrong: {0}")]
-    Seed(#[from] InvalidSeed),
-    #[error("the environment variable CHAOS_TIMEOUT is wrong: {0}")]
-    Timeout(#[from] InvalidDuration),
-    #[error(
-        "the environment variable CHAOS_TIMEOUT is wrong: an attempt needs some time; write for example \"30s\""
-    )]
-    NoTime,
-    #[error("the environment variable {name} is wrong: {value:?} is not {expected}")]
-    Other { name: &'static str, value: String, expected: &'static str },
-    #[error("the environment variable {name} is wrong: its value is not valid UTF-8")]
-    NotText { name: &'static str },
+    #[error("{0} is wrong: {1}")]
+    Seed(Origin, InvalidSeed),
+    #[error("{0} is wrong: {1}")]
+    Timeout(Origin, InvalidDuration),
+    #[error("{0} is wrong: an attempt needs some time; write for example \"30s\"")]
+    NoTime(Origin),
+    #[error("{origin} is wrong: {value:?} is not {expected}")]
+    Other { origin: Origin, value: String, expected: &'static str },
+    #[error("{0} is wrong: its value is not valid UTF-8")]
+    NotText(Origin),
+}
+
+/// Who gave a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Option(&'static str),
+    Variable(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Option(name) => write!(f, "the option `{name}`"),
+            Self::Variable(name) => write!(f, "the environment variable {name}"),
+        }
+    }
 }
 
 impl Environment {
-    /// Reads the environment of this process.
+    /// Reads the environment of this process. `options` are those of the command line that stand for
+    /// a variable, with their values.
     ///
     /// # Errors
     ///
     /// All variables whose values cannot be understood.
-    pub(crate) fn read() -> Result<Self, Vec<InvalidVariable>> {
-        Self::from(|name| std::env::var_os(name))
+    pub(crate) fn read(options: &[(SettingOption, String)]) -> Result<Self, Vec<InvalidVariable>> {
+        Self::from(options, |name| std::env::var_os(name))
     }
 
-    fn from(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Vec<InvalidVariable>> {
-        let mut reader = Reader { variable, errors: Vec::new() };
+    fn from(
+        options: &[(SettingOption, String)],
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, Vec<InvalidVariable>> {
+        let mut reader = Reader { options, variable, errors: Vec::new() };
+        let factor = "a number from 0.01 to 100";
         let environment = Self {
-            seed: reader.parse("CHAOS_SEED", |text| Ok(text.parse::<Seed>()?)),
-            timeout: reader.parse("CHAOS_TIMEOUT", |text| match duration::parse(text)? {
-                Duration::ZERO => Err(InvalidVariable::NoTime),
-                timeout => Ok(timeout),
+            from_options: options.iter().map(|(option, _)| *option).collect(),
+            config: reader.path("CHAOS_CONFIG"),
+            name: reader.text("CHAOS_ENVIRONMENT"),
+            profile: reader.text("CHAOS_PROFILE"),
+            load_multiplier: reader
+                .checked("CHAOS_LOAD_MULTIPLIER", factor, |factor| MULTIPLIERS.contains(factor)),
+            timeout_multiplier: reader
+                .checked("CHAOS_TIMEOUT_MULTIPLIER", factor, |factor| MULTIPLIERS.contains(factor)),
+            pool_size: reader.checked(
+                "CHAOS_POOL_SIZE",
+                "a whole number from 1 to 262143",
+                |size: &u32| POOL_SIZES.contains(&u64::from(*size)),
+            ),
+            seed: reader.parse("CHAOS_SEED", |origin, text| {
+                text.parse::<Seed>().map_err(|error| InvalidVariable::Seed(origin, error))
             }),
-            retries: reader.retries(),
-            directory: (reader.variable)("CHAOS_DIR")
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from),
-            in_process: reader.switch("CHAOS_IN_PROCESS"),
+            timeout: reader.parse("CHAOS_TIMEOUT", |origin, text| match duration::parse(text) {
+                Ok(Duration::ZERO) => Err(InvalidVariable::NoTime(origin)),
+                Ok(timeout) => Ok(timeout),
+                Err(error) => Err(InvalidVariable::Timeout(origin, error)),
+            }),
+            retries: reader.checked("CHAOS_RETRIES", "a whole number from 0 to 100", |retries| {
+                *retries <= MOST_RETRIES
+            }),
+            directory: reader.path("CHAOS_DIR"),
+            in_process: reader.switch("CHAOS_IN_PROCESS").unwrap_or(false),
             keep: reader.switch("CHAOS_KEEP"),
-            test_threads: reader.number("RUST_TEST_THREADS", "a whole number above 0"),
+            test_threads: reader.checked("RUST_TEST_THREADS", "a whole number above 0", |_| true),
             shuffle: reader.flag("RUST_TEST_SHUFFLE"),
-            shuffle_seed: reader.number("RUST_TEST_SHUFFLE_SEED", "a whole number"),
+            shuffle_seed: reader.checked("RUST_TEST_SHUFFLE_SEED", "a whole number", |_| true),
             no_capture: reader.flag("RUST_TEST_NOCAPTURE"),
         };
         if reader.errors.is_empty() { Ok(environment) } else { Err(reader.errors) }
     }
+
+    /// Where the value of a variable came from, if it has one.
+    pub(crate) fn source(&self, variable: &'static str) -> Source {
+        match self.from_options.iter().find(|option| option.variable == variable) {
+            Some(option) => Source::CommandLine(option.name),
+            None => Source::Variable(variable),
+        }
+    }
 }
 
-struct Reader<V> {
+struct Reader<'a, V> {
+    options: &'a [(SettingOption, String)],
     variable: V,
     errors: Vec<InvalidVariable>,
 }
 
-impl<V: Fn(&str) -> Option<OsString>> Reader<V> {
+impl<V: Fn(&str) -> Option<OsString>> Reader<'_, V> {
+    fn raw(&self, name: &'static str) -> Option<(Origin, OsString)> {
+        // Of an option that is given twice the last one counts.
+        let option = self.options.iter().rev().find(|(option, _)| option.variable == name);
+        let (origin, value) = match option {
+            Some((option, value)) => (Origin::Option(option.name), value.into()),
+            None => (Origin::Variable(name), (self.variable)(name)?),
+        };
+        Some((origin, value)).filter(|(_, value)| !value.is_empty())
+    }
+
     fn text(&mut self, name: &'static str) -> Option<String> {
-        match (self.variable)(name)?.into_string() {
-            Ok(text) if text.is_empty() => None,
-            Ok(text) => Some(text),
-            Err(_) => {
-                self.errors.push(InvalidVariable::NotText { name });
-                None
-            }
-        }
+        self.parse(name, |_, text| Ok(text.to_owned()))
+    }
+
+    fn path(&mut self, name: &'static str) -> Option<PathBuf> {
+        self.raw(name).map(|(_, value)| PathBuf::from(value))
     }
 
     fn parse<T>(
         &mut self,
         name: &'static str,
-        parse: impl Fn(&str) -> Result<T, InvalidVariable>,
+        parse: impl Fn(Origin, &str) -> Result<T, InvalidVariable>,
     ) -> Option<T> {
-        let text = self.text(name)?;
-        parse(&text).map_err(|error| self.errors.push(error)).ok()
+        let (origin, value) = self.raw(name)?;
+        let parsed = match value.into_string() {
+            Ok(text) => parse(origin, &text),
+            Err(_) => Err(InvalidVariable::NotText(origin)),
+        };
+        parsed.map_err(|error| self.errors.push(error)).ok()
     }
 
-    fn retries(&mut self) -> Option<u32> {
-        let (name, expected) = ("CHAOS_RETRIES", "a whole number from 0 to 100");
-        self.parse(name, |text| match text.trim().parse() {
-            Ok(retries) if retries <= MOST_RETRIES => Ok(retries),
-            _ => Err(InvalidVariable::Other { name, value: text.to_owned(), expected }),
-        })
-    }
-
-    fn number<T: std::str::FromStr>(
+    /// A value that is of its type, and that `is_valid`.
+    fn checked<T: std::str::FromStr>(
         &mut self,
         name: &'static str,
         expected: &'static str,
+        is_valid: impl Fn(&T) -> bool,
     ) -> Option<T> {
-        self.parse(name, |text| {
-            text.trim().parse().map_err(|_| InvalidVariable::Other {
-                name,
-                value: text.to_owned(),
-                expected,
-            })
+        self.parse(name, |origin, text| match text.trim().parse() {
+            Ok(value) if is_valid(&value) => Ok(value),
+            _ => Err(InvalidVariable::Other { origin, value: text.to_owned(), expected }),
         })
     }
 
-    fn switch(&mut self, name: &'static str) -> bool {
+    fn switch(&mut self, name: &'static str) -> Option<bool> {
         let expected = "1 or 0";
-        self.parse(name, |text| match text {
+        self.parse(name, |origin, text| match text {
             "1" | "true" => Ok(true),
             "0" | "false" => Ok(false),
-            _ => Err(InvalidVariable::Other { name, value: text.to_owned(), expected }),
+            _ => Err(InvalidVariable::Other { origin, value: text.to_owned(), expected }),
         })
-        .unwrap_or(false)
     }
 
     /// As libtest reads its own variables.
@@ -148,7 +211,7 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Environment, Vec<String>> {
-        Environment::from(|name| {
+        Environment::from(&[], |name| {
             let (_, value) = variables.iter().find(|(variable, _)| *variable == name)?;
             Some(OsString::from(value))
         })
@@ -199,5 +262,22 @@ mod tests {
         assert_eq!(environment.seed, Some(Seed(42)));
         assert_eq!(environment.timeout, Some(Duration::from_millis(1500)));
         assert!(environment.in_process && environment.no_capture && !environment.shuffle);
+    }
+
+    #[test]
+    fn an_option_goes_before_its_variable_and_is_named_when_it_is_wrong() {
+        let option = |name| *OPTIONS.iter().find(|option| option.name == name).unwrap();
+        let timeout = option("--chaos-timeout");
+        let read = |value: &str| {
+            let options = [(timeout, value.to_owned())];
+            Environment::from(&options, |name| (name == "CHAOS_TIMEOUT").then(|| "9s".into()))
+        };
+        let environment = read("2m").unwrap();
+        assert_eq!(environment.timeout, Some(Duration::from_secs(120)));
+        let source = environment.source("CHAOS_TIMEOUT");
+        assert_eq!(source.to_string(), "command line (--chaos-timeout)");
+        assert_eq!(environment.source("CHAOS_SEED").to_string(), "variable CHAOS_SEED");
+        let error = read("2").unwrap_err()[0].to_string();
+        assert!(error.starts_with("the option `--chaos-timeout` is wrong: \"2\""), "{error}");
     }
 }

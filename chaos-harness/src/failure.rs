@@ -2,10 +2,10 @@
 
 use std::error::Error as StdError;
 
-use chaos_core::check::CheckFailed;
+use chaos_core::check::{CheckFailed, NotUpheld};
 use chaos_core::error::{Error, with_sources};
 use chaos_core::recovery::RecoveryError;
-use chaos_core::run::RunError;
+use chaos_core::run::{BoundError, RunError};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 
 use crate::fixture_error::FixtureError;
@@ -31,6 +31,10 @@ pub(crate) fn verdict_of(error: &(dyn StdError + 'static)) -> Verdict {
             let failure = Failure::new(FailureKind::Check, message);
             return Verdict::Failed(failure.at(check.location()));
         }
+        if let Some(broken) = error.downcast_ref::<NotUpheld>() {
+            let failure = Failure::new(broken.kind(), message);
+            return Verdict::Failed(failure.at(broken.location()));
+        }
         if let Some(kind) = kind_of(error) {
             return Verdict::Failed(Failure::new(kind, message));
         }
@@ -42,6 +46,10 @@ pub(crate) fn verdict_of(error: &(dyn StdError + 'static)) -> Verdict {
 fn kind_of(error: &(dyn StdError + 'static)) -> Option<FailureKind> {
     if error.is::<RecoveryError>() {
         return Some(FailureKind::Recovery);
+    }
+    // What could not be measured is another mistake than a bound that was missed.
+    if let Some(BoundError::Missed(_)) = error.downcast_ref() {
+        return Some(FailureKind::Bound);
     }
     if let Some(RunError::NoSteadyState { .. }) = error.downcast_ref() {
         return Some(FailureKind::SteadyState);
@@ -77,6 +85,28 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_promise_and_an_unproven_one_are_kinds_of_their_own() {
+        use chaos_core::check::{Checker, counter_bounds};
+        use chaos_core::history::Recorder;
+        use chaos_core::outcome::Outcome;
+
+        let cx = Chaos::new(chaos_core::seed::Seed(1), chaos_core::journal::Journal::in_memory());
+        let recorder = Recorder::new();
+        let mut client = recorder.process();
+        client.invoke("read", 0.into()).complete(Outcome::Ok, 1.into(), None);
+        let broken = cx.judge(&counter_bounds(), &recorder.history()).unwrap_err();
+        let verdict = verdict_of(&Wrapped(broken));
+        let failure = verdict.failure().unwrap();
+        assert_eq!(failure.kind, FailureKind::Violation);
+        assert!(failure.location.as_ref().unwrap().contains("failure.rs"));
+        assert!(failure.message.contains("expected 0, found 1"), "{failure}");
+
+        let nothing = chaos_core::history::History::empty();
+        let unproven = cx.judge(&counter_bounds().may_be_vacuous(), &nothing).unwrap_err();
+        assert_eq!(kind(unproven), Some(FailureKind::Unproven));
+    }
+
+    #[test]
     fn a_failed_check_keeps_its_place_also_when_it_is_wrapped() {
         let cx = Chaos::new(chaos_core::seed::Seed(1), chaos_core::journal::Journal::in_memory());
         let check = cx.check("money is conserved", 1, 2).unwrap_err();
@@ -91,6 +121,12 @@ mod tests {
     fn other_errors_are_told_apart_by_who_made_them() {
         let late = RecoveryError::NotWatched;
         assert_eq!(kind(late.into()), Some(FailureKind::Recovery));
+        let unmeasured = BoundError::NotMeasured {
+            subject: "calm 1s".to_owned(),
+            figure: "p99".to_owned(),
+            reason: "there was no operation".to_owned(),
+        };
+        assert_eq!(kind(unmeasured.into()), Some(FailureKind::Error));
         assert_eq!(kind("no answer".into()), Some(FailureKind::Error));
         let fixture = FixtureError::new("Ledger", "no table".into());
         assert_eq!(kind(fixture.into()), Some(FailureKind::Fixture));

@@ -12,11 +12,18 @@
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
+//! | `CHAOS_CONFIG` | where `chaos.toml` lies; relative to the root of the workspace | in the directory of the package, else the nearest one above it within the workspace |
+//! | `CHAOS_ENVIRONMENT` | the environment of `chaos.toml`: `ci`, `local`, `validation`, or one that the file defines | `ci` where `CI` is set, else `local` |
+//! | `CHAOS_PROFILE` | the hardware profile of `chaos.toml` | the first whose conditions are met |
 //! | `CHAOS_SEED` | the seed of the first attempt at every test, over the one in the attribute | random |
-//! | `CHAOS_TIMEOUT` | how long an attempt may take where the attribute says nothing: `30s`, `2m` | `60s` |
+//! | `CHAOS_TIMEOUT` | how long an attempt may take, over the time in the attribute: `30s`, `2m` | `60s` |
 //! | `CHAOS_RETRIES` | how many more attempts a failed test gets, over the number in the attribute | the attribute's |
+//! | `CHAOS_LOAD_MULTIPLIER` | what `cx.load(..)` multiplies numbers of clients with, from 0.01 to 100 | measured against a machine of 4 cores and 8 GiB |
+//! | `CHAOS_TIMEOUT_MULTIPLIER` | what `cx.timeout(..)` multiplies times with, from 0.01 to 100 | 1, and more on slow and busy machines |
+//! | `CHAOS_POOL_SIZE` | what `cx.pool_size(..)` answers, whatever it is asked for | what is asked for, by the load multiplier |
 //! | `CHAOS_DIR` | where journals, history and reports go; relative to the root of the workspace | `target/chaos` |
 //! | `CHAOS_IN_PROCESS` | `1` runs each attempt in the process of the harness, for debuggers | `0` |
+//! | `CHAOS_REPLAY` | the token of a point, which explorations try alone | every point |
 //! | `CHAOS_KEEP` | `1` keeps the databases of attempts that failed | `0` |
 //! | `RUST_TEST_THREADS` | how many tests run at once; `--test-threads` goes before it | one for each processor |
 //! | `RUST_TEST_SHUFFLE` | anything but `0` runs tests in random order | sorted by name |
@@ -30,7 +37,8 @@
 //! # Map of the code
 //!
 //! * `entry`: how a process begins, as a helper, as an attempt, or as the harness.
-//! * `arguments`, `environment`, `nextest`, `identity`: what it is told. [`registry`], `selection`,
+//! * `arguments`, `environment`, `nextest`, `identity`: what it is told. `config`: `chaos.toml`.
+//!   `settings`: which of them goes before which. [`registry`], `selection`,
 //!   `list`: its tests.
 //! * `runner`: the tests of a run, their attempts and retries. `capability`, `exclusive`,
 //!   `interrupt`: when they run, and when they do not.
@@ -42,6 +50,7 @@ mod activity;
 mod arguments;
 mod attempt;
 mod capability;
+mod config;
 mod entry;
 mod environment;
 mod exclusive;
@@ -63,6 +72,8 @@ pub mod run_event;
 mod run_journal;
 mod runner;
 mod selection;
+mod settings;
+mod suggestion;
 mod summary;
 mod termination;
 

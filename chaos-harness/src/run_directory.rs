@@ -22,9 +22,9 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::arguments::LATEST;
-use crate::environment::Environment;
 use crate::identity::Identity;
 use crate::nextest::Nextest;
+use crate::settings::Settings;
 
 mod retention;
 
@@ -53,11 +53,11 @@ impl RunDirectory {
     ///
     /// When the directory cannot be made.
     pub(crate) fn create(
-        environment: &Environment,
+        settings: &Settings,
         nextest: Option<&Nextest>,
         identity: &Identity,
     ) -> Result<Self, Unwritable> {
-        let root = root(environment, nextest);
+        let root = root(settings, nextest);
         let id = match nextest.and_then(|nextest| nextest.run_id.clone()) {
             Some(id) => file_name(&id),
             None => own_id(),
@@ -153,22 +153,35 @@ pub(crate) fn file_name(text: &str) -> String {
 }
 
 /// The directory that all runs of a workspace share.
-pub(crate) fn root(environment: &Environment, nextest: Option<&Nextest>) -> PathBuf {
-    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let workspace = nextest
-        .and_then(|nextest| nextest.workspace_root.clone())
-        .or_else(|| {
-            let start = variable("CARGO_MANIFEST_DIR").or_else(|| std::env::current_dir().ok())?;
-            let locked = start.ancestors().find(|directory| directory.join("Cargo.lock").exists());
-            Some(locked.unwrap_or(&start).to_owned())
-        })
-        .unwrap_or_default();
+pub(crate) fn root(settings: &Settings, nextest: Option<&Nextest>) -> PathBuf {
+    let workspace = workspace(nextest);
     // Joining leaves an absolute path as it is.
-    match (&environment.directory, variable("CARGO_TARGET_DIR")) {
-        (Some(directory), _) => workspace.join(directory),
+    match (settings.directory(), variable("CARGO_TARGET_DIR")) {
+        (Some(directory), _) => workspace.join(directory.value),
         (None, Some(target)) => workspace.join(target).join("chaos"),
         (None, None) => workspace.join("target").join("chaos"),
     }
+}
+
+/// The root of the workspace that the tests belong to.
+pub(crate) fn workspace(nextest: Option<&Nextest>) -> PathBuf {
+    nextest
+        .and_then(|nextest| nextest.workspace_root.clone())
+        .or_else(|| {
+            let start = package()?;
+            let locked = start.ancestors().find(|directory| directory.join("Cargo.lock").exists());
+            Some(locked.unwrap_or(&start).to_owned())
+        })
+        .unwrap_or_default()
+}
+
+/// The directory of the package that the tests belong to.
+pub(crate) fn package() -> Option<PathBuf> {
+    variable("CARGO_MANIFEST_DIR").or_else(|| std::env::current_dir().ok())
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// Sorts by time, and differs for every process.

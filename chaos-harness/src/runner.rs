@@ -13,7 +13,6 @@ use libtest_mimic::{Completion, Trial};
 
 use crate::arguments::{Arguments, Color, Format};
 use crate::attempt::output::Capture;
-use crate::environment::Environment;
 use crate::exit_code;
 use crate::history::{Evidence, History, HistoryError, Suite};
 use crate::identity::Identity;
@@ -24,6 +23,7 @@ use crate::report::FanOut;
 use crate::run_directory::{RunDirectory, Unwritable};
 use crate::run_event::{FORMAT_VERSION, RunEnded, RunEvent, RunStarted, TestDescription};
 use crate::selection::Selection;
+use crate::settings::Settings;
 
 mod reporters;
 mod seeds;
@@ -33,7 +33,7 @@ pub(crate) use self::test::Answer;
 
 /// What the tests of one process have in common.
 pub(crate) struct Runner {
-    environment: Environment,
+    settings: Settings,
     nextest: Option<Nextest>,
     identity: Identity,
     directory: RunDirectory,
@@ -77,23 +77,23 @@ impl Runner {
     /// When a directory cannot be made.
     pub(crate) fn new(
         arguments: &Arguments,
-        environment: Environment,
+        settings: Settings,
         cases: &[&'static TestCase],
         names: Vec<String>,
         own_command_line: bool,
     ) -> Result<Self, CannotRun> {
         let nextest = Nextest::detect();
         let identity = Identity::of(cases);
-        let directory = RunDirectory::create(&environment, nextest.as_ref(), &identity)?;
+        let directory = RunDirectory::create(&settings, nextest.as_ref(), &identity)?;
         let suite = Suite {
             package: identity.package.clone(),
             binary: identity.target.clone(),
             run: directory.id().to_owned(),
             tests: names,
-            evidence: evidence(&environment, nextest.as_ref()),
+            evidence: evidence(&settings, nextest.as_ref()),
         };
         let history = History::open(&directory.root().join("history"), suite)?;
-        let is_inherited = arguments.no_capture || environment.no_capture;
+        let is_inherited = arguments.no_capture || settings.environment.no_capture;
         let capture = match (is_inherited, arguments.format) {
             (false, _) => Capture::Files,
             (true, Format::Pretty | Format::Terse) => Capture::Inherited,
@@ -108,10 +108,10 @@ impl Runner {
             own_command_line,
         );
         Ok(Self {
-            in_process: arguments.in_process || environment.in_process,
+            in_process: arguments.in_process || settings.environment.in_process,
             fail_fast: arguments.fail_fast,
             reporters: FanOut::new(reporters),
-            environment,
+            settings,
             nextest,
             identity,
             directory,
@@ -200,7 +200,7 @@ impl Runner {
                  and a test that exits, aborts or hangs takes the run with it"
             );
         }
-        let retries = tests.iter().any(|test| test.case.options.retries > 0);
+        let retries = tests.iter().any(|test| self.settings.retries(test.case).value > 0);
         if retries && self.yields_retries() {
             eprintln!("nextest repeats failed tests, so the `retries` of chaos tests are not used");
         }
@@ -244,9 +244,9 @@ impl Runner {
             // Panics of spawned tasks could not be told apart.
             return 1;
         }
-        let asked_for = arguments.test_threads.or(self.environment.test_threads);
+        let asked_for = self.settings.test_threads(arguments);
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        asked_for.map_or_else(cores, usize::from)
+        asked_for.map_or_else(cores, |setting| setting.value.into())
     }
 
     /// Whether nextest repeats failed tests, so that the harness does not: they would multiply.
@@ -264,10 +264,10 @@ impl Runner {
     }
 }
 
-fn evidence(environment: &Environment, nextest: Option<&Nextest>) -> Evidence {
+fn evidence(settings: &Settings, nextest: Option<&Nextest>) -> Evidence {
     if nextest.is_some_and(|nextest| nextest.attempt > 1) {
         Evidence::OuterRetry
-    } else if environment.seed.is_some() {
+    } else if settings.environment.seed.is_some() {
         Evidence::ChosenSeed
     } else {
         Evidence::Counts

@@ -1,9 +1,16 @@
 //! The figures of an attempt, taken from its journal.
 
+use chaos_core::check::{Report, Validity};
 use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::outcome::Outcome;
 
-use crate::run_event::{AttemptSummary, CheckSummary, FaultSummary, ServerReturn};
+use crate::run_event::{
+    AttemptSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
+    SignalSummary,
+};
+
+/// How many signals a summary keeps. The journal has more.
+const MOST_SIGNALS: usize = 100;
 
 /// The figures of the attempt to which these events belong.
 pub(crate) fn of(events: &[Event]) -> AttemptSummary {
@@ -23,6 +30,7 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                     connections: 0,
                     first_success_ns: None,
                     recovery_ns: None,
+                    impact: None,
                 });
             }
             EventKind::FaultHit { fault, .. } => {
@@ -45,6 +53,25 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                     found.recovery_ns = *steady;
                 });
             }
+            EventKind::ImpactMeasured { fault, impact } => {
+                with(&mut summary, &ids, *fault, |found| found.impact = Some((**impact).clone()));
+            }
+            EventKind::PhaseMeasured { phase, kind, began, ended, figures } => {
+                summary.phases.push(PhaseSummary {
+                    name: phase.clone(),
+                    kind: *kind,
+                    began_ns: *began,
+                    ended_ns: *ended,
+                    figures: figures.clone(),
+                });
+            }
+            EventKind::BoundChecked { held, bound } => {
+                summary.bounds.push(BoundSummary { held: *held, bound: bound.clone() });
+            }
+            EventKind::Signal { name } if summary.signals.len() < MOST_SIGNALS => {
+                summary.signals.push(SignalSummary { name: name.clone(), at_ns: event.at });
+            }
+            EventKind::MetricsMeasured { figures } => summary.metrics = Some(figures.clone()),
             EventKind::Operation { outcome, .. } => match outcome {
                 Outcome::Ok => summary.ok += 1,
                 Outcome::Failed => summary.failed += 1,
@@ -56,8 +83,10 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                     passed: *passed,
                     found: found.clone(),
                     expected: expected.clone(),
+                    report: None,
                 });
             }
+            EventKind::Judged { report } => summary.checks.push(judged(report)),
             EventKind::Note { message } => summary.notes.push(message.clone()),
             EventKind::ServerReady { target, after, recovered } => {
                 let (target, after_ns, recovered) = (target.clone(), *after, *recovered);
@@ -67,6 +96,17 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
         }
     }
     summary
+}
+
+fn judged(report: &Report) -> CheckSummary {
+    let passed = report.validity() == Validity::Valid;
+    CheckSummary {
+        name: report.checker.clone(),
+        passed,
+        found: (!passed).then(|| report.to_string()),
+        expected: None,
+        report: Some(report.clone()),
+    }
 }
 
 fn with(
@@ -130,6 +170,18 @@ mod tests {
         assert_eq!((fault.began_ns, fault.ended_ns), (1_000_000, Some(5_000_000)));
         assert_eq!((fault.hits, fault.connections, fault.recovery_ns), (7, 2, Some(9)));
         assert!(summary.checks[0].passed);
+    }
+
+    #[test]
+    fn what_a_checker_says_is_a_check_with_its_proofs() {
+        let mut report = Report::of("money is conserved");
+        report.vacuous("nobody read");
+        let summary = of(&journal([EventKind::Judged { report: report.clone() }]));
+        let [check] = summary.checks.as_slice() else { panic!() };
+        assert!(!check.passed, "an unknown answer is no pass");
+        assert_eq!(check.name, "money is conserved");
+        assert_eq!(check.report, Some(report));
+        assert!(check.found.as_ref().unwrap().ends_with("was not put to the test: nobody read"));
     }
 
     #[test]

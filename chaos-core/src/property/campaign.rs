@@ -22,7 +22,7 @@ use crate::chaos::Chaos;
 use crate::duration::{Display, rounded};
 use crate::error::TestError;
 use crate::event::{CasePurpose, EventKind, ShrunkCase};
-use crate::replay::ReplayToken;
+use crate::replay::{self, Asked};
 use crate::seed::Seed;
 
 /// How often a kept case is tried.
@@ -225,9 +225,10 @@ where
 {
     async fn run(&self) -> Result<PropertyReport, TestError> {
         let mut report = PropertyReport::default();
-        if let Some(ReplayToken::Case(name)) =
-            ReplayToken::from_environment().map_err(PropertyError::from)?
-        {
+        if let Some(Asked::Case(name)) = replay::asked() {
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Err(PropertyError::Token(name).into());
+            }
             let directory = self.directory.clone().unwrap_or_default();
             let path = directory.join(format!("{name}.toml"));
             if !path.is_file() {
@@ -282,9 +283,9 @@ where
                         listing: Listing(case).to_string(),
                         shrunk: None,
                         file: None,
-                        token: path.file_stem().map(|name| {
-                            ReplayToken::Case(name.to_string_lossy().into_owned()).to_string()
-                        }),
+                        token: path
+                            .file_stem()
+                            .map(|name| format!("{}{}", replay::CASE, name.to_string_lossy())),
                     };
                     return Err(PropertyError::Failed(Box::new(failed)).into());
                 }
@@ -413,7 +414,7 @@ where
         };
         let text = told(&reduced, operations, faults, took);
         self.tell(report, Some(&message), Some((shrunk, file.clone())));
-        let token = file.as_ref().map(|_| ReplayToken::Case(regression::name(&reduced.case)));
+        let token = file.as_ref().map(|_| regression::name(&reduced.case));
         let failed = FailedCase {
             case: format!("case {number} of {}", self.property.cases),
             failure: message,
@@ -422,7 +423,7 @@ where
             listing: Listing(&reduced.case).to_string(),
             shrunk: Some(text),
             file,
-            token: token.map(|token| token.to_string()),
+            token: token.map(|name| format!("{}{name}", replay::CASE)),
         };
         Err(PropertyError::Failed(Box::new(failed)).into())
     }

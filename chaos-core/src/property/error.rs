@@ -3,8 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::replay::InvalidToken;
-
 /// Why a property does not hold, or could not be tried.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -49,9 +47,12 @@ pub enum PropertyError {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// `CHAOS_REPLAY` is no token.
-    #[error("the environment variable CHAOS_REPLAY is wrong: {0}")]
-    Token(#[from] InvalidToken),
+    /// `CHAOS_REPLAY` names no case.
+    #[error(
+        "the environment variable CHAOS_REPLAY is wrong: `case:{0}` names no case; write what the \
+         failure says, such as `case:3f2a90c1d4e5b607`"
+    )]
+    Token(String),
     /// `CHAOS_SHRINK_SECS` is no number of seconds.
     #[error(
         "the environment variable CHAOS_SHRINK_SECS is wrong: {0:?} is no number of seconds; write a \

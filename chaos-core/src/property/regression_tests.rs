@@ -87,7 +87,7 @@ fn what_is_wrong_with_a_file_is_told_with_its_line_and_a_remedy() {
     let good = text(&case(), &about());
     let line_of = |needle: &str| good.lines().position(|it| it.contains(needle)).unwrap() + 1;
     let damaged = [
-        (good.replace("version = 1", "version = 9"), "version 9", line_of("version")),
+        (good.replace("version = 1", "version = 9"), "version 9", line_of("version = ")),
         (good.replace("do = \"Audit\"", "do = \"Gone\""), "Gone", line_of("Audit")),
         (good.replace("during = 2", "during = 7"), "operation 7 of 3", line_of("during = 2")),
         (good.replace("pool_size", "pool_siez"), "pool_siez", line_of("pool_size")),

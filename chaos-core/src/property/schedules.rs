@@ -5,13 +5,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::case::{CaseFault, Until};
+use super::case::{Case, CaseFault, Until};
 use super::recording::{Point, Recording};
 use crate::delay::IntoDelay;
 use crate::fault::{
     Fault, FaultKind, Severity, SqlCode, cut, delay_message, error, latency, reset, stall,
 };
-use crate::trigger::message::{At, Moment};
+use crate::trigger::message::{At, Count, Moment};
 
 /// A family of the faults that cases are given.
 ///
@@ -216,4 +216,21 @@ pub(super) fn at(planned: &CaseFault, point: &Point) -> CaseFault {
     let message = Some(Box::new(Moment { message: point.trigger.clone(), at: At::Before }));
     let fault = Fault { message, ..planned.fault.clone() };
     CaseFault { after: Duration::ZERO, fault, ..planned.clone() }
+}
+
+/// How many more messages of its kind a fault is made to wait for.
+const ELSEWHERE: u64 = 3;
+
+/// The case with its faults at a later message of the same kind each, all by the same number.
+pub(super) fn aimed_elsewhere<Op: Clone>(case: &Case<Op>) -> Vec<Case<Op>> {
+    let aimed = (1..=ELSEWHERE).filter_map(|further| {
+        let mut aimed = case.clone();
+        for planned in &mut aimed.faults {
+            let count = &mut planned.fault.message.as_mut()?.message.count;
+            let Count::Nth(nth) = count else { return None };
+            *nth = nth.checked_add(further)?;
+        }
+        Some(aimed)
+    });
+    aimed.collect()
 }

@@ -7,6 +7,7 @@ mod arena;
 mod audit;
 mod isolation;
 mod migration;
+mod promises;
 mod rich;
 mod schema;
 
@@ -19,6 +20,7 @@ fn entry() {
         Some(("audit", role)) => audit::play(role, &stage).await,
         Some(("isolation", role)) => isolation::play(role, &stage).await,
         Some(("migration", role)) => migration::play(role, &stage).await,
+        Some(("promises", role)) => promises::play(role, &stage).await,
         Some(("schema", role)) => schema::play(role, &stage).await,
         _ => panic!("unknown role {role}"),
     });

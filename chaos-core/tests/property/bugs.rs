@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use chaos_core::event::EventKind;
+use chaos_core::outcome::Outcome;
 use chaos_core::property::{FailedCase, Plan, PropertyError, PropertyReport};
 use chaos_core::{Chaos, TestError, TestResult};
 
@@ -12,11 +13,19 @@ use crate::bank::{Bank, Deposits, Op, operations};
 async fn deposits_are_made_once(cx: Chaos, plan: Plan<Op>, deposits: Deposits) -> TestResult {
     let pg = cx.postgres().await?;
     let bank = Bank::open(&pg, pg.pool(plan.pool_size())?, deposits).await?;
-    plan.run(&pg, async |op| bank.apply(op).await).await?;
+    let applied = plan.run(&pg, async |op| bank.apply(op).await).await?;
+    let sum = |outcomes: &[Outcome]| -> i64 {
+        let counted = applied.iter().filter(|it| outcomes.contains(&it.outcome));
+        counted.map(|it| it.operation.amount()).sum()
+    };
     let total = bank.total(&pg).await?;
-    cx.check_that("no deposit is made twice", total <= bank.possible.get())?;
-    cx.check_that("no deposit is lost", total >= bank.certain.get())
+    let (certain, possible) = (sum(&[Outcome::Ok]), sum(&[Outcome::Ok, Outcome::Unknown]));
+    cx.check_that("no deposit is made twice", total <= possible)?;
+    cx.check_that("no deposit is lost", total >= certain)
 }
+
+/// Each case meets the double deposit with a chance of about 1 in 10.
+const CASES: u32 = 200;
 
 async fn tried(
     cx: &Chaos,
@@ -25,9 +34,26 @@ async fn tried(
     directory: &Path,
 ) -> Result<PropertyReport, TestError> {
     cx.property(operations())
+        .cases(CASES)
+        .operations(1..=6)
         .workers(workers)
         .regressions(directory)
         .run(async |cx, plan| deposits_are_made_once(cx, plan, deposits).await)
+        .await
+}
+
+/// Tries the bank that has no bug.
+async fn clean(
+    cx: &Chaos,
+    workers: u32,
+    cases: u32,
+    directory: &Path,
+) -> Result<PropertyReport, TestError> {
+    cx.property(operations())
+        .cases(cases)
+        .workers(workers)
+        .regressions(directory)
+        .run(async |cx, plan| deposits_are_made_once(cx, plan, Deposits::Once).await)
         .await
 }
 
@@ -63,8 +89,8 @@ pub(crate) async fn a_retry_that_applies_twice_is_found_and_kept(cx: Chaos) -> T
     assert_eq!(again.token, found.token, "{again}");
 
     // The corrected bank passes it.
-    let report = tried(&cx, Deposits::Once, 1, directory.path()).await?;
-    assert_eq!((report.cases, report.replayed), (64, 1));
+    let report = clean(&cx, 1, 3, directory.path()).await?;
+    assert_eq!((report.cases, report.replayed), (3, 1));
 
     let ended = |what: &EventKind| match what {
         EventKind::PropertyEnded { failed, shrunk, file, .. } => {
@@ -106,14 +132,12 @@ pub(crate) async fn a_bug_that_comes_and_goes_is_found(cx: Chaos) -> TestResult 
     Ok(())
 }
 
-pub(crate) async fn corrected_twins_are_clean(cx: Chaos) -> TestResult {
+pub(crate) async fn the_corrected_twin_is_clean(cx: Chaos) -> TestResult {
     let directory = tempfile::tempdir()?;
-    for workers in [1, 3] {
-        let report = tried(&cx, Deposits::Once, workers, directory.path()).await?;
-        println!("{workers}: {report:?}");
-        assert_eq!((report.cases, report.replayed), (64, 0));
-        assert!(report.vacuous <= 6, "{report:?}");
-    }
+    let report = clean(&cx, 3, 64, directory.path()).await?;
+    println!("{report:?}");
+    assert_eq!((report.cases, report.replayed), (64, 0));
+    assert!(report.vacuous <= 6, "{report:?}");
     assert_eq!(std::fs::read_dir(directory.path())?.count(), 0);
     Ok(())
 }

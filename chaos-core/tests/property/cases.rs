@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use chaos_core::event::EventKind;
-use chaos_core::property::proptest::prelude::*;
 use chaos_core::property::{FailedCase, FaultFamily, Plan, PropertyError, PropertyReport};
 use chaos_core::{Chaos, TestError, TestResult};
 

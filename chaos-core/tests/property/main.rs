@@ -41,7 +41,7 @@ scenes! {
         a_cache_that_is_ahead_of_its_commit_is_found,
         a_lost_update_of_two_workers_is_found,
         a_bug_that_comes_and_goes_is_found,
-        corrected_twins_are_clean;
+        the_corrected_twin_is_clean;
     cases:
         cases_that_prove_nothing_are_no_pass,
         a_property_has_to_run_its_plan,

@@ -30,7 +30,13 @@ What is shown
       --color WHEN          auto, always or never
       --logfile PATH        Write the results to a file too
 
+Settings, each of which goes before the variable of its name (see below) and before chaos.toml
+      --chaos-environment NAME  --chaos-profile NAME  --chaos-seed N  --chaos-timeout 30s
+      --chaos-retries N  --chaos-load-multiplier X  --chaos-timeout-multiplier X
+      --chaos-pool-size N  --chaos-dir PATH
+
 Instead of running tests
+      --chaos-config        Show every setting of the selected tests, and where it comes from
       --chaos-report[=RUN]  Make the JSON report of a run again from its journal, and print where it
                             is. RUN is the name of a directory below target/chaos/runs, or `latest`,
                             which it also is by itself. A run of `cargo nextest` has one report for
@@ -40,12 +46,19 @@ Accepted, because ordinary tests accept them, and without effect:
       --test --report-time --ensure-time -Z unstable-options
 
 Environment variables
+      CHAOS_CONFIG=PATH     The file of settings (default: chaos.toml of the package or workspace)
+      CHAOS_ENVIRONMENT=NAME  The environment in it: ci, local, validation, or one of its own
+      CHAOS_PROFILE=NAME    The hardware profile in it
       CHAOS_SEED=N          The seed of the first attempt at every test
-      CHAOS_TIMEOUT=30s     How long an attempt may take, where the test does not say
+      CHAOS_TIMEOUT=30s     How long an attempt may take
       CHAOS_RETRIES=N       How many more attempts a failed test gets
+      CHAOS_LOAD_MULTIPLIER=X     What cx.load(..) multiplies numbers of clients with
+      CHAOS_TIMEOUT_MULTIPLIER=X  What cx.timeout(..) multiplies times with
+      CHAOS_POOL_SIZE=N     What cx.pool_size(..) answers
       CHAOS_DIR=PATH        Where journals and reports go (default: target/chaos)
       CHAOS_IN_PROCESS=1    Run attempts in this process, for debuggers
       CHAOS_KEEP=1          Keep the databases of attempts that failed
+      CHAOS_REPLAY=TOKEN    Has explorations try only the point that a failure names
       RUST_TEST_THREADS, RUST_TEST_SHUFFLE, RUST_TEST_SHUFFLE_SEED, RUST_TEST_NOCAPTURE
 
 Exit codes: 0 passed, 101 tests failed, 2 wrong arguments or variables, 3 the harness could not

@@ -9,9 +9,9 @@ use chaos_core::event::{Event, EventKind};
 use chaos_core::journal;
 use chaos_core::seed::Seed;
 
-/// The seed of the first attempt: the user's, else the attribute's, else a random one.
-pub(super) fn first(chosen: Option<Seed>, declared: Option<u64>) -> Seed {
-    chosen.or(declared.map(Seed)).unwrap_or_else(Seed::random)
+/// The seed of the first attempt: the one that somebody chose, else a random one.
+pub(super) fn first(chosen: Option<Seed>) -> Seed {
+    chosen.unwrap_or_else(Seed::random)
 }
 
 /// The seed of attempt `number`, counted from 1.
@@ -46,9 +46,8 @@ mod tests {
     }
 
     #[test]
-    fn the_user_goes_before_the_attribute() {
-        assert_eq!(first(Some(Seed(1)), Some(2)), Seed(1));
-        assert_eq!(first(None, Some(2)), Seed(2));
-        assert_ne!(first(None, None), first(None, None));
+    fn a_seed_that_nobody_chose_differs_every_time() {
+        assert_eq!(first(Some(Seed(1))), Seed(1));
+        assert_ne!(first(None), first(None));
     }
 }

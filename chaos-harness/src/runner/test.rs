@@ -25,9 +25,6 @@ use crate::run_event::{
 use crate::selection::Selected;
 use crate::{capability, exclusive, failure_text};
 
-/// How long an attempt may take where nobody says otherwise.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Longer times would overflow the clocks that they are added to, and nobody waits a year.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -160,9 +157,8 @@ fn complain(error: &HistoryError) {
 
 impl<'a> Attempts<'a> {
     fn of(runner: &'a Runner, test: &'a Selected) -> std::io::Result<Self> {
-        let options = &test.case.options;
         let mut name = file_name(&test.name);
-        let mut numbers = (1, 1 + runner.environment.retries.unwrap_or(options.retries));
+        let mut numbers = (1, 1 + runner.settings.retries(test.case).value);
         if let Some(nextest) = &runner.nextest {
             if let Some(repetition) = nextest.stress {
                 name.push_str(&format!("@stress-{repetition}"));
@@ -173,7 +169,7 @@ impl<'a> Attempts<'a> {
         }
         let directory = runner.directory.path().join(name);
         std::fs::create_dir_all(&directory)?;
-        let first_seed = seeds::first(runner.environment.seed, options.seed);
+        let first_seed = seeds::first(runner.settings.seed(test.case).map(|seed| seed.value));
         let earlier = if numbers.0 > 1 { seeds::recorded(&journal(&directory, 1)) } else { None };
         let first_seed = earlier.unwrap_or(first_seed);
         Ok(Self { runner, case: test.case, name: &test.name, directory, first_seed, numbers })
@@ -195,9 +191,7 @@ impl<'a> Attempts<'a> {
 
     fn attempt(&self, number: u32) -> AttemptEnded {
         let runner = self.runner;
-        let options = &self.case.options;
-        let timeout = options.timeout.or(runner.environment.timeout).unwrap_or(DEFAULT_TIMEOUT);
-        let timeout = timeout.min(LONGEST_TIMEOUT);
+        let timeout = runner.settings.timeout(self.case).value.min(LONGEST_TIMEOUT);
         let spec = Spec {
             test: self.name.to_owned(),
             attempt: number,
@@ -248,7 +242,7 @@ impl<'a> Attempts<'a> {
         let surroundings = Surroundings {
             capture: runner.capture,
             interrupt: &runner.interrupt,
-            keep: runner.environment.keep,
+            keep: runner.settings.keep().value,
             own_command_line: runner.own_command_line,
             progress: runner.reporters.wants_progress().then_some(&progress),
         };

@@ -11,6 +11,7 @@ use libtest_mimic::{Arguments, Trial};
 mod attempts;
 mod binary;
 mod command_line;
+mod configuration;
 mod environment;
 mod interruption;
 mod leftovers;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let tests = [
         attempts::TESTS,
         command_line::TESTS,
+        configuration::TESTS,
         environment::TESTS,
         interruption::TESTS,
         leftovers::TESTS,

@@ -175,7 +175,15 @@ fn is_worth_a_retry(error: &TransferError) -> bool {
     }
 }
 
-/// The README of the repository, so that its examples are compiled with the tests.
+/// The README and the guides of the repository, so that their examples are compiled with the tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-pub struct Readme;
+pub mod guides {
+    #[doc = include_str!("../../../README.md")]
+    pub struct Readme;
+
+    #[doc = include_str!("../../../docs/faults.md")]
+    pub struct Faults;
+
+    #[doc = include_str!("../../../docs/toxiproxy.md")]
+    pub struct Toxiproxy;
+}

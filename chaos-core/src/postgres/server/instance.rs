@@ -177,12 +177,10 @@ impl Instance {
             use std::os::unix::process::ExitStatusExt;
             status.is_some_and(|status| status.signal().is_some())
         });
-        if killed {
-            // Processes that are stopped or busy do not notice that their parent is gone.
-            process::end_server(self.layout.home());
-            if let Some(segment) = segment {
-                process::free(&segment);
-            }
+        // Processes that are stopped or busy do not notice that their parent is gone.
+        process::end_server(self.layout.home());
+        if let Some(segment) = segment.filter(|_| killed) {
+            process::free(&segment);
         }
     }
 }

@@ -1,0 +1,271 @@
+//! `chaos.toml`: what a project settles for all its tests, and for some of them.
+//!
+//! ```toml
+//! [attempts]                       # a section, for every test
+//! timeout = "2m"
+//!
+//! [environments.ci.attempts]       # the same section, in one environment
+//! retries = 2
+//!
+//! [profiles.small]                 # ..., on machines of one kind
+//! when = { cores-at-most = 2 }
+//! [profiles.small.load]
+//! multiplier = 0.25
+//!
+//! [[override]]                     # ..., for some tests
+//! tests = "ledger::*"
+//! [override.attempts]
+//! timeout = "5m"
+//! ```
+//!
+//! Such a set of sections is a [`Layer`]. A value is looked for in the layers that apply, in this
+//! order: the overrides that match the test, in the order of the file; the environment; the profile;
+//! the file's own sections. [`Config::get`] does so, and says where the value stands. What goes
+//! before the file and what comes after it is in `settings`.
+//!
+//! # How to add a section
+//!
+//! 1. A file `config/<section>.rs` with a struct whose fields are `Option<Located<..>>`, and its
+//!    `impl Section`: each field is one call of [`Table`](table::Table), which checks the value and knows the key
+//!    from then on. Nothing else is needed for errors and suggestions.
+//! 2. A field of [`Sections`], and one line of [`Sections::read`]. A section that concerns the whole
+//!    suite, such as gates, is read only where `place` is not [`Place::Override`].
+//! 3. Where the value is used, `config.get(test, |sections| sections.<section>.<field>.as_ref())`, or
+//!    a function of `Settings` if a variable, an option or an attribute
+//!    says the same. A row in `settings::listing` shows it with `--chaos-config`.
+//! 4. The setting in `docs/configuration.md`; a test holds that document to the code.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub(crate) use self::document::{Located, Mistake};
+pub(crate) use self::pattern::Pattern;
+pub(crate) use self::sections::Sections;
+
+use self::document::Document;
+use self::profile::{Conditions, Hardware};
+use self::sections::Place;
+use crate::suggestion::suggest;
+
+pub(crate) mod attempts;
+mod document;
+pub(crate) mod find;
+pub(crate) mod load;
+mod pattern;
+pub(crate) mod profile;
+pub(crate) mod run;
+mod sections;
+pub(crate) mod size;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+/// The environments that every project has, whether or not its file says anything of them.
+pub(crate) const ENVIRONMENTS: [&str; 3] = ["ci", "local", "validation"];
+
+/// Everything in the file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct File {
+    /// Where it was found.
+    pub(crate) path: PathBuf,
+    base: Sections,
+    environments: Vec<Located<(String, Sections)>>,
+    profiles: Vec<Located<(String, Conditions, Sections)>>,
+    overrides: Vec<Located<(Vec<Pattern>, Sections)>>,
+}
+
+impl File {
+    /// Understands the text of the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes, in the order of the lines.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, Vec<Mistake>> {
+        Document::read(path, text, |table| Self {
+            path: path.to_owned(),
+            base: Sections::read(table, Place::File),
+            environments: table.named_tables("environments", |name, table| {
+                (name.to_owned(), Sections::read(table, Place::Environment))
+            }),
+            profiles: table.named_tables("profiles", |name, table| {
+                let conditions = Conditions::read(table);
+                (name.to_owned(), conditions, Sections::read(table, Place::Profile))
+            }),
+            overrides: table.table_list("override", |table| {
+                let tests = table.texts("tests");
+                if tests.is_none() {
+                    table.mistake(&[], "say which tests this is for: tests = \"pool::*\"");
+                }
+                let patterns = tests.map(|tests| tests.value).unwrap_or_default();
+                let patterns = patterns.into_iter().map(Pattern::new).collect();
+                (patterns, Sections::read(table, Place::Override))
+            }),
+        })
+    }
+}
+
+/// Some sections, where they stand, and which tests they are for.
+#[derive(Debug, Clone, PartialEq)]
+struct Layer {
+    /// `environments.ci`; empty for the file's own sections.
+    path: String,
+    /// Absent for all tests.
+    tests: Option<Vec<Pattern>>,
+    sections: Sections,
+}
+
+/// The part of the file that applies here.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Config {
+    file: Option<PathBuf>,
+    /// The environment that was chosen.
+    environment: String,
+    /// The hardware profile, if any was chosen or met.
+    profile: Option<String>,
+    /// Those that go before others stand before them.
+    layers: Vec<Layer>,
+}
+
+/// A value of the file, and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found<T> {
+    pub(crate) value: T,
+    pub(crate) place: FilePlace,
+}
+
+/// A place in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilePlace {
+    pub(crate) file: PathBuf,
+    pub(crate) line: usize,
+    /// The layer: `environments.ci`, empty for the file's own sections.
+    pub(crate) layer: String,
+}
+
+impl fmt::Display for FilePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.file.file_name().unwrap_or(self.file.as_os_str()).to_string_lossy();
+        write!(f, "{name}:{}", self.line)?;
+        if !self.layer.is_empty() {
+            write!(f, " ({})", self.layer)?;
+        }
+        Ok(())
+    }
+}
+
+/// A name that the file does not define.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UnknownName {
+    #[error("there is no environment `{name}`; {help}")]
+    Environment { name: String, help: String },
+    #[error("there is no hardware profile `{name}`; {help}")]
+    Profile { name: String, help: String },
+}
+
+impl Config {
+    /// What applies in this environment, and under this hardware profile; without one, under the
+    /// first in the order of the file whose conditions `hardware` meets.
+    ///
+    /// # Errors
+    ///
+    /// When a name is not that of an environment or a profile.
+    pub(crate) fn new(
+        file: Option<File>,
+        environment: &str,
+        profile: Option<&str>,
+        hardware: Hardware,
+    ) -> Result<Self, UnknownName> {
+        let mut file = file.unwrap_or_default();
+        // A table of the file is sorted by name, and the order of the lines is the author's.
+        file.profiles.sort_by_key(|profile| profile.line);
+        file.check_environment(environment)?;
+        let profile = file.profile(profile, hardware)?;
+        let mut layers = Vec::new();
+        for (index, Located { value: (tests, sections), .. }) in
+            file.overrides.into_iter().enumerate()
+        {
+            let path = format!("override {}", index + 1);
+            layers.push(Layer { path, tests: Some(tests), sections });
+        }
+        let chosen =
+            file.environments.into_iter().map(|it| it.value).find(|it| it.0 == environment);
+        if let Some((name, sections)) = chosen {
+            layers.push(Layer { path: format!("environments.{name}"), tests: None, sections });
+        }
+        let name = profile.as_ref().map(|(name, _)| name.clone());
+        if let Some((name, sections)) = profile {
+            layers.push(Layer { path: format!("profiles.{name}"), tests: None, sections });
+        }
+        layers.push(Layer { path: String::new(), tests: None, sections: file.base });
+        let path = Some(file.path).filter(|path| !path.as_os_str().is_empty());
+        Ok(Self { file: path, environment: environment.to_owned(), profile: name, layers })
+    }
+
+    /// The first value that `pick` finds in the layers that apply to `test`, or to the suite as a
+    /// whole if that is `None`.
+    pub(crate) fn get<'a, T: Clone + 'a>(
+        &'a self,
+        test: Option<&str>,
+        pick: impl Fn(&'a Sections) -> Option<&'a Located<T>>,
+    ) -> Option<Found<T>> {
+        let applies = |layer: &&Layer| match (&layer.tests, test) {
+            (None, _) => true,
+            (Some(patterns), Some(test)) => patterns.iter().any(|pattern| pattern.matches(test)),
+            (Some(_), None) => false,
+        };
+        self.layers.iter().filter(applies).find_map(|layer| {
+            let Located { value, line } = pick(&layer.sections)?.clone();
+            let (file, layer) = (self.file.clone().unwrap_or_default(), layer.path.clone());
+            Some(Found { value, place: FilePlace { file, line, layer } })
+        })
+    }
+
+    /// The file, if there is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The environment that was chosen.
+    pub(crate) fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// The hardware profile, if any was chosen or met.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+}
+
+impl File {
+    fn check_environment(&self, name: &str) -> Result<(), UnknownName> {
+        let own = self.environments.iter().map(|it| it.value.0.as_str());
+        let known: Vec<_> = ENVIRONMENTS.into_iter().chain(own).collect();
+        if known.contains(&name) {
+            return Ok(());
+        }
+        let help = suggest(name, known);
+        Err(UnknownName::Environment { name: name.to_owned(), help })
+    }
+
+    fn profile(
+        &mut self,
+        chosen: Option<&str>,
+        hardware: Hardware,
+    ) -> Result<Option<(String, Sections)>, UnknownName> {
+        let profiles = std::mem::take(&mut self.profiles).into_iter().map(|it| it.value);
+        let profiles: Vec<_> = profiles.collect();
+        let Some(chosen) = chosen else {
+            let met = profiles.into_iter().find(|(_, conditions, _)| conditions.are_met(hardware));
+            return Ok(met.map(|(name, _, sections)| (name, sections)));
+        };
+        let names: Vec<_> = profiles.iter().map(|(name, ..)| name.clone()).collect();
+        match profiles.into_iter().find(|(name, ..)| name == chosen) {
+            Some((name, _, sections)) => Ok(Some((name, sections))),
+            None => {
+                let help = suggest(chosen, names.iter().map(String::as_str));
+                Err(UnknownName::Profile { name: chosen.to_owned(), help })
+            }
+        }
+    }
+}

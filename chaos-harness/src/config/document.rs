@@ -1,0 +1,92 @@
+//! The text of `chaos.toml`, the places in it, and the mistakes that were found at them.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::table::Table;
+
+/// A value, and the line of the file that it stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Located<T> {
+    pub(crate) value: T,
+    /// Counted from 1.
+    pub(crate) line: usize,
+}
+
+/// Something in the file that cannot be meant: where, what, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{}:{line}:{column}: {message}", file.display())]
+pub(crate) struct Mistake {
+    file: PathBuf,
+    line: usize,
+    column: usize,
+    message: String,
+}
+
+/// A file that is being read.
+#[derive(Debug)]
+pub(super) struct Document<'a> {
+    file: &'a Path,
+    text: &'a str,
+    mistakes: RefCell<Vec<Mistake>>,
+}
+
+impl<'a> Document<'a> {
+    /// Reads the whole file by `read`.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes, in the order of the lines.
+    pub(super) fn read<T>(
+        file: &'a Path,
+        text: &'a str,
+        read: impl FnOnce(&mut Table<'_>) -> T,
+    ) -> Result<T, Vec<Mistake>> {
+        let document = Self { file, text, mistakes: RefCell::default() };
+        let value = match DeTable::parse(text) {
+            Ok(root) => Some(document.root(&root, read)),
+            Err(error) => {
+                // Only the first line says what is wrong; the rest draws the place.
+                let message = error.message().lines().next().unwrap_or_default();
+                document.mistake(error.span().unwrap_or_default(), message.to_owned());
+                None
+            }
+        };
+        let mut mistakes = document.mistakes.into_inner();
+        mistakes.sort();
+        match value {
+            Some(value) if mistakes.is_empty() => Ok(value),
+            _ => Err(mistakes),
+        }
+    }
+
+    fn root<T>(&self, root: &Spanned<DeTable<'_>>, read: impl FnOnce(&mut Table<'_>) -> T) -> T {
+        let mut table = Table::new(self, root.get_ref(), String::new());
+        let value = read(&mut table);
+        table.finish();
+        value
+    }
+
+    /// Notes a mistake at this place of the text.
+    pub(super) fn mistake(&self, span: Range<usize>, message: impl fmt::Display) {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line_begins = before.rfind('\n').map_or(0, |end| end + 1);
+        self.mistakes.borrow_mut().push(Mistake {
+            file: self.file.to_owned(),
+            line: self.line(&span),
+            column: before[line_begins..].chars().count() + 1,
+            message: message.to_string(),
+        });
+    }
+
+    /// The line of this place of the text, counted from 1.
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        before.matches('\n').count() + 1
+    }
+}

@@ -1,0 +1,261 @@
+//! The effective value of every setting, and where it comes from.
+//!
+//! What goes before what, from first to last:
+//!
+//! 1. an option of the command line: `--chaos-timeout 2m`;
+//! 2. an environment variable: `CHAOS_TIMEOUT=2m`;
+//! 3. `chaos.toml`: see [`config`](crate::config) for the order within it;
+//! 4. the attribute of the test: `#[chaos_test(timeout = "2m")]`;
+//! 5. what was found out about the machine;
+//! 6. the default.
+//!
+//! A function of [`Settings`] for each value is the only place where this order is applied to it.
+//! [`listing`] prints them all for `--chaos-config`.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chaos_core::error::with_sources;
+use chaos_core::seed::Seed;
+
+use crate::arguments::Arguments;
+use crate::config::attempts::MOST_RETRIES;
+use crate::config::profile::Hardware;
+use crate::config::{Config, FilePlace, Found, Located, Sections, find};
+use crate::environment::Environment;
+use crate::nextest::Nextest;
+use crate::registry::TestCase;
+use crate::run_directory;
+
+pub(crate) mod listing;
+
+/// How long an attempt may take where nobody says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A value, and where it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Setting<T> {
+    pub(crate) value: T,
+    pub(crate) source: Source,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// An option of the command line.
+    CommandLine(&'static str),
+    /// An environment variable.
+    Variable(&'static str),
+    /// `chaos.toml`.
+    File(FilePlace),
+    /// The attribute of the test.
+    Attribute,
+    /// What was found out about this machine or about who runs the tests, in words.
+    Detected(String),
+    /// Nobody says anything.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CommandLine(option) => write!(f, "command line ({option})"),
+            Self::Variable(name) => write!(f, "variable {name}"),
+            Self::File(place) => write!(f, "{place}"),
+            Self::Attribute => f.write_str("attribute"),
+            Self::Detected(what) => write!(f, "detected: {what}"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// Everything that is set for the tests of this process.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) environment: Environment,
+    pub(crate) config: Config,
+    environment_source: Option<Source>,
+}
+
+impl Settings {
+    /// Reads variables, the file and the machine.
+    ///
+    /// # Errors
+    ///
+    /// Everything that could not be understood, in words.
+    pub(crate) fn read(
+        arguments: &Arguments,
+        nextest: Option<&Nextest>,
+    ) -> Result<Self, Vec<String>> {
+        let environment = Environment::read(&arguments.settings)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let package = run_directory::package().unwrap_or_default();
+        let workspace = run_directory::workspace(nextest);
+        let file = find::read(environment.config.as_deref(), &package, &workspace)
+            .map_err(|error| with_sources(&error).lines().map(str::to_owned).collect::<Vec<_>>())?;
+        let chosen = environment.name.clone().map(|name| {
+            let source = environment.source("CHAOS_ENVIRONMENT");
+            Setting { value: name, source }
+        });
+        let chosen = chosen.unwrap_or_else(detected_environment);
+        let profile = environment.profile.as_deref();
+        let config = Config::new(file, &chosen.value, profile, hardware())
+            .map_err(|error| vec![error.to_string()])?;
+        Ok(Self { environment, config, environment_source: Some(chosen.source) })
+    }
+
+    /// The environment, such as `ci`.
+    pub(crate) fn environment(&self) -> Setting<String> {
+        Setting {
+            value: self.config.environment().to_owned(),
+            source: self.environment_source.clone().unwrap_or(Source::Default),
+        }
+    }
+
+    /// The hardware profile, if one applies.
+    pub(crate) fn profile(&self) -> Setting<Option<String>> {
+        let value = self.config.profile().map(str::to_owned);
+        let source = match (&self.environment.profile, &value) {
+            (Some(_), _) => self.environment.source("CHAOS_PROFILE"),
+            (None, Some(_)) => Source::Detected("its conditions are met".to_owned()),
+            (None, None) => Source::Default,
+        };
+        Setting { value, source }
+    }
+
+    /// How long an attempt at the test may take.
+    pub(crate) fn timeout(&self, case: &TestCase) -> Setting<Duration> {
+        self.given("CHAOS_TIMEOUT", self.environment.timeout)
+            .or_else(|| self.found(case, |sections| sections.attempts.timeout.as_ref()))
+            .or_else(|| attribute(case.options.timeout))
+            .unwrap_or(Setting { value: DEFAULT_TIMEOUT, source: Source::Default })
+    }
+
+    /// How many more attempts the test gets when it failed.
+    pub(crate) fn retries(&self, case: &TestCase) -> Setting<u32> {
+        let in_file = || {
+            let found = self.found(case, |sections| sections.attempts.retries.as_ref());
+            found.map(|found| found.map(|n| u32::try_from(n).unwrap_or(MOST_RETRIES)))
+        };
+        self.given("CHAOS_RETRIES", self.environment.retries)
+            .or_else(in_file)
+            .or_else(|| attribute(Some(case.options.retries).filter(|retries| *retries > 0)))
+            .unwrap_or(Setting { value: 0, source: Source::Default })
+    }
+
+    /// The seed of the first attempt at the test; random if there is none.
+    pub(crate) fn seed(&self, case: &TestCase) -> Option<Setting<Seed>> {
+        let in_file = || self.found(case, |sections| sections.attempts.seed.as_ref());
+        self.given("CHAOS_SEED", self.environment.seed)
+            .or_else(|| in_file().map(|found| found.map(Seed)))
+            .or_else(|| attribute(case.options.seed.map(Seed)))
+    }
+
+    /// What `cx.load(..)` multiplies numbers of clients with.
+    pub(crate) fn load_multiplier(&self, case: &TestCase) -> Setting<f64> {
+        self.given("CHAOS_LOAD_MULTIPLIER", self.environment.load_multiplier)
+            .or_else(|| self.found(case, |sections| sections.load.multiplier.as_ref()))
+            .unwrap_or(Setting { value: 1.0, source: Source::Default })
+    }
+
+    /// What `cx.timeout(..)` multiplies times with.
+    pub(crate) fn timeout_multiplier(&self, case: &TestCase) -> Setting<f64> {
+        self.given("CHAOS_TIMEOUT_MULTIPLIER", self.environment.timeout_multiplier)
+            .or_else(|| self.found(case, |sections| sections.load.timeout_multiplier.as_ref()))
+            .unwrap_or(Setting { value: 1.0, source: Source::Default })
+    }
+
+    /// What `cx.pool_size(..)` answers, whatever it is asked for; absent if nobody says.
+    pub(crate) fn pool_size(&self, case: &TestCase) -> Option<Setting<u32>> {
+        let in_file = || {
+            let found = self.found(case, |sections| sections.load.pool_size.as_ref());
+            found.map(|found| found.map(|size| u32::try_from(size).unwrap_or(u32::MAX)))
+        };
+        self.given("CHAOS_POOL_SIZE", self.environment.pool_size).or_else(in_file)
+    }
+
+    /// Where journals, history and reports go; absent for the target directory.
+    pub(crate) fn directory(&self) -> Option<Setting<PathBuf>> {
+        let in_file = || self.found_for_all(|sections| sections.run.directory.as_ref());
+        self.given("CHAOS_DIR", self.environment.directory.clone())
+            .or_else(|| in_file().map(|found| found.map(PathBuf::from)))
+    }
+
+    /// How many tests run at once; absent for one on each processor.
+    pub(crate) fn test_threads(&self, arguments: &Arguments) -> Option<Setting<NonZeroUsize>> {
+        let in_file = || {
+            let found = self.found_for_all(|sections| sections.run.test_threads.as_ref())?;
+            let value = NonZeroUsize::new(usize::try_from(found.value).ok()?)?;
+            Some(Setting { value, source: found.source })
+        };
+        let option = |value| Setting { value, source: Source::CommandLine("--test-threads") };
+        arguments
+            .test_threads
+            .map(option)
+            .or_else(|| self.given("RUST_TEST_THREADS", self.environment.test_threads))
+            .or_else(in_file)
+    }
+
+    /// Whether the databases of attempts that failed are kept.
+    pub(crate) fn keep(&self) -> Setting<bool> {
+        self.given("CHAOS_KEEP", self.environment.keep)
+            .or_else(|| self.found_for_all(|sections| sections.run.keep.as_ref()))
+            .unwrap_or(Setting { value: false, source: Source::Default })
+    }
+
+    /// What an option or a variable says.
+    fn given<T>(&self, variable: &'static str, value: Option<T>) -> Option<Setting<T>> {
+        Some(Setting { value: value?, source: self.environment.source(variable) })
+    }
+
+    /// What the file says for a test.
+    fn found<T: Clone>(
+        &self,
+        case: &TestCase,
+        pick: impl Fn(&Sections) -> Option<&Located<T>>,
+    ) -> Option<Setting<T>> {
+        self.config.get(Some(&case.name()), pick).map(Setting::from)
+    }
+
+    /// What the file says for the suite as a whole.
+    fn found_for_all<T: Clone>(
+        &self,
+        pick: impl Fn(&Sections) -> Option<&Located<T>>,
+    ) -> Option<Setting<T>> {
+        self.config.get(None, pick).map(Setting::from)
+    }
+}
+
+impl<T> Setting<T> {
+    fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
+        Setting { value: change(self.value), source: self.source }
+    }
+}
+
+impl<T> From<Found<T>> for Setting<T> {
+    fn from(found: Found<T>) -> Self {
+        Self { value: found.value, source: Source::File(found.place) }
+    }
+}
+
+fn attribute<T>(value: Option<T>) -> Option<Setting<T>> {
+    Some(Setting { value: value?, source: Source::Attribute })
+}
+
+fn detected_environment() -> Setting<String> {
+    let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    let (name, why) = if is_ci { ("ci", "CI is set") } else { ("local", "CI is not set") };
+    Setting { value: name.to_owned(), source: Source::Detected(why.to_owned()) }
+}
+
+fn hardware() -> Hardware {
+    let cores = std::thread::available_parallelism().ok();
+    Hardware { cores: cores.map(|cores| usize::from(cores) as f64), memory: None }
+}
+
+/// For messages: the file that was read, from the root of the workspace where it lies in it.
+pub(crate) fn shown(path: &Path, workspace: &Path) -> String {
+    path.strip_prefix(workspace).unwrap_or(path).display().to_string()
+}

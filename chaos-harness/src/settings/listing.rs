@@ -1,0 +1,113 @@
+//! What `--chaos-config` prints: the effective value of every setting, and where it comes from.
+//!
+//! ```text
+//! chaos.toml           /work/bank/chaos.toml
+//! environment          ci       detected: CI is set
+//! timeout              60s      default
+//!
+//! pool::drains
+//!   timeout            5m       chaos.toml:12 (override 1)
+//! ```
+//!
+//! A test is listed with the settings in which it differs from the others: first comes what a test
+//! without options gets.
+
+use chaos_core::duration::Display;
+
+use super::{Setting, Settings, Source, shown};
+use crate::arguments::Arguments;
+use crate::registry::{Options, TestCase};
+use crate::run_directory;
+use crate::selection::Selected;
+
+/// A setting, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    name: &'static str,
+    value: String,
+    source: String,
+}
+
+impl Row {
+    fn new(name: &'static str, value: impl ToString, source: &Source) -> Self {
+        Self { name, value: value.to_string(), source: source.to_string() }
+    }
+
+    fn of<T: ToString>(name: &'static str, setting: Setting<T>) -> Self {
+        Self::new(name, setting.value, &setting.source)
+    }
+
+    fn or<T: ToString>(name: &'static str, setting: Option<Setting<T>>, otherwise: &str) -> Self {
+        match setting {
+            Some(setting) => Self::of(name, setting),
+            None => Self::new(name, otherwise, &Source::Default),
+        }
+    }
+}
+
+/// A test of which nothing is said.
+static NO_TEST: TestCase = TestCase {
+    module: "",
+    function: "",
+    file: "",
+    line: 0,
+    column: 0,
+    description: "",
+    options: Options::DEFAULT,
+    run: |_| Box::pin(async { Ok(()) }),
+};
+
+/// The settings of the suite, and those of each test in which it differs.
+pub(crate) fn render(settings: &Settings, arguments: &Arguments, tests: &[Selected]) -> String {
+    let workspace = run_directory::workspace(None);
+    let file = match settings.config.file() {
+        Some(file) => shown(file, &workspace),
+        None => "none".to_owned(),
+    };
+    let mut text = format!("{:<22}{file}\n", "chaos.toml");
+    let common = of_test(settings, &NO_TEST);
+    write(&mut text, "", of_suite(settings, arguments).iter().chain(&common));
+    for test in tests {
+        let own = of_test(settings, test.case);
+        let differing: Vec<_> = own.iter().filter(|row| !common.contains(row)).collect();
+        if !differing.is_empty() {
+            text.push_str(&format!("\n{}\n", test.name));
+            write(&mut text, "  ", differing);
+        }
+    }
+    text
+}
+
+/// What concerns the run as a whole.
+fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
+    let profile = settings.profile();
+    let profile_name = profile.value.as_deref().unwrap_or("none");
+    let directory = settings.directory().map(|it| it.map(|path| path.display().to_string()));
+    vec![
+        Row::of("environment", settings.environment()),
+        Row::new("profile", profile_name, &profile.source),
+        Row::or("directory", directory, "target/chaos"),
+        Row::or("test threads", settings.test_threads(arguments), "one for each processor"),
+        Row::of("keep databases", settings.keep()),
+    ]
+}
+
+/// What may differ from test to test.
+fn of_test(settings: &Settings, case: &TestCase) -> Vec<Row> {
+    let timeout = settings.timeout(case);
+    vec![
+        Row::new("timeout", Display(timeout.value), &timeout.source),
+        Row::of("retries", settings.retries(case)),
+        Row::or("seed", settings.seed(case), "random"),
+        Row::of("load multiplier", settings.load_multiplier(case)),
+        Row::of("timeout multiplier", settings.timeout_multiplier(case)),
+        Row::or("pool size", settings.pool_size(case), "as asked for, by the load multiplier"),
+    ]
+}
+
+fn write<'a>(text: &mut String, indent: &str, rows: impl IntoIterator<Item = &'a Row>) {
+    for Row { name, value, source } in rows {
+        let width = 22 - indent.len();
+        text.push_str(&format!("{indent}{name:<width$}{value:<24}{source}\n"));
+    }
+}

@@ -1,0 +1,98 @@
+//! What `chaos.toml`, variables and options say, and which of them goes before which.
+
+use std::path::PathBuf;
+
+use chaos_harness::core::verdict::FailureKind;
+use chaos_harness::exit_code;
+
+use crate::binary::Suite;
+
+crate::tests![
+    a_mistake_in_the_file_runs_nothing_and_names_its_line,
+    an_option_goes_before_a_variable_and_that_before_the_file_and_the_attribute,
+    an_override_is_for_its_tests_alone,
+    every_setting_is_shown_with_its_source,
+    a_variable_that_is_nearly_ours_is_told,
+    an_environment_that_is_not_defined_runs_nothing,
+];
+
+/// A suite whose `chaos.toml` is this one.
+fn suite_with(text: &str) -> (Suite, PathBuf) {
+    let suite = Suite::new();
+    let path = suite.scratch("chaos.toml");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, text).unwrap();
+    (suite.with("CHAOS_CONFIG", path.to_str().unwrap()), path)
+}
+
+fn a_mistake_in_the_file_runs_nothing_and_names_its_line() {
+    let (suite, _) = suite_with("[attempts]\nretries = 200\ntimout = \"30s\"\n");
+    let run = suite.run("");
+    run.assert_code(exit_code::USAGE);
+    let lines: Vec<_> = run.stderr.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(lines[0].contains("chaos.toml:2:11: ") && lines[0].contains("from 0 to 100"));
+    assert!(lines[1].contains("chaos.toml:3:1: ") && lines[1].contains("did you mean `timeout`?"));
+    assert!(run.events.is_empty() && run.stdout.is_empty());
+    // Nor does a list depend on the file.
+    suite.run("--list").assert_code(exit_code::PASSED);
+}
+
+fn an_option_goes_before_a_variable_and_that_before_the_file_and_the_attribute() {
+    // The attribute of `hangs_politely` says 300 ms.
+    let (suite, _) = suite_with("[attempts]\ntimeout = \"250ms\"\n");
+    let run = suite.run("--exact suite::hangs_politely");
+    run.assert_failure(FailureKind::Timeout, &["250ms"]);
+    let suite = suite.with("CHAOS_TIMEOUT", "200ms");
+    let run = suite.run("--exact suite::hangs_politely");
+    run.assert_failure(FailureKind::Timeout, &["200ms"]);
+    let run = suite.run("--exact suite::hangs_politely --chaos-timeout 150ms");
+    run.assert_failure(FailureKind::Timeout, &["150ms"]);
+}
+
+fn an_override_is_for_its_tests_alone() {
+    let text = "[[override]]\ntests = \"suite::hangs_p*\"\nattempts.timeout = \"150ms\"\n";
+    let (suite, _) = suite_with(text);
+    let run = suite.run("--exact suite::hangs_politely");
+    run.assert_failure(FailureKind::Timeout, &["150ms"]);
+    let run = suite.run("--exact suite::hangs_under_a_fault");
+    run.assert_failure(FailureKind::Timeout, &["300ms"]);
+}
+
+fn every_setting_is_shown_with_its_source() {
+    let text = "[attempts]\nretries = 2\n\n[environments.ci.attempts]\ntimeout = \"2m\"\n";
+    let (suite, path) = suite_with(text);
+    let suite = suite.with("CHAOS_SEED", "7");
+    let arguments = "--chaos-config --chaos-environment ci --chaos-pool-size=3 suite::hangs_p";
+    let run = suite.run(arguments);
+    run.assert_code(exit_code::PASSED);
+    let row = |name: &str| {
+        let line = run.stdout.lines().find(|line| line.starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("no {name} in {}", run.stdout));
+        line[name.len()..].split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(row("chaos.toml"), path.display().to_string());
+    assert_eq!(row("environment"), "ci command line (--chaos-environment)");
+    assert_eq!(row("timeout "), "2m chaos.toml:5 (environments.ci)");
+    assert_eq!(row("retries"), "2 chaos.toml:2");
+    assert_eq!(row("seed"), "7 variable CHAOS_SEED");
+    assert_eq!(row("pool size"), "3 command line (--chaos-pool-size)");
+    assert!(row("directory").ends_with("variable CHAOS_DIR"), "{}", run.stdout);
+    // The file goes before the attribute, so this test does not differ.
+    assert!(!run.stdout.contains("suite::hangs_politely"), "{}", run.stdout);
+    let run = Suite::new().run("--chaos-config suite::hangs_politely");
+    let (_, test) = run.stdout.split_once("\nsuite::hangs_politely\n").unwrap();
+    assert_eq!(test.split_whitespace().collect::<Vec<_>>(), ["timeout", "300ms", "attribute"]);
+}
+
+fn a_variable_that_is_nearly_ours_is_told() {
+    let run = Suite::new().with("CHAOS_TIMOUT", "1s").run("--exact suite::passes");
+    run.assert_code(exit_code::PASSED);
+    assert!(run.stderr.contains("did you mean CHAOS_TIMEOUT?"), "{}", run.stderr);
+}
+
+fn an_environment_that_is_not_defined_runs_nothing() {
+    let run = Suite::new().run("--chaos-environment=validaton suite::passes");
+    run.assert_code(exit_code::USAGE);
+    assert!(run.stderr.contains("did you mean `validation`?"), "{}", run.stderr);
+}
