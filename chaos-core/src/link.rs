@@ -235,7 +235,6 @@ impl Link {
 
     /// The messages that pass on all connections, for those who [start](Trace::start) it before the
     /// connections are opened that they want to number; `None` when the protocol is not known.
-    #[allow(dead_code, reason = "asked for by explorations of cut points")]
     pub(crate) fn trace(&self) -> Option<&Trace> {
         self.open.tcp.trace()
     }

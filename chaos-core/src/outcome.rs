@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::error::{DbError, SqlState};
 
 /// What an operation came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It certainly took effect.
@@ -20,7 +20,43 @@ pub enum Outcome {
     Unknown,
 }
 
+/// An operation was told to have taken effect and has not, or the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operation {}", match (.told, .took_effect) {
+    (Outcome::Failed, true) => "certainly failed, and took effect",
+    (_, true) => "took effect",
+    (_, false) => "succeeded, and took no effect",
+})]
+pub struct Contradiction {
+    told: Outcome,
+    took_effect: bool,
+}
+
 impl Outcome {
+    /// Whether it is no contradiction to what was found: that the operation `took_effect`, or did not.
+    /// An unknown outcome agrees with both.
+    ///
+    /// ```
+    /// use chaos_core::outcome::Outcome;
+    ///
+    /// assert!(Outcome::Ok.agrees_with(true).is_ok());
+    /// assert!(Outcome::Unknown.agrees_with(false).is_ok());
+    /// let error = Outcome::Failed.agrees_with(true).unwrap_err();
+    /// assert_eq!(error.to_string(), "the operation certainly failed, and took effect");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it is one.
+    pub const fn agrees_with(self, took_effect: bool) -> Result<(), Contradiction> {
+        match (self, took_effect) {
+            (Self::Ok, false) | (Self::Failed, true) => {
+                Err(Contradiction { told: self, took_effect })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What an error says about the operation that returned it.
     ///
     /// The error and its sources are searched for errors of `tokio-postgres` and

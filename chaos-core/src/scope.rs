@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
 
 use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultSpec};
 use crate::journal::Journal;
 use crate::leftover::EndChecks;
+use crate::metrics::Metrics;
 use crate::seed::Seed;
 use crate::trigger::message::MessageMet;
 
@@ -28,9 +30,11 @@ struct Inner {
     journal: Journal,
     next_fault: AtomicU64,
     next_run: AtomicU64,
+    next_exploration: AtomicU64,
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
     end_checks: EndChecks,
+    metrics: Metrics,
     /// How many requests for faults are under way, and what tells that none is any more.
     underway: Mutex<usize>,
     idle: Condvar,
@@ -42,9 +46,11 @@ impl Scope {
     pub fn new(seed: Seed, journal: Journal) -> Self {
         let inner = Inner {
             seed,
+            metrics: Metrics::new(journal.clone()),
             journal,
             next_fault: AtomicU64::new(1),
             next_run: AtomicU64::new(0),
+            next_exploration: AtomicU64::new(1),
             links: Mutex::default(),
             ledger: Mutex::default(),
             end_checks: EndChecks::default(),
@@ -85,6 +91,17 @@ impl Scope {
         self.inner.next_run.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// What is counted and timed in the attempt.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The number of the exploration that begins now, counted from 1.
+    pub(crate) fn begin_exploration(&self) -> u64 {
+        self.inner.next_exploration.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// What is looked at when the attempt has ended.
     pub(crate) fn end_checks(&self) -> &EndChecks {
         &self.inner.end_checks
@@ -113,6 +130,7 @@ impl Scope {
             connections: AtomicU64::new(0),
             touched: Mutex::default(),
             failed: AtomicBool::new(false),
+            acted: Notify::new(),
         });
         self.inner.journal.record(EventKind::FaultStarted {
             fault: id,
@@ -143,6 +161,7 @@ impl Scope {
             told: AtomicU64::new(record.told.load(Ordering::Relaxed)),
             messages: record.messages(),
             failed: AtomicBool::new(false),
+            acted: Notify::new(),
         })
     }
 
@@ -215,6 +234,8 @@ pub struct FaultRecord {
     touched: Mutex<HashSet<u64>>,
     /// Whether it never took effect.
     failed: AtomicBool,
+    /// Told when it acts.
+    acted: Notify,
 }
 
 impl FaultRecord {
@@ -323,9 +344,17 @@ impl FaultRecord {
             return;
         }
         self.hits.fetch_add(times, Ordering::Relaxed);
+        self.acted.notify_one();
         if is_first {
             self.connections.fetch_add(1, Ordering::Relaxed);
             self.journal.record(EventKind::FaultHit { fault: self.id, connection });
+        }
+    }
+
+    /// Waits until the fault has acted. One at a time may wait.
+    pub(crate) async fn until_hit(&self) {
+        while self.hits() == 0 {
+            self.acted.notified().await;
         }
     }
 

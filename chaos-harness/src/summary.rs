@@ -4,7 +4,13 @@ use chaos_core::check::{Report, Validity};
 use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::outcome::Outcome;
 
-use crate::run_event::{AttemptSummary, CheckSummary, FaultSummary, ServerReturn};
+use crate::run_event::{
+    AttemptSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
+    SignalSummary,
+};
+
+/// How many signals a summary keeps. The journal has more.
+const MOST_SIGNALS: usize = 100;
 
 /// The figures of the attempt to which these events belong.
 pub(crate) fn of(events: &[Event]) -> AttemptSummary {
@@ -24,6 +30,7 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                     connections: 0,
                     first_success_ns: None,
                     recovery_ns: None,
+                    impact: None,
                 });
             }
             EventKind::FaultHit { fault, .. } => {
@@ -46,6 +53,25 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                     found.recovery_ns = *steady;
                 });
             }
+            EventKind::ImpactMeasured { fault, impact } => {
+                with(&mut summary, &ids, *fault, |found| found.impact = Some((**impact).clone()));
+            }
+            EventKind::PhaseMeasured { phase, kind, began, ended, figures } => {
+                summary.phases.push(PhaseSummary {
+                    name: phase.clone(),
+                    kind: *kind,
+                    began_ns: *began,
+                    ended_ns: *ended,
+                    figures: figures.clone(),
+                });
+            }
+            EventKind::BoundChecked { held, bound } => {
+                summary.bounds.push(BoundSummary { held: *held, bound: bound.clone() });
+            }
+            EventKind::Signal { name } if summary.signals.len() < MOST_SIGNALS => {
+                summary.signals.push(SignalSummary { name: name.clone(), at_ns: event.at });
+            }
+            EventKind::MetricsMeasured { figures } => summary.metrics = Some(figures.clone()),
             EventKind::Operation { outcome, .. } => match outcome {
                 Outcome::Ok => summary.ok += 1,
                 Outcome::Failed => summary.failed += 1,

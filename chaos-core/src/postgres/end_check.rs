@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::Postgres;
+use super::pool::OpenPool;
 use super::pool::watch::{Missing, PoolWatch, at};
 use super::server::Database;
 use super::session::Holder;
@@ -69,6 +70,12 @@ impl DatabaseWatch {
         let mut pools = self.pools.lock();
         pools.retain(|pool| !pool.is_over());
         pools.push(pool);
+    }
+
+    /// The pools that are not dropped.
+    pub(super) fn pools(&self) -> Vec<OpenPool> {
+        let pools = self.pools.lock();
+        pools.iter().filter_map(OpenPool::of).collect()
     }
 
     /// Keeps the database and its link until this is dropped.
