@@ -115,7 +115,8 @@ impl<B> Runner<'_, B> {
         scope.end_checks().keep();
         let told: Arc<Mutex<Told>> = Arc::default();
         let plan = Plan::new(Arc::new(case.clone()), scope.clone(), Arc::clone(&told));
-        let running = (self.body)(Chaos::in_scope(scope.clone()), plan);
+        let running =
+            (self.body)(Chaos::in_scope(scope.clone()).with_sizing(self.cx.sizing()), plan);
         let running = AssertUnwindSafe(running).catch_unwind();
         let ending = match tokio::time::timeout(self.timeout.get(), running).await {
             Ok(Ok(result)) => Ending::Returned(result.map_err(Into::into)),
@@ -127,9 +128,8 @@ impl<B> Runner<'_, B> {
         let idle: Vec<String> = scope.faults().iter().filter_map(|fault| fault.vacuity()).collect();
         let told = std::mem::take(&mut *told.lock());
 
-        let failed = |kind: &str, message: String| {
-            Answer::Failed(CaseFailure::of_kind(kind, message))
-        };
+        let failed =
+            |kind: &str, message: String| Answer::Failed(CaseFailure::of_kind(kind, message));
         let answer = match ending {
             Ending::Returned(Err(error)) if is_skip(&error) || !told.ran => {
                 Answer::Impossible(error)
@@ -142,7 +142,10 @@ impl<B> Runner<'_, B> {
             }
             Ending::Returned(Ok(())) if !left.is_empty() => {
                 let kinds: Vec<_> = left.left.iter().map(|it| it.what.to_string()).collect();
-                failed(&format!("left behind: {}", kinds.join(", ")), format!("left behind: {left}"))
+                failed(
+                    &format!("left behind: {}", kinds.join(", ")),
+                    format!("left behind: {left}"),
+                )
             }
             Ending::Returned(Ok(())) if !idle.is_empty() => failed("vacuous", idle.join("\n")),
             Ending::Returned(Ok(())) if !case.faults.is_empty() && !told.fired() => Answer::Vacuous,
