@@ -13,6 +13,7 @@ use crate::history::History;
 use crate::journal::Journal;
 use crate::link::{Link, Upstream};
 use crate::load::Load;
+use crate::metrics::Metrics;
 use crate::postgres::{Postgres, ServerOptions};
 use crate::run::{Run, RunError};
 use crate::schedule::Schedule;
@@ -52,6 +53,12 @@ impl Chaos {
     #[must_use]
     pub fn seed(&self) -> Seed {
         self.inner.scope.seed()
+    }
+
+    /// What the test counts and times, beside what the library does: see [`metrics`](crate::metrics).
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.scope().metrics()
     }
 
     /// A database of its own on a server that all tests share, behind a link of its own: `postgres`,

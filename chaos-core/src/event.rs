@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::check::Report;
 use crate::direction::Direction;
 use crate::fault::FaultSpec;
+use crate::metrics::MetricsSnapshot;
 use crate::outcome::Outcome;
+use crate::run::{Bound, Measured, MeasuredImpact, PhaseKind};
 use crate::verdict::Verdict;
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -161,6 +163,19 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sqlstate: Option<String>,
     },
+    /// The server was asked what became of an operation, or whether its `COMMIT` was one.
+    OperationResolved {
+        /// Which client, counted from 0.
+        client: u32,
+        /// When the operation began, in nanoseconds since the attempt began, by which it is known.
+        began: u64,
+        /// What its answer said.
+        was: Outcome,
+        /// What it came to. Both are `unknown` where that cannot be told.
+        outcome: Outcome,
+        /// Why.
+        reason: String,
+    },
     /// The system came back to its steady state after a fault, or did not.
     Recovery {
         /// The fault that had ended.
@@ -173,6 +188,43 @@ pub enum EventKind {
         /// still went wrong at the end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         steady: Option<u64>,
+    },
+    /// A part of a schedule was carried through, with what the operations of the run came to in it.
+    PhaseMeasured {
+        /// Its name.
+        phase: String,
+        /// What it is.
+        kind: PhaseKind,
+        /// When it began, in nanoseconds since the attempt began.
+        began: u64,
+        /// When it ended, in nanoseconds since the attempt began.
+        ended: u64,
+        /// What it came to.
+        figures: Measured,
+    },
+    /// What a fault did to the operations of a run.
+    ImpactMeasured {
+        /// The fault.
+        fault: FaultId,
+        /// What it did.
+        impact: Box<MeasuredImpact>,
+    },
+    /// A test demanded something of a figure.
+    BoundChecked {
+        /// Whether the figure was on the right side.
+        held: bool,
+        /// The demand, and what was found.
+        bound: Bound,
+    },
+    /// The test said that something noticed a fault.
+    Signal {
+        /// What it is called.
+        name: String,
+    },
+    /// The figures of the test and of the library at the end of the attempt.
+    MetricsMeasured {
+        /// The figures.
+        figures: MetricsSnapshot,
     },
     /// A test did something to a server of its own, apart from faults that end by themselves.
     ServerAction {

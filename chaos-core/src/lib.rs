@@ -8,10 +8,10 @@
 //! From the bottom to the top; a module imports only what stands above it in this list.
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
-//! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`]: the nouns. Faults are
-//!   data.
+//! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`commit`], [`verdict`]: the nouns.
+//!   Faults are data.
 //! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
-//! * [`event`], [`journal`], [`leftover`], [`scope`]: everything that happens is an event.
+//! * [`event`], [`journal`], [`leftover`], [`metrics`], [`scope`]: everything that happens is an event.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
 //! * `wire`: bytes framed into the messages of a protocol, without any input or output.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
@@ -20,24 +20,29 @@
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`]: a workload beside faults on a
 //!   timeline, and what is asked of it.
+//! * [`explore`]: a scenario, run once for each point at which it can break.
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
 //! * [`Chaos`]: what a test is given.
 
 pub mod chaos;
 pub mod check;
 pub mod client;
+pub mod commit;
 pub mod delay;
 pub mod direction;
 pub mod duration;
 mod engine;
 pub mod error;
 pub mod event;
+pub mod explore;
 pub mod fault;
 pub mod history;
 pub mod journal;
 pub mod leftover;
 pub mod link;
 pub mod load;
+pub mod metrics;
+mod operation;
 pub mod outcome;
 pub mod packets;
 pub mod postgres;

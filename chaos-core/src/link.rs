@@ -19,6 +19,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use crate::fault::Fault;
 use crate::scope::Scope;
@@ -228,6 +229,11 @@ impl Link {
         self.open.tcp.connections()
     }
 
+    /// How many connections came through the port.
+    pub(crate) fn through_port(&self) -> Arc<AtomicU64> {
+        self.open.tcp.through_port()
+    }
+
     /// What everything in the attempt shares, to which the link belongs.
     pub(crate) fn scope(&self) -> &Scope {
         self.open.tcp.scope()
@@ -235,7 +241,6 @@ impl Link {
 
     /// The messages that pass on all connections, for those who [start](Trace::start) it before the
     /// connections are opened that they want to number; `None` when the protocol is not known.
-    #[allow(dead_code, reason = "asked for by explorations of cut points")]
     pub(crate) fn trace(&self) -> Option<&Trace> {
         self.open.tcp.trace()
     }

@@ -6,10 +6,12 @@
 use std::error::Error as StdError;
 
 use serde::{Deserialize, Serialize};
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::DbError;
+
+use crate::error::TestError;
 
 /// What an operation came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It certainly took effect.
@@ -20,7 +22,50 @@ pub enum Outcome {
     Unknown,
 }
 
+/// An operation was told to have taken effect and has not, or the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operation {}", match (.told, .took_effect) {
+    (Outcome::Failed, true) => "certainly failed, and took effect",
+    (_, true) => "took effect",
+    (_, false) => "succeeded, and took no effect",
+})]
+pub struct Contradiction {
+    told: Outcome,
+    took_effect: bool,
+}
+
 impl Outcome {
+    /// What an operation came to that returned this: [`Ok`](Outcome::Ok), or what
+    /// [`of_error`](Outcome::of_error) says.
+    #[must_use]
+    pub fn of<T>(result: &Result<T, TestError>) -> Self {
+        result.as_ref().map_or_else(|error| Self::of_error(&**error), |_| Self::Ok)
+    }
+
+    /// Whether it is no contradiction to what was found: that the operation `took_effect`, or did not.
+    /// An unknown outcome agrees with both.
+    ///
+    /// ```
+    /// use chaos_core::outcome::Outcome;
+    ///
+    /// assert!(Outcome::Ok.agrees_with(true).is_ok());
+    /// assert!(Outcome::Unknown.agrees_with(false).is_ok());
+    /// let error = Outcome::Failed.agrees_with(true).unwrap_err();
+    /// assert_eq!(error.to_string(), "the operation certainly failed, and took effect");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it is one.
+    pub const fn agrees_with(self, took_effect: bool) -> Result<(), Contradiction> {
+        match (self, took_effect) {
+            (Self::Ok, false) | (Self::Failed, true) => {
+                Err(Contradiction { told: self, took_effect })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What an error says about the operation that returned it.
     ///
     /// The error and its sources are searched for errors of `tokio-postgres` and
@@ -51,7 +96,7 @@ impl Outcome {
                 return Self::Failed;
             }
             if let Some(answer) = error.downcast_ref::<DbError>() {
-                let is_certain = !says_nothing_about_a_commit(answer.code());
+                let is_certain = !leaves_a_commit_open(answer.code().code());
                 return if is_certain { Self::Failed } else { Self::Unknown };
             }
         }
@@ -78,8 +123,8 @@ fn is_missing_socket(error: &(dyn StdError + 'static)) -> bool {
     source.is_some_and(|source| source.kind() == std::io::ErrorKind::NotFound)
 }
 
-fn says_nothing_about_a_commit(state: &SqlState) -> bool {
-    let code = state.code();
+/// Whether an error with this SQLSTATE says nothing about a commit.
+pub(crate) fn leaves_a_commit_open(code: &str) -> bool {
     ["57P", "08", "XX", "58"].iter().any(|class| code.starts_with(class)) || code == "40003"
 }
 

@@ -35,6 +35,7 @@
 //! ```
 
 pub mod audit;
+mod commits;
 mod connector;
 mod directory;
 mod end_check;
@@ -58,6 +59,7 @@ mod server;
 #[path = "postgres/unsupported.rs"]
 mod server;
 mod session;
+mod stage;
 mod storage;
 mod template;
 #[cfg(feature = "tls")]
@@ -71,17 +73,20 @@ use std::sync::Arc;
 
 use tokio_postgres::NoTls;
 
+pub use self::commits::CommitWatch;
 pub use self::connector::PostgresConnector;
 pub use self::directory::cache_directory;
 use self::end_check::DatabaseWatch;
 pub use self::error::{Looked, PostgresError};
 pub use self::options::{DiskHolds, ServerOptions};
+pub(crate) use self::pool::OpenPool;
 pub use self::pool::{ChaosPool, HeldConnection, PooledClient, WaitReport};
 pub use self::process::{
     Part, PostgresServer, Ready, Resource, ServerProcess, ServerStatus, StopMode,
 };
 pub use self::reset::{Reset, ResetMethod};
 use self::server::Database;
+pub(crate) use self::stage::{Omitted, OpenSession, Stage};
 pub use self::storage::{
     Damage, Damaged, Place, bypass_index, bypass_triggers, corrupt_control_file, flip_bytes,
     flip_wal_tail, forge_xmin, invalid_index, prepared_transaction, remove_file, remove_wal,
@@ -137,7 +142,8 @@ impl Postgres {
 
     async fn behind_a_link(scope: &Scope, database: Arc<Database>) -> Result<Self, Error> {
         let link = Link::postgres(scope, LINK, database.endpoint().upstream())?;
-        let watch = DatabaseWatch::new(&database);
+        let watch = DatabaseWatch::new(&database, &link);
+        scope.watch_commits_of(watch.book());
         if scope.end_checks().keeps() {
             watch.keep(&link, &database);
         }
@@ -219,6 +225,11 @@ impl Postgres {
         let config = self.database.endpoint().administrator(self.database());
         let opened = endpoint::open(config.connect(NoTls), "as superuser", self.clone()).await;
         Ok(self.or_down(opened).await?)
+    }
+
+    /// The pools of connections through the link that are not dropped.
+    pub(crate) fn pools(&self) -> Vec<OpenPool> {
+        self.watch.pools()
     }
 
     /// What everything in the attempt shares.

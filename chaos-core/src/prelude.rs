@@ -8,6 +8,7 @@ pub use crate::check::{Checker, per_key};
 pub use crate::client::Client;
 pub use crate::delay::Delay;
 pub use crate::error::{TestError, TestResult};
+pub use crate::explore::{Granularity, Mode, cancellation_points, cut_points};
 // Faults of sessions and what they share: `pg.sabotage(..)`.
 pub use crate::fault::session::{
     LockMode, abort_commits, add_column, cancel_queries, close_database, database_connection_limit,

@@ -1,4 +1,7 @@
 //! A workload that runs beside a schedule of faults, and what came of it.
+//!
+//! What came of it is asked of a [`Run`]: of all of it, of a [`Phase`] of its schedule, or of what one
+//! fault did, its [`Impact`].
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -11,10 +14,27 @@ use crate::duration::{Display, rounded};
 use crate::error::{Error, TestError, with_sources};
 use crate::event::EventKind;
 use crate::load::Load;
+use crate::metrics::{Counter, Metrics, SignalGiven, Timing, nanos};
+use crate::operation::{OperationId, within as as_operation};
 use crate::outcome::{Outcome, sqlstate};
+use crate::probability::Probability;
 use crate::recovery::{Disturbance, Recovery, RecoveryError, recoveries, within};
 use crate::schedule::{Held, Schedule, Step};
 use crate::scope::Scope;
+
+mod bound;
+mod figures;
+mod impact;
+mod phase;
+mod resolving;
+
+pub use self::bound::{Bound, BoundError, Side, Unit};
+pub use self::figures::{ErrorCount, Figures, Latency, Measured};
+pub use self::impact::{Impact, MeasuredImpact, STEADY, STEADY_RATE};
+use self::impact::{Observed, impacts};
+pub use self::phase::{Phase, PhaseKind};
+use self::phase::{Span, phases};
+use self::resolving::{LEAD, Resolving};
 
 /// One operation of one client: what it came to, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +46,22 @@ pub struct Operation {
     pub began: Duration,
     /// When it ended, since the attempt began.
     pub ended: Duration,
-    /// What it came to.
+    /// What it came to. What its answer left open is what the server says of its commit, where that is
+    /// certain: see [`commit`](crate::commit).
     pub outcome: Outcome,
+    /// Why the outcome is another one than its answer says, or why it stays unknown, if the server
+    /// was asked.
+    pub resolution: Option<String>,
     /// The error, if it returned one.
     pub error: Option<String>,
     /// The SQLSTATE of the error, if the server sent one.
     pub sqlstate: Option<String>,
+}
+
+impl Operation {
+    fn new(client: u32, began: Duration, ended: Duration, outcome: Outcome) -> Self {
+        Self { client, began, ended, outcome, resolution: None, error: None, sqlstate: None }
+    }
 }
 
 /// What came of a workload that ran beside a schedule of faults.
@@ -40,6 +70,9 @@ pub struct Operation {
 pub struct Run {
     operations: Vec<Operation>,
     recoveries: Vec<Recovery>,
+    overall: Figures,
+    phases: Vec<Phase>,
+    impacts: Vec<Impact>,
 }
 
 impl Run {
@@ -69,6 +102,57 @@ impl Run {
     /// When recovery took longer, did not happen, or could not be watched.
     pub fn recovers_within(&self, bound: Duration) -> Result<(), RecoveryError> {
         within(&self.recoveries, bound)
+    }
+
+    /// What all operations of the run came to.
+    pub fn overall(&self) -> &Figures {
+        &self.overall
+    }
+
+    /// Demands that no greater share of all operations than `bound` did not succeed.
+    ///
+    /// # Errors
+    ///
+    /// When a greater one did not.
+    pub fn error_rate_at_most(&self, bound: Probability) -> Result<(), BoundError> {
+        self.overall.error_rate_at_most(bound)
+    }
+
+    /// The phases of the run, in order: the steps of its schedule.
+    #[must_use]
+    pub fn phases(&self) -> &[Phase] {
+        &self.phases
+    }
+
+    /// What the phase with this name came to. A part of the name is enough, if it is part of one name
+    /// only: `run.phase("latency")?.p99_at_most(200.ms())?`.
+    ///
+    /// # Errors
+    ///
+    /// When no phase has such a name, or several have; the error says which there are.
+    pub fn phase(&self, name: &str) -> Result<&Figures, BoundError> {
+        let name_of = |phase: &Phase| phase.figures.name().to_owned();
+        let names: Vec<String> = self.phases.iter().map(name_of).collect();
+        let place = bound::find(&names, "phase", name)?;
+        Ok(&self.phases[place].figures)
+    }
+
+    /// What each fault did that was active during the run.
+    pub fn impacts(&self) -> &[Impact] {
+        &self.impacts
+    }
+
+    /// What the fault did whose text is this: `run.impact_of("cut")?.detected_within(2.secs())?`. A
+    /// part of the text is enough, if it is part of one text only.
+    ///
+    /// # Errors
+    ///
+    /// When no fault has such a text, or several have; the error says which there are.
+    pub fn impact_of(&self, fault: &str) -> Result<&Impact, BoundError> {
+        let label_of = |impact: &Impact| impact.label().to_owned();
+        let labels: Vec<String> = self.impacts.iter().map(label_of).collect();
+        let place = bound::find(&labels, "fault", fault)?;
+        Ok(&self.impacts[place])
     }
 }
 
@@ -126,8 +210,9 @@ pub(crate) async fn run<T, E: Into<TestError>>(
     let journal = scope.journal();
     journal.record(EventKind::Note { message: format!("schedule: {schedule}") });
 
+    let resolving = Resolving::begin(scope, load.resolves_commits).await;
     let began = journal.elapsed();
-    let workload = Workload::new(scope, load, began);
+    let workload = Workload::new(scope, load, began, resolving);
     let clients = pin!(join_all((0..load.clients).map(|id| workload.client(id, &operation))));
     let director = pin!(workload.direct(schedule));
     let (ended, clients) = match select(director, clients).await {
@@ -142,17 +227,12 @@ pub(crate) async fn run<T, E: Into<TestError>>(
         }
     }
 
-    let operations = workload.operations.take();
-    let recoveries = recoveries(&disturbances(scope, began, ended), &operations, ended);
-    for recovery in &recoveries {
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        journal.record(EventKind::Recovery {
-            fault: recovery.fault,
-            first_success: recovery.first_success.map(nanos),
-            steady: recovery.time.map(nanos),
-        });
-    }
-    Ok(Run { operations, recoveries })
+    let disturbances = disturbances(scope, began, ended);
+    let signals = scope.metrics().signals();
+    let mut run = workload.conclude_run(&disturbances, &signals, ended);
+    // Figures are of what the clients were told.
+    workload.resolving.finish(scope, &mut run.operations).await;
+    Ok(run)
 }
 
 /// Undoes what has to be undone by a request, and returns the faults of links, which are active yet.
@@ -203,12 +283,16 @@ struct Workload<'a> {
     /// Set when the schedule is over: no client begins another operation.
     over: Cell<bool>,
     operations: RefCell<Vec<Operation>>,
+    /// The steps of the schedule that began so far; the last of them is under way.
+    spans: RefCell<Vec<Span>>,
+    counts: Counts,
     /// When each client began the operation that it is in.
     running: Vec<Cell<Option<Duration>>>,
+    resolving: Resolving,
 }
 
 impl<'a> Workload<'a> {
-    fn new(scope: &'a Scope, load: &'a Load, began: Duration) -> Self {
+    fn new(scope: &'a Scope, load: &'a Load, began: Duration, resolving: Resolving) -> Self {
         Self {
             scope,
             load,
@@ -216,7 +300,10 @@ impl<'a> Workload<'a> {
             began,
             over: Cell::new(false),
             operations: RefCell::default(),
+            spans: RefCell::default(),
+            counts: Counts::new(scope.metrics()),
             running: vec![Cell::new(None); load.clients as usize],
+            resolving,
         }
     }
 
@@ -233,10 +320,11 @@ impl<'a> Workload<'a> {
             }
             let began = self.scope.journal().elapsed();
             self.running[id as usize].set(Some(began));
-            let answer =
-                operation(Client::new(seed, self.number, id, ordinal)).await.map_err(Into::into);
+            let name = OperationId { run: self.number, client: id, ordinal };
+            let running = operation(Client::new(seed, self.number, id, ordinal));
+            let answer = as_operation(name, running).await.map_err(Into::into);
             self.running[id as usize].set(None);
-            let outcome = self.conclude(id, began, answer.err());
+            let outcome = self.conclude(name, began, answer.err());
             let mut pause = self.load.think_time;
             if outcome != Outcome::Ok {
                 pause = pause.max(self.load.pause_after_failure);
@@ -251,16 +339,16 @@ impl<'a> Workload<'a> {
     }
 
     /// Records an operation that ended just now, and says what it came to.
-    fn conclude(&self, client: u32, began: Duration, error: Option<TestError>) -> Outcome {
+    fn conclude(&self, id: OperationId, began: Duration, error: Option<TestError>) -> Outcome {
         let ended = self.scope.journal().elapsed();
-        let mut operation =
-            Operation { client, began, ended, outcome: Outcome::Ok, error: None, sqlstate: None };
+        let mut operation = Operation::new(id.client, began, ended, Outcome::Ok);
         if let Some(error) = error {
             operation.outcome = Outcome::of_error(&*error);
             operation.sqlstate = sqlstate(&*error);
             operation.error = Some(with_sources(&*error));
         }
         let outcome = operation.outcome;
+        self.resolving.ended(id, self.operations.borrow().len(), outcome);
         self.record(operation);
         outcome
     }
@@ -279,7 +367,8 @@ impl<'a> Workload<'a> {
             // Those of the last step end only now, so that nothing slips through between two steps.
             drop(links);
             active = begun;
-            tokio::time::sleep(step.duration()).await;
+            self.begin_span(step);
+            self.pass(step, schedule.steps().get(index + 1)).await;
             if index == 0 && step.is_calm() {
                 self.await_first_operation().await;
                 self.check_steady_state()?;
@@ -287,6 +376,7 @@ impl<'a> Workload<'a> {
         }
         // Before its faults end: they ended with the schedule, and not before.
         let over = self.scope.journal().elapsed();
+        self.end_span(over);
         let last = schedule.steps().last();
         let cleared = clear_sabotage(active).await;
         self.over.set(true);
@@ -294,6 +384,87 @@ impl<'a> Workload<'a> {
             (Err(error), Some(step)) => Err(failed(step, &error)),
             _ => Ok(over),
         }
+    }
+
+    /// Lets the time of a step pass.
+    async fn pass(&self, step: &Step, next: Option<&Step>) {
+        let is_calm = step.is_calm() && self.scope.faults().iter().all(|fault| !fault.is_active());
+        self.resolving.ask(!is_calm);
+        let lead = next.filter(|next| is_calm && !next.is_calm()).map_or(Duration::ZERO, |_| LEAD);
+        let lead = lead.min(step.duration());
+        tokio::time::sleep(step.duration() - lead).await;
+        if !lead.is_zero() {
+            self.resolving.ask(true);
+            tokio::time::sleep(lead).await;
+        }
+    }
+
+    /// Notes that a step is under way, its faults in effect.
+    fn begin_span(&self, step: &Step) {
+        let now = self.scope.journal().elapsed();
+        self.end_span(now);
+        let mut spans = self.spans.borrow_mut();
+        let kind = match step.is_calm() {
+            false => PhaseKind::Fault,
+            true if spans.iter().any(|span| span.kind == PhaseKind::Fault) => PhaseKind::After,
+            true => PhaseKind::Calm,
+        };
+        // What was done before the first step was in effect is part of it.
+        let began = if spans.is_empty() { self.began } else { now };
+        spans.push(Span { name: step.to_string(), kind, began, ended: now });
+    }
+
+    fn end_span(&self, now: Duration) {
+        if let Some(span) = self.spans.borrow_mut().last_mut() {
+            span.ended = now;
+        }
+    }
+
+    /// Makes of the operations what is asked of a run, and writes it to the journal.
+    fn conclude_run(
+        &self,
+        disturbances: &[Disturbance],
+        signals: &[SignalGiven],
+        ended: Duration,
+    ) -> Run {
+        let operations = self.operations.take();
+        let journal = self.scope.journal();
+        let recoveries = recoveries(disturbances, &operations, ended);
+        for recovery in &recoveries {
+            journal.record(EventKind::Recovery {
+                fault: recovery.fault,
+                first_success: recovery.first_success.map(nanos),
+                steady: recovery.time.map(nanos),
+            });
+        }
+        let phases = phases(&self.spans.take(), &operations, journal);
+        for phase in &phases {
+            journal.record(EventKind::PhaseMeasured {
+                phase: phase.figures.name().to_owned(),
+                kind: phase.kind,
+                began: nanos(phase.began),
+                ended: nanos(phase.ended),
+                figures: phase.figures.measured().clone(),
+            });
+        }
+        let observed = Observed {
+            disturbances,
+            operations: &operations,
+            signals,
+            steady_state: self.load.steady_state,
+            began: self.began,
+            ended,
+            journal,
+        };
+        let impacts = impacts(&observed);
+        for impact in &impacts {
+            journal.record(impact.event());
+        }
+        let length = ended.saturating_sub(self.began);
+        let completes = |it: &&Operation| it.outcome == Outcome::Ok && it.ended < ended;
+        let completed = operations.iter().filter(completes).count() as u64;
+        let overall = Figures::of("the run".to_owned(), journal, &operations, length, completed);
+        Run { operations, recoveries, overall, phases, impacts }
     }
 
     /// Waits until an operation has ended, because a slow machine may need longer than the calm to
@@ -329,29 +500,54 @@ impl<'a> Workload<'a> {
         for (id, running) in self.running.iter().enumerate() {
             if let Some(began) = running.take() {
                 let error = format!("still running {} after the schedule", Display(waited));
-                self.record(Operation {
-                    client: u32::try_from(id).unwrap_or(u32::MAX),
-                    began,
-                    ended,
-                    outcome: Outcome::Unknown,
-                    error: Some(error),
-                    sqlstate: None,
-                });
+                let client = u32::try_from(id).unwrap_or(u32::MAX);
+                let operation = Operation::new(client, began, ended, Outcome::Unknown);
+                self.record(Operation { error: Some(error), ..operation });
             }
         }
     }
 
     fn record(&self, operation: Operation) {
+        self.counts.count(&operation);
         self.scope.journal().record_at(
             operation.ended,
             EventKind::Operation {
                 client: operation.client,
-                began: u64::try_from(operation.began.as_nanos()).unwrap_or(u64::MAX),
+                began: nanos(operation.began),
                 outcome: operation.outcome,
                 error: operation.error.clone(),
                 sqlstate: operation.sqlstate.clone(),
             },
         );
         self.operations.borrow_mut().push(operation);
+    }
+}
+
+/// The library's own figures of a workload: see `docs/metrics.md`.
+struct Counts {
+    ok: Counter,
+    failed: Counter,
+    unknown: Counter,
+    took: Timing,
+}
+
+impl Counts {
+    fn new(metrics: &Metrics) -> Self {
+        Self {
+            ok: metrics.counter("chaos.operations.ok"),
+            failed: metrics.counter("chaos.operations.failed"),
+            unknown: metrics.counter("chaos.operations.unknown"),
+            took: metrics.timing("chaos.operations"),
+        }
+    }
+
+    fn count(&self, operation: &Operation) {
+        match operation.outcome {
+            Outcome::Ok => &self.ok,
+            Outcome::Failed => &self.failed,
+            Outcome::Unknown => &self.unknown,
+        }
+        .increment();
+        self.took.record(operation.ended.saturating_sub(operation.began));
     }
 }

@@ -1,16 +1,19 @@
 //! What everything in one attempt shares: its seed, its journal and the list of injected faults.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
+use tokio::sync::Notify;
 
+use crate::commit::Watchable;
 use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultSpec};
 use crate::journal::Journal;
 use crate::leftover::EndChecks;
+use crate::metrics::Metrics;
 use crate::seed::Seed;
 use crate::trigger::message::MessageMet;
 
@@ -28,9 +31,13 @@ struct Inner {
     journal: Journal,
     next_fault: AtomicU64,
     next_run: AtomicU64,
+    next_exploration: AtomicU64,
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
     end_checks: EndChecks,
+    /// The targets whose commits can be watched.
+    committing: Mutex<Vec<Weak<dyn Watchable>>>,
+    metrics: Metrics,
     /// How many requests for faults are under way, and what tells that none is any more.
     underway: Mutex<usize>,
     idle: Condvar,
@@ -42,12 +49,15 @@ impl Scope {
     pub fn new(seed: Seed, journal: Journal) -> Self {
         let inner = Inner {
             seed,
+            metrics: Metrics::new(journal.clone()),
             journal,
             next_fault: AtomicU64::new(1),
             next_run: AtomicU64::new(0),
+            next_exploration: AtomicU64::new(1),
             links: Mutex::default(),
             ledger: Mutex::default(),
             end_checks: EndChecks::default(),
+            committing: Mutex::default(),
             underway: Mutex::default(),
             idle: Condvar::new(),
         };
@@ -85,9 +95,33 @@ impl Scope {
         self.inner.next_run.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// What is counted and timed in the attempt.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The number of the exploration that begins now, counted from 1.
+    pub(crate) fn begin_exploration(&self) -> u64 {
+        self.inner.next_exploration.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// What is looked at when the attempt has ended.
     pub(crate) fn end_checks(&self) -> &EndChecks {
         &self.inner.end_checks
+    }
+
+    /// Notes a target whose commits can be watched.
+    pub(crate) fn watch_commits_of<W: Watchable + 'static>(&self, target: &Arc<W>) {
+        let target: Arc<dyn Watchable> = Arc::<W>::clone(target);
+        let mut targets = self.inner.committing.lock();
+        targets.retain(|target| target.strong_count() > 0);
+        targets.push(Arc::downgrade(&target));
+    }
+
+    /// The targets whose commits can be watched, and that are still there.
+    pub(crate) fn committing(&self) -> Vec<Arc<dyn Watchable>> {
+        self.inner.committing.lock().iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Notes that a fault becomes active at the target, and returns the record in which the target
@@ -113,6 +147,7 @@ impl Scope {
             connections: AtomicU64::new(0),
             touched: Mutex::default(),
             failed: AtomicBool::new(false),
+            acted: Notify::new(),
         });
         self.inner.journal.record(EventKind::FaultStarted {
             fault: id,
@@ -143,6 +178,7 @@ impl Scope {
             told: AtomicU64::new(record.told.load(Ordering::Relaxed)),
             messages: record.messages(),
             failed: AtomicBool::new(false),
+            acted: Notify::new(),
         })
     }
 
@@ -215,6 +251,8 @@ pub struct FaultRecord {
     touched: Mutex<HashSet<u64>>,
     /// Whether it never took effect.
     failed: AtomicBool,
+    /// Told when it acts.
+    acted: Notify,
 }
 
 impl FaultRecord {
@@ -323,9 +361,17 @@ impl FaultRecord {
             return;
         }
         self.hits.fetch_add(times, Ordering::Relaxed);
+        self.acted.notify_one();
         if is_first {
             self.connections.fetch_add(1, Ordering::Relaxed);
             self.journal.record(EventKind::FaultHit { fault: self.id, connection });
+        }
+    }
+
+    /// Waits until the fault has acted. One at a time may wait.
+    pub(crate) async fn until_hit(&self) {
+        while self.hits() == 0 {
+            self.acted.notified().await;
         }
     }
 

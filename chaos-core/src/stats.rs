@@ -11,13 +11,26 @@
 //! // 10 of 100 first attempts failed.
 //! assert_eq!(FlakinessPosterior::new(100, 10).classify().category, Category::Flaky);
 //! ```
+//!
+//! [`Assessor`] judges a whole history: by what came after the last change of its rate, and whether
+//! that is worse than what was before. The model, its formulae and its error rates are described in
+//! `docs/flakiness.md`.
 
+mod assessment;
 mod category;
+mod change_point;
+#[cfg(test)]
+mod error_rates;
+mod interval;
 mod posterior;
 mod quantile;
+mod rate_change;
+mod retry_posterior;
 
+pub use self::assessment::{Assessment, Assessor, LOOKED_AT, NEWS, Segment, is_decided};
 pub use self::category::Category;
-pub use self::posterior::{
-    CONFIRMED, Classification, FlakinessPosterior, Interval, LEAST_ATTEMPTS, LIKELY,
-};
+pub use self::interval::Interval;
+pub use self::posterior::{CONFIRMED, Classification, FlakinessPosterior, LEAST_ATTEMPTS, LIKELY};
 pub use self::quantile::quantile;
+pub use self::rate_change::{ALARM, RateChange, WINDOW};
+pub use self::retry_posterior::RetryPosterior;

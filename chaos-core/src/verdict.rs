@@ -93,6 +93,8 @@ pub enum FailureKind {
     SteadyState,
     /// The system did not recover, or not in time.
     Recovery,
+    /// A figure, such as a latency or an error rate, is on the wrong side of a bound.
+    Bound,
     /// A fault was injected and touched nothing.
     Vacuous,
     /// The test passed and left something behind in a database, such as an open transaction.
@@ -127,6 +129,7 @@ impl fmt::Display for FailureKind {
             Self::Unproven => "proved nothing",
             Self::SteadyState => "no steady state before the fault",
             Self::Recovery => "did not recover",
+            Self::Bound => "missed a bound",
             Self::Vacuous => "a fault touched nothing",
             Self::Leftover => "left something behind in a database",
             Self::Timeout => "timed out",

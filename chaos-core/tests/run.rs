@@ -8,7 +8,7 @@ use chaos_core::event::{ConnectionEnd, Event, EventKind};
 use chaos_core::journal::Journal;
 use chaos_core::prelude::*;
 use chaos_core::recovery::RecoveryError;
-use chaos_core::run::RunError;
+use chaos_core::run::{BoundError, PhaseKind, RunError};
 use chaos_core::seed::Seed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -78,6 +78,63 @@ async fn a_workload_meets_every_step_of_the_schedule_and_recovers() {
     let operations = |event: &&Event| matches!(event.what, EventKind::Operation { .. });
     assert_eq!(events.iter().filter(operations).count(), run.operations().len());
     assert!(cx.scope().faults().iter().all(|fault| fault.vacuity().is_none()));
+}
+
+#[tokio::test]
+async fn each_phase_has_figures_and_each_fault_an_impact() {
+    let (cx, link, journal) = echo().await;
+    let plan = Schedule::new()
+        .calm(300.ms())
+        .hold(400.ms(), &link, latency(60.ms()).upstream())
+        .calm(400.ms())
+        .hold(300.ms(), &link, reset())
+        .calm(1_500.ms());
+    let noticed = async |client: Client| {
+        let answer = call(link.address()).await;
+        if answer.is_err() && client.id() == 0 {
+            cx.metrics().signal("breaker opened");
+        }
+        answer
+    };
+    let run = cx.run(plan, 4, noticed).await.unwrap();
+
+    let kinds: Vec<_> = run.phases().iter().map(|phase| phase.kind).collect();
+    let (fault, after) = (PhaseKind::Fault, PhaseKind::After);
+    assert_eq!(kinds, [PhaseKind::Calm, fault, after, fault, after]);
+    let all: u64 = run.phases().iter().map(|phase| phase.figures.measured().n).sum();
+    assert_eq!(all, run.overall().measured().n);
+    assert_eq!(all, run.operations().len() as u64);
+
+    let slow = run.phase("latency").unwrap();
+    assert!(slow.latency().unwrap().p50 >= 60.ms());
+    let missed = slow.p99_at_most(1.ms()).unwrap_err();
+    assert!(matches!(missed, BoundError::Missed(_)), "{missed}");
+    slow.p99_at_most(30.secs()).unwrap();
+    slow.error_rate_at_most(0.percent()).unwrap();
+    assert!(run.phase("calm").is_err(), "there are three");
+    assert!(run.error_rate_at_most(0.percent()).is_err());
+
+    let slowed = run.impact_of("latency").unwrap();
+    assert!(slowed.measured().p50_ratio.unwrap() > 1.0);
+    assert!(slowed.measured().rate_ratio.unwrap() < 1.0);
+    assert!(slowed.detected_within(1.minutes()).is_err(), "nothing failed");
+    let cut = run.impact_of("reset").unwrap();
+    cut.detected_within(30.secs()).unwrap();
+    cut.signalled_within("breaker opened", 30.secs()).unwrap();
+    // One that was about to end when the fault began may have got away.
+    assert!(cut.measured().met.error_rate().unwrap() > 0.5);
+    assert!(!cut.measured().met.errors.is_empty());
+
+    let events = journal.events();
+    let count = |is: fn(&EventKind) -> bool| events.iter().filter(|it| is(&it.what)).count();
+    assert_eq!(count(|it| matches!(it, EventKind::PhaseMeasured { .. })), 5);
+    assert_eq!(count(|it| matches!(it, EventKind::ImpactMeasured { .. })), 2);
+    assert_eq!(count(|it| matches!(it, EventKind::BoundChecked { held: false, .. })), 2);
+    let figures = cx.metrics().snapshot();
+    let operations = ["ok", "failed", "unknown"]
+        .map(|outcome| figures.counters[&format!("chaos.operations.{outcome}")]);
+    assert_eq!(operations.iter().sum::<u64>(), all);
+    assert_eq!(figures.timings["chaos.operations"].n, all);
 }
 
 #[tokio::test]

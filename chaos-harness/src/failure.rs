@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use chaos_core::check::{CheckFailed, NotUpheld};
 use chaos_core::error::{Error, with_sources};
 use chaos_core::recovery::RecoveryError;
-use chaos_core::run::RunError;
+use chaos_core::run::{BoundError, RunError};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 
 use crate::fixture_error::FixtureError;
@@ -46,6 +46,10 @@ pub(crate) fn verdict_of(error: &(dyn StdError + 'static)) -> Verdict {
 fn kind_of(error: &(dyn StdError + 'static)) -> Option<FailureKind> {
     if error.is::<RecoveryError>() {
         return Some(FailureKind::Recovery);
+    }
+    // What could not be measured is another mistake than a bound that was missed.
+    if let Some(BoundError::Missed(_)) = error.downcast_ref() {
+        return Some(FailureKind::Bound);
     }
     if let Some(RunError::NoSteadyState { .. }) = error.downcast_ref() {
         return Some(FailureKind::SteadyState);
@@ -117,6 +121,12 @@ mod tests {
     fn other_errors_are_told_apart_by_who_made_them() {
         let late = RecoveryError::NotWatched;
         assert_eq!(kind(late.into()), Some(FailureKind::Recovery));
+        let unmeasured = BoundError::NotMeasured {
+            subject: "calm 1s".to_owned(),
+            figure: "p99".to_owned(),
+            reason: "there was no operation".to_owned(),
+        };
+        assert_eq!(kind(unmeasured.into()), Some(FailureKind::Error));
         assert_eq!(kind("no answer".into()), Some(FailureKind::Error));
         let fixture = FixtureError::new("Ledger", "no table".into());
         assert_eq!(kind(fixture.into()), Some(FailureKind::Fixture));

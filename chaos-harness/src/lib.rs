@@ -23,6 +23,7 @@
 //! | `CHAOS_POOL_SIZE` | what `cx.pool_size(..)` answers, whatever it is asked for | what is asked for, by the load multiplier |
 //! | `CHAOS_DIR` | where journals, history and reports go; relative to the root of the workspace | `target/chaos` |
 //! | `CHAOS_IN_PROCESS` | `1` runs each attempt in the process of the harness, for debuggers | `0` |
+//! | `CHAOS_REPLAY` | the token of a point, which explorations try alone | every point |
 //! | `CHAOS_KEEP` | `1` keeps the databases of attempts that failed | `0` |
 //! | `RUST_TEST_THREADS` | how many tests run at once; `--test-threads` goes before it | one for each processor |
 //! | `RUST_TEST_SHUFFLE` | anything but `0` runs tests in random order | sorted by name |

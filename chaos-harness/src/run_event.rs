@@ -6,6 +6,8 @@
 //! repeated in [`AttemptSummary`], so that a report need not read every journal.
 
 use chaos_core::check::Report;
+use chaos_core::metrics::MetricsSnapshot;
+use chaos_core::run::{Bound, Measured, MeasuredImpact, PhaseKind};
 use chaos_core::stats::Category;
 use chaos_core::verdict::Verdict;
 use serde::{Deserialize, Serialize};
@@ -222,6 +224,55 @@ pub struct AttemptSummary {
     /// Each time that a server of the test's own came back, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returns: Vec<ServerReturn>,
+    /// The phases of its runs, in order, with what the operations came to in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseSummary>,
+    /// The demands that were made on figures, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<BoundSummary>,
+    /// The signals that were given, in order. The first hundred are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signals: Vec<SignalSummary>,
+    /// What the test and the library counted and timed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<MetricsSnapshot>,
+}
+
+/// A phase of a run: a step of its schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PhaseSummary {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: PhaseKind,
+    /// When it began, in nanoseconds since the attempt began.
+    pub began_ns: u64,
+    /// When it ended, in nanoseconds since the attempt began.
+    pub ended_ns: u64,
+    /// What the operations came to.
+    pub figures: Measured,
+}
+
+/// A demand on a figure, and its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BoundSummary {
+    /// Whether it held.
+    pub held: bool,
+    /// The demand, and what was found.
+    #[serde(flatten)]
+    pub bound: Bound,
+}
+
+/// Something that noticed a fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SignalSummary {
+    /// What it is called.
+    pub name: String,
+    /// When, in nanoseconds since the attempt began.
+    pub at_ns: u64,
 }
 
 /// How a server came to accept connections again.
@@ -260,6 +311,9 @@ pub struct FaultSummary {
     /// The recovery time, in nanoseconds after its end, if a workload ran and recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_ns: Option<u64>,
+    /// What it did to the operations of a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<MeasuredImpact>,
 }
 
 /// A check and its answer.

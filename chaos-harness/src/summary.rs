@@ -4,7 +4,13 @@ use chaos_core::check::{Report, Validity};
 use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::outcome::Outcome;
 
-use crate::run_event::{AttemptSummary, CheckSummary, FaultSummary, ServerReturn};
+use crate::run_event::{
+    AttemptSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
+    SignalSummary,
+};
+
+/// How many signals a summary keeps. The journal has more.
+const MOST_SIGNALS: usize = 100;
 
 /// The figures of the attempt to which these events belong.
 pub(crate) fn of(events: &[Event]) -> AttemptSummary {
@@ -24,6 +30,7 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                     connections: 0,
                     first_success_ns: None,
                     recovery_ns: None,
+                    impact: None,
                 });
             }
             EventKind::FaultHit { fault, .. } => {
@@ -46,11 +53,31 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                     found.recovery_ns = *steady;
                 });
             }
-            EventKind::Operation { outcome, .. } => match outcome {
-                Outcome::Ok => summary.ok += 1,
-                Outcome::Failed => summary.failed += 1,
-                Outcome::Unknown => summary.unknown += 1,
-            },
+            EventKind::ImpactMeasured { fault, impact } => {
+                with(&mut summary, &ids, *fault, |found| found.impact = Some((**impact).clone()));
+            }
+            EventKind::PhaseMeasured { phase, kind, began, ended, figures } => {
+                summary.phases.push(PhaseSummary {
+                    name: phase.clone(),
+                    kind: *kind,
+                    began_ns: *began,
+                    ended_ns: *ended,
+                    figures: figures.clone(),
+                });
+            }
+            EventKind::BoundChecked { held, bound } => {
+                summary.bounds.push(BoundSummary { held: *held, bound: bound.clone() });
+            }
+            EventKind::Signal { name } if summary.signals.len() < MOST_SIGNALS => {
+                summary.signals.push(SignalSummary { name: name.clone(), at_ns: event.at });
+            }
+            EventKind::MetricsMeasured { figures } => summary.metrics = Some(figures.clone()),
+            EventKind::Operation { outcome, .. } => *count_of(&mut summary, *outcome) += 1,
+            EventKind::OperationResolved { was, outcome, .. } => {
+                let before = count_of(&mut summary, *was);
+                *before = before.saturating_sub(1);
+                *count_of(&mut summary, *outcome) += 1;
+            }
             EventKind::Check { name, passed, found, expected } => {
                 summary.checks.push(CheckSummary {
                     name: name.clone(),
@@ -70,6 +97,14 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
         }
     }
     summary
+}
+
+fn count_of(summary: &mut AttemptSummary, outcome: Outcome) -> &mut u64 {
+    match outcome {
+        Outcome::Ok => &mut summary.ok,
+        Outcome::Failed => &mut summary.failed,
+        Outcome::Unknown => &mut summary.unknown,
+    }
 }
 
 fn judged(report: &Report) -> CheckSummary {
@@ -128,7 +163,14 @@ mod tests {
             started(1),
             EventKind::FaultHit { fault: FaultId(1), connection: 1 },
             operation(Outcome::Unknown),
-            operation(Outcome::Failed),
+            operation(Outcome::Unknown),
+            EventKind::OperationResolved {
+                client: 0,
+                began: 0,
+                was: Outcome::Unknown,
+                outcome: Outcome::Failed,
+                reason: "the server says so".to_owned(),
+            },
             EventKind::FaultEnded { fault: FaultId(1), hits: 7, connections: 2 },
             operation(Outcome::Ok),
             EventKind::Recovery { fault: FaultId(1), first_success: Some(5), steady: Some(9) },

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use self::request::FingerprintRequest;
 pub(super) use self::selection::Selection;
 pub use self::table::TableFingerprint;
-pub(super) use self::table::{Table, tables, take};
+pub(super) use self::table::{TABLES, Table, tables, take};
 use super::Postgres;
 use super::error::PostgresError;
 

@@ -16,11 +16,13 @@ mod chaos;
 mod client;
 mod exhaustion;
 mod faults;
+mod open;
 mod waits;
 pub(super) mod watch;
 
 pub use self::chaos::{ChaosPool, HeldConnection};
 pub use self::client::PooledClient;
+pub(crate) use self::open::OpenPool;
 pub use self::waits::WaitReport;
 
 /// How long a pool waits for each thing that it can wait for.

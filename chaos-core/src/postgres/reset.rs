@@ -202,7 +202,7 @@ impl Reset {
 
 /// The order in which tables can be emptied one after the other: those that refer to others before
 /// those. None where they refer to each other in a circle.
-fn order(tables: &[u32], refers: &[(u32, u32)]) -> Option<Vec<u32>> {
+pub(super) fn order(tables: &[u32], refers: &[(u32, u32)]) -> Option<Vec<u32>> {
     let mut left: BTreeSet<u32> = tables.iter().copied().collect();
     let mut referred: BTreeMap<u32, usize> = tables.iter().map(|table| (*table, 0)).collect();
     let among = |(from, to): &&(u32, u32)| from != to && left.contains(from) && left.contains(to);

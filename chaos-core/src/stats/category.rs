@@ -26,6 +26,22 @@ impl Category {
     /// The categories that evidence can establish, from the best to the worst.
     pub const DETERMINED: [Self; 4] = [Self::Stable, Self::Flaky, Self::VeryFlaky, Self::Broken];
 
+    /// The category whose band holds a failure rate, which is between 0 and 1.
+    ///
+    /// ```
+    /// use chaos_core::stats::Category;
+    ///
+    /// assert_eq!(Category::of_rate(0.03), Category::Stable);
+    /// assert_eq!(Category::of_rate(0.2), Category::VeryFlaky);
+    /// assert_eq!(Category::of_rate(1.0), Category::Broken);
+    /// ```
+    #[must_use]
+    pub fn of_rate(rate: f64) -> Self {
+        let holds = |category: &Self| category.band().is_some_and(|band| band.contains(&rate));
+        // The last band alone ends with a rate that belongs to it.
+        Self::DETERMINED.into_iter().find(holds).unwrap_or(Self::Broken)
+    }
+
     /// The failure rates that belong to the category, between 0 and 1; none for
     /// [`Undetermined`](Category::Undetermined).
     #[must_use]

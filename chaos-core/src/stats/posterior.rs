@@ -2,7 +2,7 @@
 
 use statrs::distribution::{Beta, ContinuousCDF};
 
-use super::Category;
+use super::{Category, Interval};
 
 /// How many first attempts it takes before any category but `undetermined` is given.
 pub const LEAST_ATTEMPTS: u64 = 20;
@@ -27,15 +27,6 @@ pub struct FlakinessPosterior {
     attempts: u64,
     failures: u64,
     beta: Beta,
-}
-
-/// A range of failure rates, between 0 and 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
-    /// The lower end.
-    pub low: f64,
-    /// The upper end.
-    pub high: f64,
 }
 
 /// A category and how sure it is.
@@ -119,25 +110,7 @@ impl FlakinessPosterior {
     /// The central 95 % interval of the failure rate.
     #[must_use]
     pub fn interval(&self) -> Interval {
-        Interval { low: self.rate_at(0.025), high: self.rate_at(0.975) }
-    }
-
-    /// The rate below which the given share of the distribution lies.
-    ///
-    /// By bisection, because `inverse_cdf` of `statrs` is wrong, or does not end, in the far lower
-    /// tail of a small first parameter: <https://github.com/statrs-dev/statrs/issues/435>.
-    fn rate_at(&self, share: f64) -> f64 {
-        let (mut low, mut high) = (0.0, 1.0);
-        // 60 halvings leave less than 1e-18, far below what any report shows.
-        for _ in 0..60 {
-            let middle = f64::midpoint(low, high);
-            if self.beta.cdf(middle) < share {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        f64::midpoint(low, high)
+        Interval::central_95_percent(&self.beta)
     }
 }
 

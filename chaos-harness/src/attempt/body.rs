@@ -75,6 +75,7 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
     cx.scope().await_undone(UNDOING);
     let vacuous: Vec<String> =
         cx.scope().faults().iter().filter_map(|fault| fault.vacuity()).collect();
+    cx.metrics().record();
     let left = left_behind(&cx, journal);
     // Targets may need the runtime when they are dropped.
     let guard = runtime.enter();

@@ -33,7 +33,7 @@ pub(crate) const OPTIONS: [SettingOption; 9] = [
 ];
 
 /// Every variable that the library reads. The README has a table of them.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "CHAOS_ALLOW_REMOTE",
     "CHAOS_CACHE_DIR",
     "CHAOS_CONFIG",
@@ -47,6 +47,7 @@ const KNOWN: [&str; 17] = [
     "CHAOS_POOL_SIZE",
     "CHAOS_POSTGRES_URL",
     "CHAOS_PROFILE",
+    "CHAOS_REPLAY",
     "CHAOS_RETRIES",
     "CHAOS_SEED",
     "CHAOS_TIMEOUT",

@@ -9,9 +9,10 @@ use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::journal::Journal;
 use chaos_core::outcome::Outcome;
 use chaos_core::prelude::*;
+use chaos_core::run::MeasuredImpact;
 use chaos_core::stats::{Category, FlakinessPosterior};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
@@ -247,6 +248,7 @@ fn money() -> AttemptSummary {
                 ended_ns: Some(9_300_000_000),
                 first_success_ns: Some(300_000_000),
                 recovery_ns: Some(290_000_000),
+                impact: Some(impact_of_cut()),
                 ..fault("cut", 0, None)
             },
         ],
@@ -263,7 +265,51 @@ fn money() -> AttemptSummary {
             after_ns: 52_000_000,
             recovered: true,
         }],
+        phases: of_json(json!([{
+            "name": "cut on postgres 800ms", "kind": "fault", "began_ns": 8_500_000_000_u64,
+            "ended_ns": 9_300_000_000_u64, "figures": figures_of_cut(),
+        }])),
+        bounds: of_json(json!([{
+            "held": false, "subject": "cut on postgres 800ms", "figure": "p99", "unit": "seconds",
+            "side": "at_most", "bound": 0.02, "found": 0.031, "n": 4,
+        }])),
+        signals: of_json(json!([{ "name": "breaker opened", "at_ns": 8_700_000_000_u64 }])),
+        metrics: of_json(json!({
+            "counters": { "chaos.operations.ok": 812 },
+            "gauges": { "queue depth": { "last": 0.0, "min": 0.0, "max": 7.0 } },
+            "timings": { "checkout": {
+                "n": 870, "mean_ns": 300_000, "p50_ns": 250_000, "p95_ns": 900_000,
+                "p99_ns": 4_000_000, "max_ns": 12_000_000,
+            } },
+        })),
     }
+}
+
+fn figures_of_cut() -> Value {
+    json!({
+        "n": 62, "ok": 4, "failed": 18, "unknown": 40, "length_ns": 800_000_000, "completed": 4,
+        "latency": {
+            "p50_ns": 3_000_000, "p95_ns": 31_000_000, "p99_ns": 31_000_000, "max_ns": 31_000_000,
+        },
+        "longest_wait_ns": 90_000_000,
+        "errors": [
+            { "outcome": "unknown", "kind": "connection closed", "n": 40 },
+            { "outcome": "failed", "sqlstate": "53300", "kind": "too many connections", "n": 18 },
+        ],
+    })
+}
+
+fn impact_of_cut() -> MeasuredImpact {
+    of_json(json!({
+        "met": figures_of_cut(), "p50_ratio": 3.0, "p95_ratio": 7.5, "p99_ratio": 7.5,
+        "rate_ratio": 0.05, "first_error_ns": 12_000_000, "first_signal_ns": 200_000_000,
+        "steady_ns": 300_000_000, "watched_ns": 2_700_000_000_u64,
+    }))
+}
+
+/// What only the library makes.
+fn of_json<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).unwrap()
 }
 
 /// What a checker says, with every field that it may have.
@@ -303,6 +349,7 @@ fn fault(label: &str, began: u64, ended: Option<u64>) -> FaultSummary {
         connections: 8,
         first_success_ns: None,
         recovery_ns: None,
+        impact: None,
     }
 }
 

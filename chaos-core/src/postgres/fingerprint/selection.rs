@@ -16,11 +16,11 @@ pub(in crate::postgres) struct Selection {
 }
 
 impl Selection {
-    pub(super) fn omit_table(&mut self, table: String) {
+    pub(in crate::postgres) fn omit_table(&mut self, table: String) {
         self.tables.insert(table);
     }
 
-    pub(super) fn omit_column(&mut self, table: Option<String>, column: String) {
+    pub(in crate::postgres) fn omit_column(&mut self, table: Option<String>, column: String) {
         self.columns.insert((table, column));
     }
 
@@ -34,14 +34,14 @@ impl Selection {
         table.columns.iter().all(|column| self.has_column(table, column))
     }
 
-    pub(super) fn has_column(&self, table: &Table, column: &str) -> bool {
+    pub(in crate::postgres) fn has_column(&self, table: &Table, column: &str) -> bool {
         !self.columns.iter().any(|(of, omitted)| {
             omitted == column && of.as_ref().is_none_or(|name| table.is_called(name))
         })
     }
 
     /// Sees to it that what is left out exists: a misspelt name would leave out nothing.
-    pub(super) fn check(&self, tables: &[Table]) -> Result<(), FingerprintError> {
+    pub(in crate::postgres) fn check(&self, tables: &[Table]) -> Result<(), FingerprintError> {
         let named = self.columns.iter().filter_map(|(table, _)| table.as_ref());
         for name in self.tables.iter().chain(named) {
             if !tables.iter().any(|table| table.is_called(name)) {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use tokio_postgres::SimpleQueryRow;
 use tokio_postgres::error::DbError;
 
 use super::selection::Selection;
@@ -25,39 +26,58 @@ pub(in crate::postgres) struct Table {
 }
 
 impl Table {
+    /// From a row of [`TABLES`].
+    pub(in crate::postgres) fn listed(row: &SimpleQueryRow) -> Self {
+        Self {
+            oid: number(row, 0),
+            name: text(row, 1),
+            plain: text(row, 2),
+            columns: serde_json::from_str(&text(row, 3)).unwrap_or_default(),
+            is_view: flag(row, 4),
+        }
+    }
+
+    /// SQL that counts the rows and adds up their hashes, over these columns.
+    pub(in crate::postgres) fn digest<'a>(
+        &self,
+        columns: impl IntoIterator<Item = &'a String>,
+    ) -> String {
+        let columns = columns.into_iter().map(|column| format!("r.{}", identifier(column)));
+        let columns: Vec<_> = columns.collect();
+        format!(
+            "SELECT pg_catalog.count(*), \
+                    pg_catalog.sum(pg_catalog.hashtextextended(ROW({})::text COLLATE \"C\", 0)) \
+               FROM ONLY {} AS r",
+            columns.join(", "),
+            self.name
+        )
+    }
+
     pub(super) fn is_called(&self, name: &str) -> bool {
         name == self.name || name == self.plain
     }
 }
 
+/// Lists the tables and materialized views that hold rows, by name.
+pub(in crate::postgres) const TABLES: &str =
+    "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relname,
+        (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attnum), '[]')
+           FROM pg_catalog.pg_attribute a
+          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+        c.relkind = 'm'
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated)
+    AND c.relpersistence <> 't'
+    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+    ORDER BY n.nspname, c.relname";
+
 /// The tables and materialized views that hold rows, by name.
 pub(in crate::postgres) async fn tables(
     inspection: &Inspection,
 ) -> Result<Vec<Table>, PostgresError> {
-    let rows = inspection
-        .rows(
-            "list the tables",
-            "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relname,
-                    (SELECT coalesce(pg_catalog.json_agg(a.attname ORDER BY a.attnum), '[]')
-                       FROM pg_catalog.pg_attribute a
-                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-                    c.relkind = 'm'
-               FROM pg_catalog.pg_class c
-               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-              WHERE (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated)
-                AND c.relpersistence <> 't'
-                AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-              ORDER BY n.nspname, c.relname",
-        )
-        .await?;
-    let tables = rows.iter().map(|row| Table {
-        oid: number(row, 0),
-        name: text(row, 1),
-        plain: text(row, 2),
-        columns: serde_json::from_str(&text(row, 3)).unwrap_or_default(),
-        is_view: flag(row, 4),
-    });
-    Ok(tables.collect())
+    let rows = inspection.rows("list the tables", TABLES).await?;
+    Ok(rows.iter().map(Table::listed).collect())
 }
 
 /// How many rows a table has, and a hash of their content that does not depend on their order.
@@ -71,7 +91,7 @@ pub struct TableFingerprint {
 
 impl TableFingerprint {
     /// The sum of the hashes of all rows, in which equal rows do not cancel each other.
-    pub(super) fn from_sum(rows: u64, sum: i128) -> Self {
+    pub(in crate::postgres) fn from_sum(rows: u64, sum: i128) -> Self {
         let modulus = i128::from(u64::MAX) + 1;
         Self { rows, hash: u64::try_from(sum.rem_euclid(modulus)).unwrap_or_default() }
     }
@@ -113,19 +133,8 @@ pub(in crate::postgres) async fn take(
     table: &Table,
     selection: &Selection,
 ) -> Result<Result<TableFingerprint, Box<DbError>>, PostgresError> {
-    let columns: Vec<_> = table
-        .columns
-        .iter()
-        .filter(|column| selection.has_column(table, column))
-        .map(|column| format!("r.{}", identifier(column)))
-        .collect();
-    let sql = format!(
-        "SELECT pg_catalog.count(*), \
-                pg_catalog.sum(pg_catalog.hashtextextended(ROW({})::text COLLATE \"C\", 0)) \
-           FROM ONLY {} AS r",
-        columns.join(", "),
-        table.name
-    );
+    let columns = table.columns.iter().filter(|column| selection.has_column(table, column));
+    let sql = table.digest(columns);
     let answer = inspection.ask(&format!("read table {}", table.name), &sql).await?;
     Ok(answer.map(|rows| {
         let row = rows.first();

@@ -35,13 +35,16 @@ struct Inner {
 
 impl Trace {
     /// Records from now on.
-    #[cfg_attr(not(test), allow(dead_code, reason = "asked for by explorations of cut points"))]
     pub(crate) fn start(&self) {
         self.inner.is_wanted.store(true, Ordering::Relaxed);
     }
 
+    /// Records no longer.
+    pub(crate) fn stop(&self) {
+        self.inner.is_wanted.store(false, Ordering::Relaxed);
+    }
+
     /// What was recorded since the last call.
-    #[cfg_attr(not(test), allow(dead_code, reason = "asked for by explorations of cut points"))]
     pub(crate) fn take(&self) -> Vec<Passed> {
         std::mem::take(&mut *self.inner.passed.lock())
     }

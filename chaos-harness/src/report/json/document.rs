@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use chaos_core::metrics::MetricsSnapshot;
 use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
 use crate::report::judgement::Judgement;
-use crate::run_event::{CategorySummary, CheckSummary, FaultSummary, ServerReturn};
+use crate::run_event::{
+    BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
+    SignalSummary,
+};
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one;
 /// fields may be added without that.
@@ -165,6 +169,14 @@ pub(super) struct Attempt {
     pub(super) notes: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) returns: Vec<ServerReturn>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) phases: Vec<PhaseSummary>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) bounds: Vec<BoundSummary>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) signals: Vec<SignalSummary>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) metrics: Option<MetricsSnapshot>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) journal: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -307,6 +307,7 @@ impl Checker<'_> {
                     }
                     true
                 }
+                // Names that a user chooses are no fields of the schema.
                 "additionalProperties" => {
                     for (name, field) in value.as_object().unwrap() {
                         self.check(field, argument, &format!("{path}.{name}"));

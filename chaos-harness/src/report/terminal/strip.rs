@@ -191,6 +191,7 @@ mod tests {
             connections: 1,
             first_success_ns: None,
             recovery_ns: None,
+            impact: None,
         }
     }
 
