@@ -58,6 +58,7 @@ mod exclusive;
 pub mod exit_code;
 mod failure;
 mod failure_text;
+mod file_lock;
 mod fixture_error;
 #[allow(hidden_glob_reexports, reason = "what clients did is `core::history`; this is of attempts")]
 mod history;
@@ -74,6 +75,7 @@ mod run_journal;
 mod runner;
 mod selection;
 mod settings;
+mod signature;
 mod suggestion;
 mod summary;
 mod termination;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use chaos_core::error::with_sources;
 use libtest_mimic::{Completion, Trial};
 
 use crate::arguments::{Arguments, Color, Format};
@@ -21,14 +22,18 @@ use crate::nextest::Nextest;
 use crate::registry::TestCase;
 use crate::report::FanOut;
 use crate::run_directory::{RunDirectory, Unwritable};
-use crate::run_event::{FORMAT_VERSION, RunEnded, RunEvent, RunStarted, TestDescription};
+use crate::run_event::{
+    FORMAT_VERSION, RunEnded, RunEvent, RunStarted, SystemicFailure, TestDescription,
+};
 use crate::selection::Selection;
 use crate::settings::Settings;
 
 mod reporters;
 mod seeds;
+mod suspicion;
 mod test;
 
+use self::suspicion::Suspicion;
 pub(crate) use self::test::Answer;
 
 /// What the tests of one process have in common.
@@ -49,6 +54,7 @@ pub(crate) struct Runner {
     has_failed: AtomicBool,
     /// Whether there is a test that must pass, and that the machine could not carry.
     has_overload: AtomicBool,
+    suspicion: Suspicion,
     began: Instant,
 }
 
@@ -123,6 +129,7 @@ impl Runner {
             own_command_line,
             has_failed: AtomicBool::new(false),
             has_overload: AtomicBool::new(false),
+            suspicion: Suspicion::default(),
             began: Instant::now(),
         })
     }
@@ -165,12 +172,18 @@ impl Runner {
             None if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
             None => exit_code::PASSED,
         };
+        let systemic = runner.suspicion.verdict();
+        if let Some(SystemicFailure { failed, of }) = systemic {
+            let recorded = runner.history.record_systemic(failed, of);
+            recorded.unwrap_or_else(|error| eprintln!("{}", with_sources(&error)));
+        }
         runner.reporters.event(&RunEvent::RunEnded(RunEnded {
             passed: conclusion.num_passed,
             failed: conclusion.num_failed,
             ignored: conclusion.num_ignored,
             duration_ns: nanoseconds(runner.began.elapsed()),
             exit_code,
+            systemic,
         }));
         for problem in runner.history.take_problems() {
             eprintln!("{problem}");

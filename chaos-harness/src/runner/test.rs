@@ -21,7 +21,7 @@ use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, RunEvent,
-    TestEnded, TestOutcome,
+    TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
 use crate::{capability, exclusive, failure_text, watch};
@@ -136,20 +136,39 @@ impl Runner {
         if outcome == TestOutcome::Failed {
             self.has_failed.store(true, Ordering::Relaxed);
         }
+        self.suspect(&test.name, ended);
+        let (category, trend) = self.judge(&test.name);
+        let remarks = Vec::new();
         self.reporters.event(&RunEvent::TestEnded(TestEnded {
             test: test.name.clone(),
             outcome,
             attempts: u32::try_from(ended.len()).unwrap_or(u32::MAX),
             duration_ns: nanoseconds(took),
-            category: self.category(&test.name),
+            category,
+            trend,
+            remarks,
         }));
         answer
     }
 
-    fn category(&self, test: &str) -> CategorySummary {
-        self.history.category(test).unwrap_or_else(|error| {
+    /// Counts the test if it was known to be stable. Under nextest no process knows of the others.
+    fn suspect(&self, test: &str, ended: &[AttemptEnded]) {
+        let failed = match ended.first().map(|first| (first.attempt, &first.verdict)) {
+            Some((1, Verdict::Passed)) => false,
+            Some((1, Verdict::Failed(failure))) => failure.kind != FailureKind::Interrupted,
+            _ => return,
+        };
+        match self.history.category_before(test) {
+            Ok(Category::Stable) if self.nextest.is_none() => self.suspicion.saw(failed),
+            Ok(_) => {}
+            Err(error) => complain(&error),
+        }
+    }
+
+    fn judge(&self, test: &str) -> (CategorySummary, Trend) {
+        self.history.judge(test).unwrap_or_else(|error| {
             complain(&error);
-            CategorySummary {
+            let nothing = CategorySummary {
                 category: Category::Undetermined,
                 n: 0,
                 failures: 0,
@@ -158,7 +177,8 @@ impl Runner {
                 high: 1.0,
                 confidence: 0.0,
                 missing_ends: 0,
-            }
+            };
+            (nothing, Trend::default())
         })
     }
 }
@@ -248,6 +268,7 @@ impl<'a> Attempts<'a> {
             test: self.name.to_owned(),
             attempt: number,
             of: self.total() + (number - ordinal),
+            waited_ms: 0,
             seed: spec.seed.0,
             unix_ms: unix_ms(),
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::report::judgement::Judgement;
 use crate::run_event::{
     BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, Resources,
-    ServerReturn, SignalSummary,
+    ServerReturn, SignalSummary, SystemicFailure, Trend,
 };
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one;
@@ -36,6 +36,8 @@ pub(crate) struct Report {
     pub(super) filtered_out: u64,
     pub(super) categories: BTreeMap<Category, u64>,
     pub(super) slowest_recoveries: Vec<Recovery>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) systemic: Option<SystemicFailure>,
     pub(super) tests: Vec<Test>,
     pub(super) problems: Vec<String>,
 }
@@ -99,6 +101,10 @@ pub(super) struct Test {
     pub(super) recovery_ns: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) category: Option<CategorySummary>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trend: Option<Trend>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) remarks: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reproduce: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
