@@ -56,6 +56,7 @@ use crate::chaos::Chaos;
 use crate::error::{TestError, TestResult};
 use crate::outcome::Outcome;
 use crate::postgres::{Omitted, Postgres};
+use crate::replay::{self, Asked};
 use crate::scope::Scope;
 
 mod baseline;
@@ -223,8 +224,10 @@ struct Options {
 impl Options {
     /// The point that is to be tried alone in the exploration with this number.
     fn replay(&self, number: u64) -> Result<Option<ReplayToken>, InvalidToken> {
-        let given = std::env::var("CHAOS_REPLAY").ok().filter(|text| !text.is_empty());
-        let given = given.map(|text| text.trim().parse::<ReplayToken>()).transpose()?;
+        let given = match replay::asked() {
+            Some(Asked::Point(token)) => Some(token.parse::<ReplayToken>()?),
+            Some(Asked::Case(_)) | None => None,
+        };
         let token = self.replay.clone().or(given);
         Ok(token.filter(|token| token.exploration == number))
     }

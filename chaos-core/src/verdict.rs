@@ -18,6 +18,14 @@ pub enum Verdict {
         /// What is missing.
         reason: String,
     },
+    /// The machine could not carry the test, so that the attempt says nothing of it.
+    Environment {
+        /// What was wrong with the machine.
+        reason: String,
+        /// How the attempt failed, if it did: on such a machine that proves nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+    },
 }
 
 impl Verdict {
@@ -27,13 +35,21 @@ impl Verdict {
         matches!(self, Self::Passed)
     }
 
-    /// The failure, if the attempt failed.
+    /// The failure, if the attempt failed. One that the machine is to be blamed for is none.
     #[must_use]
     pub const fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed(failure) => Some(failure),
             _ => None,
         }
+    }
+}
+
+impl Verdict {
+    /// Whether the attempt says nothing of the test, because the machine could not carry it.
+    #[must_use]
+    pub const fn is_environment(&self) -> bool {
+        matches!(self, Self::Environment { .. })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 
 use chaos_core::check::{CheckFailed, NotUpheld};
+use chaos_core::contention::ContentionError;
 use chaos_core::error::{Error, with_sources};
 use chaos_core::explore::ExploreError;
 use chaos_core::recovery::RecoveryError;
@@ -21,10 +22,16 @@ pub(crate) fn verdict_of(error: &(dyn StdError + 'static)) -> Verdict {
         if let Some(Error::Unavailable { reason }) = error.downcast_ref() {
             return Verdict::Skipped { reason: reason.clone() };
         }
+        if let Some(ContentionError::OutOfReach { .. }) = error.downcast_ref() {
+            return Verdict::Environment { reason: message, failure: None };
+        }
         if let Some(fixture) = error.downcast_ref::<FixtureError>() {
             // Its chain leaves its own source out, because the message has it.
             return match verdict_of(fixture.source.as_ref()) {
                 Verdict::Skipped { reason } => Verdict::Skipped { reason },
+                Verdict::Environment { reason, failure } => {
+                    Verdict::Environment { reason, failure }
+                }
                 _ => Verdict::Failed(Failure::new(FailureKind::Fixture, message)),
             };
         }
