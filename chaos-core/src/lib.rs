@@ -11,6 +11,7 @@
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`commit`], [`verdict`]: the nouns.
 //!   Faults are data.
 //! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
+//! * [`mod@assert`]: what the code under test says of itself.
 //! * [`event`], [`journal`], [`leftover`], [`metrics`], [`scope`]: everything that happens is an event.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
 //! * `wire`: bytes framed into the messages of a protocol, without any input or output.
@@ -24,6 +25,7 @@
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
 //! * [`Chaos`]: what a test is given.
 
+pub mod assert;
 pub mod chaos;
 pub mod check;
 pub mod client;

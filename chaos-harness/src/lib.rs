@@ -76,6 +76,7 @@ mod settings;
 mod suggestion;
 mod summary;
 mod termination;
+pub mod triage;
 
 pub use chaos_core::{self as core, *};
 pub use chaos_macros::chaos_test;

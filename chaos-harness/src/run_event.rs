@@ -5,6 +5,7 @@
 //! an attempt is in the attempt's own journal, as [`chaos_core::event::Event`]; its figures are
 //! repeated in [`AttemptSummary`], so that a report need not read every journal.
 
+use chaos_core::assert::Assertion;
 use chaos_core::check::Report;
 use chaos_core::metrics::MetricsSnapshot;
 use chaos_core::run::{Bound, Measured, MeasuredImpact, PhaseKind};
@@ -219,6 +220,9 @@ pub struct AttemptSummary {
     pub faults: Vec<FaultSummary>,
     /// The checks that were made, in order.
     pub checks: Vec<CheckSummary>,
+    /// What came of the assertions in the code, and of what has to be reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assertions: Vec<Assertion>,
     /// The notes that the test or the library left.
     pub notes: Vec<String>,
     /// Each time that a server of the test's own came back, in order.

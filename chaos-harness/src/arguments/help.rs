@@ -41,6 +41,10 @@ Instead of running tests
                             is. RUN is the name of a directory below target/chaos/runs, or `latest`,
                             which it also is by itself. A run of `cargo nextest` has one report for
                             all its processes and test binaries, and gets it only by this option.
+      --chaos-inventory[=RUN]  Write the failures of a run, with what each points at, as inventory.csv
+                            and inventory.md into target/chaos
+      --chaos-compare RUN[..RUN]  Show what became of the failures of a run in the one that began last,
+                            or in another one
 
 Accepted, because ordinary tests accept them, and without effect:
       --test --report-time --ensure-time -Z unstable-options

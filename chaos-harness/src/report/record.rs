@@ -10,6 +10,7 @@ use crate::run_event::{
     AttemptEnded, AttemptStarted, RunEnded, RunEvent, RunStarted, TestDescription, TestEnded,
     TestOutcome,
 };
+use crate::triage::{Triage, triage};
 
 /// A run, or as much of it as has happened.
 #[derive(Debug, Default)]
@@ -213,6 +214,11 @@ impl AttemptRecord {
 
     pub(crate) fn failure(&self) -> Option<&Failure> {
         self.verdict()?.failure()
+    }
+
+    /// What its failure points at.
+    pub(crate) fn triage(&self) -> Option<Triage> {
+        Some(triage(self.failure()?, &self.ended.as_ref()?.summary))
     }
 
     pub(crate) fn duration(&self) -> Option<Duration> {

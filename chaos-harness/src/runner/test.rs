@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use chaos_core::postgres;
+use chaos_core::event::Event;
 use chaos_core::seed::Seed;
 use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
+use chaos_core::{journal, postgres};
 
 use super::{Runner, nanoseconds, seeds, unix_ms};
 use crate::activity::Activity;
-use crate::attempt::child;
 use crate::attempt::output::Capture;
 use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
+use crate::attempt::{assertions, child};
 use crate::history::HistoryError;
 use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
@@ -23,7 +24,7 @@ use crate::run_event::{
     TestEnded, TestOutcome,
 };
 use crate::selection::Selected;
-use crate::{capability, exclusive, failure_text};
+use crate::{capability, exclusive, failure_text, summary};
 
 /// Longer times would overflow the clocks that they are added to, and nobody waits a year.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -213,12 +214,13 @@ impl<'a> Attempts<'a> {
         runner.history.record_started(&started).unwrap_or_else(|error| complain(&error));
         runner.reporters.event(&RunEvent::AttemptStarted(started));
         let attempted = if runner.in_process { self.run_here(&spec) } else { self.run(&spec) };
+        let verdict = self.over_attempts(number, attempted.verdict, &attempted.summary);
         let ended = AttemptEnded {
             test: self.name.to_owned(),
             attempt: number,
             seed: spec.seed.0,
             duration_ns: nanoseconds(attempted.duration),
-            verdict: attempted.verdict,
+            verdict,
             summary: attempted.summary,
             stdout: attempted.stdout.map(|path| self.relative(&path)),
             stderr: attempted.stderr.map(|path| self.relative(&path)),
@@ -226,6 +228,20 @@ impl<'a> Attempts<'a> {
         runner.history.record_ended(&ended).unwrap_or_else(|error| complain(&error));
         runner.reporters.event(&RunEvent::AttemptEnded(ended.clone()));
         ended
+    }
+
+    /// The verdict about this attempt, with what earlier ones of the run brought about: also those of
+    /// another process, under nextest.
+    fn over_attempts(&self, number: u32, verdict: Verdict, summary: &AttemptSummary) -> Verdict {
+        if !verdict.is_passed() || summary.assertions.is_empty() {
+            return verdict;
+        }
+        let earlier = (1..number).map(|number| {
+            let lines = journal::read::<Event>(&journal(&self.directory, number));
+            lines.map_or_else(|_| Vec::new(), |lines| summary::of(&lines.records).assertions)
+        });
+        let all: Vec<_> = earlier.chain([summary.assertions.clone()]).collect();
+        assertions::over_attempts(verdict, &all)
     }
 
     fn run(&self, spec: &Spec) -> Attempted {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
+mod assertions;
 mod attempts;
 mod binary;
 mod command_line;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let tests = [
+        assertions::TESTS,
         attempts::TESTS,
         command_line::TESTS,
         configuration::TESTS,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chaos_core::assert::Assertion;
 use chaos_core::metrics::MetricsSnapshot;
 use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
@@ -13,6 +14,7 @@ use crate::run_event::{
     BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
     SignalSummary,
 };
+use crate::triage::Triage;
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one;
 /// fields may be added without that.
@@ -153,6 +155,8 @@ pub(super) struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) failure: Option<AttemptFailure>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) triage: Option<Triage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) judgement: Option<Judgement>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) began_unix_ms: Option<u64>,
@@ -166,6 +170,8 @@ pub(super) struct Attempt {
     pub(super) operations: Option<Operations>,
     pub(super) faults: Vec<FaultSummary>,
     pub(super) checks: Vec<CheckSummary>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) assertions: Vec<Assertion>,
     pub(super) notes: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) returns: Vec<ServerReturn>,
