@@ -35,6 +35,8 @@ pub(crate) struct Arguments {
     pub(crate) report: Option<String>,
     /// The run whose failures to list, instead of running tests.
     pub(crate) inventory: Option<String>,
+    /// Whether to show which requirements are covered, instead of running tests.
+    pub(crate) coverage: bool,
     /// The run to compare with the one that began last, or two runs with `..` between them, instead
     /// of running tests.
     pub(crate) compare: Option<String>,
@@ -192,6 +194,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--fail-fast" => &mut parsed.fail_fast,
             "--exclude-should-panic" => &mut parsed.exclude_should_panic,
             "--force-run-in-process" => &mut parsed.in_process,
+            "--chaos-coverage" => &mut parsed.coverage,
             "--chaos-config" => &mut parsed.show_config,
             "--bench" => &mut parsed.only_benchmarks,
             // Tests are all that there is, times are always shown, and the deadline of a test is in

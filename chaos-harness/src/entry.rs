@@ -12,7 +12,9 @@ use chaos_core::{packets, reexec};
 use crate::arguments::{Arguments, HELP, LATEST};
 use crate::attempt::spec::{self, Spec};
 use crate::attempt::{child, orphan};
+use crate::coverage::Requirements;
 use crate::environment::{self, Environment};
+use crate::identity::Identity;
 use crate::nextest::Nextest;
 use crate::registry::{self, TestCase};
 use crate::report::inventory::{self, Comparison};
@@ -75,6 +77,26 @@ fn harness() -> u8 {
         let text = listing::render(&settings, &arguments, &selection.tests);
         return print(|out| out.write_all(text.as_bytes()));
     }
+    // All tests of this binary, whatever the filters leave out.
+    let all: Vec<Selected> =
+        Selection::of(cases.clone(), &Arguments::default(), &Environment::default()).tests;
+    let names: Vec<String> = all.iter().map(|test| test.name.clone()).collect();
+    let binary = Identity::of(&cases).target;
+    if let Err(error) = settings.quarantine.check(&binary, &names) {
+        return usage(&[error.to_string()]);
+    }
+    let requirements = settings.requirements().map(|path| Requirements::read(&path)).transpose();
+    let requirements = requirements.and_then(|requirements| {
+        requirements.iter().try_for_each(|it| it.check(&all))?;
+        Ok(requirements)
+    });
+    let requirements = match requirements {
+        Ok(requirements) => requirements,
+        Err(error) => return usage(&[with_sources(&error)]),
+    };
+    if arguments.coverage {
+        return cover(requirements.as_ref(), &all, &settings);
+    }
     for notice in &arguments.notices {
         eprintln!("{notice}");
     }
@@ -131,6 +153,21 @@ fn compare(runs: &str, settings: &Settings) -> u8 {
     };
     let comparison = Comparison::of((&name_of(&one), &before), (&name_of(&other), &after));
     print(|out| write!(out, "{comparison}"))
+}
+
+/// Prints which requirements have a test, and how those fared in the latest run.
+fn cover(requirements: Option<&Requirements>, tests: &[Selected], settings: &Settings) -> u8 {
+    let Some(requirements) = requirements else {
+        let help = "name the file of requirements in chaos.toml: [coverage] requirements = \
+                    \"docs/requirements.md\"";
+        return usage(&[help.to_owned()]);
+    };
+    let root = run_directory::root(settings, Nextest::detect().as_ref());
+    // Before the first run there is nothing to say of how they fare.
+    let run = run_directory::find(&root, LATEST).ok();
+    let run = run.and_then(|directory| json::records(&directory).ok()).unwrap_or_default();
+    let text = requirements.render(tests, &run);
+    print(|out| out.write_all(text.as_bytes()))
 }
 
 /// The directory of a run, and what its journals say; or the exit code of a complaint.

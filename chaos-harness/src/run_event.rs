@@ -13,6 +13,7 @@ use chaos_core::stats::Category;
 use chaos_core::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
+use crate::gate::GateJudged;
 use crate::registry::{Declared, Flakiness, Gate, TestCase};
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -53,6 +54,8 @@ pub enum RunEvent {
     AttemptEnded(AttemptEnded),
     /// The last attempt at a test ended.
     TestEnded(TestEnded),
+    /// All tests have ended, and a gate was judged.
+    GateJudged(GateJudged),
     /// The last line of a process that runs tests.
     RunEnded(RunEnded),
 }
@@ -107,6 +110,9 @@ pub struct TestDescription {
     /// The domain that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
+    /// The ids of the requirements that it covers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<String>,
     /// How flaky it says it is; what its history says is in [`CategorySummary`].
     pub declared: Category,
     /// Why it is flaky.
@@ -136,6 +142,7 @@ impl TestDescription {
             file: case.file.to_owned(),
             line: case.line,
             domain: case.options.domain.map(str::to_owned),
+            covers: case.options.covers.iter().map(|id| (*id).to_owned()).collect(),
             declared,
             declared_reason: flakiness.reason.map(str::to_owned),
             expected_rate: flakiness.expected_rate,

@@ -26,6 +26,7 @@ use crate::config::profile::Hardware;
 use crate::config::{Config, FilePlace, Found, Located, Sections, find};
 use crate::environment::Environment;
 use crate::nextest::Nextest;
+use crate::quarantine::Quarantine;
 use crate::registry::TestCase;
 use crate::run_directory;
 
@@ -76,6 +77,7 @@ impl fmt::Display for Source {
 pub(crate) struct Settings {
     pub(crate) environment: Environment,
     pub(crate) config: Config,
+    pub(crate) quarantine: Quarantine,
     environment_source: Option<Source>,
 }
 
@@ -95,6 +97,8 @@ impl Settings {
         let workspace = run_directory::workspace(nextest);
         let file = find::read(environment.config.as_deref(), &package, &workspace)
             .map_err(|error| with_sources(&error).lines().map(str::to_owned).collect::<Vec<_>>())?;
+        let quarantine = Quarantine::read(&package, &workspace)
+            .map_err(|error| with_sources(&error).lines().map(str::to_owned).collect::<Vec<_>>())?;
         let chosen = environment.name.clone().map(|name| {
             let source = environment.source("CHAOS_ENVIRONMENT");
             Setting { value: name, source }
@@ -103,7 +107,7 @@ impl Settings {
         let profile = environment.profile.as_deref();
         let config = Config::new(file, &chosen.value, profile, hardware())
             .map_err(|error| vec![error.to_string()])?;
-        Ok(Self { environment, config, environment_source: Some(chosen.source) })
+        Ok(Self { environment, config, quarantine, environment_source: Some(chosen.source) })
     }
 
     /// The environment, such as `ci`.
@@ -123,6 +127,13 @@ impl Settings {
             (None, None) => Source::Default,
         };
         Setting { value, source }
+    }
+
+    /// The file that lists the requirements, if `chaos.toml` names one.
+    pub(crate) fn requirements(&self) -> Option<PathBuf> {
+        let found = self.config.get(None, |sections| sections.coverage.requirements.as_ref())?;
+        let directory = self.config.file().and_then(Path::parent).unwrap_or(Path::new(""));
+        Some(directory.join(found.value))
     }
 
     /// How long an attempt at the test may take.

@@ -17,11 +17,12 @@ pub(crate) enum OptionName {
     Seed,
     Requires,
     Exclusive,
+    Covers,
     Crate,
 }
 
 impl OptionName {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Retries,
         Self::Flaky,
         Self::VeryFlaky,
@@ -32,6 +33,7 @@ impl OptionName {
         Self::Seed,
         Self::Requires,
         Self::Exclusive,
+        Self::Covers,
         Self::Crate,
     ];
 
@@ -51,6 +53,7 @@ impl OptionName {
             Self::Seed => "seed",
             Self::Requires => "requires",
             Self::Exclusive => "exclusive",
+            Self::Covers => "covers",
             Self::Crate => "crate",
         }
     }
@@ -63,6 +66,7 @@ impl OptionName {
             Self::Domain => "domain = \"network\"",
             Self::Seed => "seed = 42",
             Self::Requires => "requires(root, redis)",
+            Self::Covers => "covers = [\"N1\"]",
             Self::Crate => "crate = path::to::chaos_harness",
             flag => flag.as_str(),
         }
@@ -95,6 +99,10 @@ impl OptionName {
                  `requires(root, redis)`"
             }
             Self::Exclusive => "write `exclusive`, or leave it out",
+            Self::Covers => {
+                "`covers` takes the ids of requirements in brackets, each in quotes: \
+                 `covers = [\"N1\", \"T6\"]`"
+            }
             Self::Crate => {
                 "`crate` takes the path to chaos-harness, without quotes: \
                  `crate = path::to::chaos_harness`"

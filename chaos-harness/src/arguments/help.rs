@@ -43,6 +43,8 @@ Instead of running tests
                             all its processes and test binaries, and gets it only by this option.
       --chaos-inventory[=RUN]  Write the failures of a run, with what each points at, as inventory.csv
                             and inventory.md into target/chaos
+      --chaos-coverage      Show which requirements have a test, and how those fared in the run that
+                            began last
       --chaos-compare RUN[..RUN]  Show what became of the failures of a run in the one that began last,
                             or in another one
 
@@ -65,6 +67,6 @@ Environment variables
       CHAOS_REPLAY=TOKEN    Has explorations try only the point that a failure names
       RUST_TEST_THREADS, RUST_TEST_SHUFFLE, RUST_TEST_SHUFFLE_SEED, RUST_TEST_NOCAPTURE
 
-Exit codes: 0 passed, 101 tests failed, 2 wrong arguments or variables, 3 the harness could not
-work, 130 interrupted, 143 terminated.
+Exit codes: 0 passed, 101 tests failed, 4 a gate was not passed, 2 wrong arguments, variables or
+files, 3 the harness could not work, 130 interrupted, 143 terminated.
 ";

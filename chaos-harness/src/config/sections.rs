@@ -1,6 +1,8 @@
 //! The sections that each layer of the file may have.
 
 use super::attempts::Attempts;
+use super::coverage::Coverage;
+use super::gates::Gates;
 use super::load::Loads;
 use super::run::Run;
 use super::table::Table;
@@ -33,6 +35,8 @@ pub(crate) struct Sections {
     pub(crate) attempts: Attempts,
     pub(crate) load: Loads,
     pub(crate) run: Run,
+    pub(crate) gates: Gates,
+    pub(crate) coverage: Coverage,
 }
 
 impl Sections {
@@ -42,6 +46,8 @@ impl Sections {
             Self { attempts: section(table), load: section(table), ..Self::default() };
         if place != Place::Override {
             sections.run = section(table);
+            sections.gates = section(table);
+            sections.coverage = section(table);
         }
         sections
     }

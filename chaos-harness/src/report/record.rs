@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chaos_core::verdict::{Failure, Verdict};
 
+use crate::gate::GateJudged;
 use crate::report::words;
 use crate::run_event::{
     AttemptEnded, AttemptStarted, RunEnded, RunEvent, RunStarted, TestDescription, TestEnded,
@@ -22,6 +23,8 @@ pub(crate) struct RunRecord {
     /// of nextest, is here again; an attempt that continues the ones of another process, as a retry
     /// of nextest does, belongs to the same test.
     pub(crate) tests: Vec<TestRecord>,
+    /// The gates that were judged, in order.
+    pub(crate) gates: Vec<GateJudged>,
     /// The place in `processes` of each process that may still write.
     current: HashMap<u32, usize>,
     /// The place in `tests` of the latest run of a test, by process and name.
@@ -103,6 +106,7 @@ impl RunRecord {
                 let place = self.place_or_begin(process, &ended.test);
                 self.tests[place].ended = Some(ended.clone());
             }
+            RunEvent::GateJudged(judged) => self.gates.push(judged.clone()),
             RunEvent::RunEnded(ended) => {
                 if let Some(place) = self.current.remove(&process) {
                     self.processes[place].ended = Some(ended.clone());

@@ -17,6 +17,7 @@ use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
 use crate::attempt::{assertions, child};
 use crate::history::HistoryError;
+use crate::quarantine::Date;
 use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
@@ -106,6 +107,11 @@ impl Runner {
             Verdict::Failed(failure) if failure.kind == FailureKind::Interrupted => {
                 (TestOutcome::Skipped, Answer::Ignored(failure.message.clone()))
             }
+            Verdict::Failed(failure) if self.quarantined(&test.name).is_some() => {
+                let entry = self.quarantined(&test.name).unwrap_or_default();
+                let reason = format!("failed, {entry}; {}", failure.message);
+                (TestOutcome::FailedAsAllowed, Answer::Ignored(reason))
+            }
             Verdict::Failed(failure) if test.case.options.gate == Gate::MayFail => {
                 let reason = format!("failed, as it may: {}", failure.message);
                 (TestOutcome::FailedAsAllowed, Answer::Ignored(reason))
@@ -132,6 +138,12 @@ impl Runner {
             category: self.category(&test.name),
         }));
         answer
+    }
+
+    /// What the quarantine says of a test that is in it.
+    fn quarantined(&self, test: &str) -> Option<String> {
+        let entry = self.settings.quarantine.entry(&self.identity.target, test, Date::today());
+        entry.map(ToString::to_string)
     }
 
     fn category(&self, test: &str) -> CategorySummary {

@@ -53,6 +53,7 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
         totals,
         categories,
         slowest_recoveries: slowest_recoveries(&tests),
+        gates: journals.iter().flat_map(|journal| journal.run.gates.clone()).collect(),
         tests,
         problems: journals.iter().flat_map(|journal| journal.problems.clone()).collect(),
     }
@@ -130,6 +131,7 @@ fn about(description: &TestDescription) -> About {
         file: description.file.clone(),
         line: description.line,
         domain: description.domain.clone(),
+        covers: description.covers.clone(),
         declared: description.declared,
         declared_reason: description.declared_reason.clone(),
         expected_rate: description.expected_rate,

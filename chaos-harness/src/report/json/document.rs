@@ -9,6 +9,7 @@ use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
+use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
 use crate::run_event::{
     BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
@@ -37,6 +38,8 @@ pub(crate) struct Report {
     pub(super) filtered_out: u64,
     pub(super) categories: BTreeMap<Category, u64>,
     pub(super) slowest_recoveries: Vec<Recovery>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) gates: Vec<GateJudged>,
     pub(super) tests: Vec<Test>,
     pub(super) problems: Vec<String>,
 }
@@ -109,6 +112,8 @@ pub(super) struct About {
     pub(super) line: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) domain: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) covers: Vec<String>,
     pub(super) declared: Category,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) declared_reason: Option<String>,

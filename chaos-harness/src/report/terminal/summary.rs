@@ -6,6 +6,7 @@ use std::time::Duration;
 use chaos_core::stats::Category;
 
 use super::style::{Paint, Style};
+use crate::gate::GateJudged;
 use crate::report::record::{RunRecord, TestRecord};
 use crate::report::{fault_kind, words};
 use crate::run_event::{RunEnded, TestOutcome};
@@ -24,6 +25,7 @@ pub(super) fn render(
         lines.extend(categories(run).map(|text| field("categories", &text)));
         lines.extend(list("recovery", slowest_recoveries(run)));
         lines.extend(list("skipped", skipped(run)));
+        lines.extend(list("gates", gates(run, style)));
         if let Some(report) = report {
             lines.push(field("report", report));
         }
@@ -108,6 +110,20 @@ fn slowest_recoveries(run: &RunRecord) -> Vec<String> {
         format!("{:<8}{label} ({test})", words::time(Duration::from_nanos(recovery)))
     };
     slowest.into_iter().map(text).collect()
+}
+
+/// The gates, those that are not passed first.
+fn gates(run: &RunRecord, style: Style) -> Vec<String> {
+    let mut gates: Vec<_> = run.gates.iter().collect();
+    gates.sort_by_key(|gate| gate.passed);
+    let text = |gate: &&GateJudged| {
+        let (word, paint) =
+            if gate.passed { ("passed", Paint::Good) } else { ("FAILED", Paint::Bad) };
+        let of = gate.domain.as_ref().map_or_else(String::new, |it| format!(" of `{it}`"));
+        let GateJudged { gate, message, place, .. } = gate;
+        format!("{} {gate}{of}: {message} ({place})", style.paint(paint, word))
+    };
+    gates.iter().map(text).collect()
 }
 
 /// The tests that did not run for a reason, and the reason.
