@@ -21,6 +21,7 @@
 //! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
 //! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`]: a workload beside faults on a
 //!   timeline, and what is asked of it.
+//! * [`workload`]: what clients do to a service, recorded as a history, with the checker of each.
 //! * [`explore`]: a scenario, run once for each point at which it can break.
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
 //! * [`Chaos`]: what a test is given.
@@ -65,6 +66,7 @@ pub mod trigger;
 pub mod units;
 pub mod verdict;
 mod wire;
+pub mod workload;
 
 /// Plays the story that bytes tell to the engine: what the fuzz target runs. Not part of the interface.
 #[cfg(fuzzing)]

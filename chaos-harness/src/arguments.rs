@@ -52,6 +52,8 @@ pub(crate) struct Arguments {
     pub(crate) in_process: bool,
     /// Whether the settings are to be shown, instead of running tests.
     pub(crate) show_config: bool,
+    /// Whether the filters are directories of histories to add, instead of running tests.
+    pub(crate) merge: bool,
     /// The options that stand for an environment variable, with their values.
     pub(crate) settings: Vec<(SettingOption, String)>,
     /// Sentences about arguments that are accepted and not fully honoured.
@@ -196,6 +198,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--force-run-in-process" => &mut parsed.in_process,
             "--chaos-coverage" => &mut parsed.coverage,
             "--chaos-config" => &mut parsed.show_config,
+            "--chaos-merge" => &mut parsed.merge,
             "--bench" => &mut parsed.only_benchmarks,
             // Tests are all that there is, times are always shown, and the deadline of a test is in
             // its attribute.

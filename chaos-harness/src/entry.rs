@@ -23,7 +23,7 @@ use crate::report::record::RunRecord;
 use crate::runner::{Answer, Runner};
 use crate::selection::{Selected, Selection};
 use crate::settings::{Settings, listing};
-use crate::{exit_code, list, run_directory};
+use crate::{exit_code, history, list, run_directory};
 
 /// What `chaos_harness::main!()` calls.
 #[must_use]
@@ -71,6 +71,9 @@ fn harness() -> u8 {
     }
     if let Some(runs) = &arguments.compare {
         return compare(runs, &settings);
+    }
+    if arguments.merge {
+        return merge_histories(&arguments.filters, &settings);
     }
     if arguments.show_config {
         let selection = Selection::of(cases, &arguments, &settings.environment);
@@ -182,6 +185,32 @@ fn records(root: &Path, run: &str) -> Result<(PathBuf, Vec<RunRecord>), u8> {
 
 fn name_of(directory: &Path) -> String {
     directory.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Adds other histories to ours, and prints what was added.
+fn merge_histories(sources: &[String], settings: &Settings) -> u8 {
+    if sources.is_empty() {
+        let example = "`--chaos-merge shard-1/chaos shard-2/chaos`";
+        return usage(&[format!("--chaos-merge needs the directories to add: {example}")]);
+    }
+    let sources: Vec<PathBuf> = sources.iter().map(PathBuf::from).collect();
+    let directory = run_directory::root(settings, Nextest::detect().as_ref()).join("history");
+    match history::merge(&directory, &sources) {
+        Ok(suites) => print(|out| {
+            for history::Merged { suite, added, known, problems } in suites {
+                writeln!(out, "{suite}: {added} attempts added, {known} known")?;
+                for problem in problems {
+                    writeln!(out, "{suite}: {problem}")?;
+                }
+            }
+            Ok(())
+        }),
+        Err(error @ history::MergeError::NoHistory(_)) => usage(&[error.to_string()]),
+        Err(error) => {
+            eprintln!("error: {}", with_sources(&error));
+            exit_code::HARNESS
+        }
+    }
 }
 
 fn usage(errors: &[String]) -> u8 {

@@ -58,6 +58,7 @@ mod exclusive;
 pub mod exit_code;
 mod failure;
 mod failure_text;
+mod file_lock;
 mod fixture_error;
 pub mod gate;
 #[allow(hidden_glob_reexports, reason = "what clients did is `core::history`; this is of attempts")]
@@ -76,6 +77,7 @@ mod run_journal;
 mod runner;
 mod selection;
 mod settings;
+mod signature;
 mod suggestion;
 mod summary;
 mod termination;

@@ -60,14 +60,14 @@ pub(crate) enum QuarantineError {
 }
 
 impl Quarantine {
-    /// Reads the file of the package, or that of the workspace if it has none; without any, nothing is
-    /// in quarantine.
+    /// Reads the file in the first of these directories that has one; without any, nothing is in
+    /// quarantine.
     ///
     /// # Errors
     ///
     /// When there is a file that cannot be read or understood.
-    pub(crate) fn read(package: &Path, workspace: &Path) -> Result<Self, QuarantineError> {
-        for directory in [package, workspace] {
+    pub(crate) fn read(directories: &[&Path]) -> Result<Self, QuarantineError> {
+        for directory in directories {
             let path = directory.join(NAME);
             match std::fs::read_to_string(&path) {
                 Ok(text) => {
@@ -143,7 +143,7 @@ expires = "2026-12-24"
     fn quarantine(text: &str) -> Result<Quarantine, QuarantineError> {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join(NAME), text).unwrap();
-        Quarantine::read(directory.path(), directory.path())
+        Quarantine::read(&[directory.path()])
     }
 
     fn day(text: &str) -> Date {

@@ -23,15 +23,19 @@ use crate::registry::TestCase;
 use crate::report::FanOut;
 use crate::report::json;
 use crate::run_directory::{RunDirectory, Unwritable};
-use crate::run_event::{FORMAT_VERSION, RunEnded, RunEvent, RunStarted, TestDescription};
+use crate::run_event::{
+    FORMAT_VERSION, RunEnded, RunEvent, RunStarted, SystemicFailure, TestDescription,
+};
 use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::{exit_code, gate};
 
 mod reporters;
 mod seeds;
+mod suspicion;
 mod test;
 
+use self::suspicion::Suspicion;
 pub(crate) use self::test::Answer;
 
 /// What the tests of one process have in common.
@@ -50,6 +54,7 @@ pub(crate) struct Runner {
     own_command_line: bool,
     fail_fast: bool,
     has_failed: AtomicBool,
+    suspicion: Suspicion,
     began: Instant,
 }
 
@@ -123,6 +128,7 @@ impl Runner {
             capture,
             own_command_line,
             has_failed: AtomicBool::new(false),
+            suspicion: Suspicion::default(),
             began: Instant::now(),
         })
     }
@@ -165,12 +171,18 @@ impl Runner {
                 (true, false) => exit_code::PASSED,
             },
         };
+        let systemic = runner.suspicion.verdict();
+        if let Some(SystemicFailure { failed, of }) = systemic {
+            let recorded = runner.history.record_systemic(failed, of);
+            recorded.unwrap_or_else(|error| eprintln!("{}", with_sources(&error)));
+        }
         runner.reporters.event(&RunEvent::RunEnded(RunEnded {
             passed: conclusion.num_passed,
             failed: conclusion.num_failed,
             ignored: conclusion.num_ignored,
             duration_ns: nanoseconds(runner.began.elapsed()),
             exit_code,
+            systemic,
         }));
         for problem in runner.history.take_problems() {
             eprintln!("{problem}");

@@ -97,7 +97,10 @@ impl Settings {
         let workspace = run_directory::workspace(nextest);
         let file = find::read(environment.config.as_deref(), &package, &workspace)
             .map_err(|error| with_sources(&error).lines().map(str::to_owned).collect::<Vec<_>>())?;
-        let quarantine = Quarantine::read(&package, &workspace)
+        let beside = file.as_ref().and_then(|file| file.path.parent());
+        let directories: Vec<&Path> =
+            beside.into_iter().chain([package.as_path(), workspace.as_path()]).collect();
+        let quarantine = Quarantine::read(&directories)
             .map_err(|error| with_sources(&error).lines().map(str::to_owned).collect::<Vec<_>>())?;
         let chosen = environment.name.clone().map(|name| {
             let source = environment.source("CHAOS_ENVIRONMENT");

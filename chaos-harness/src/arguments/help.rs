@@ -37,6 +37,8 @@ Settings, each of which goes before the variable of its name (see below) and bef
 
 Instead of running tests
       --chaos-config        Show every setting of the selected tests, and where it comes from
+      --chaos-merge DIR...  Add the histories in these directories to ours, as those of the shards of
+                            a run: a target/chaos, or its history. What is known is not added again
       --chaos-report[=RUN]  Make the JSON report of a run again from its journal, and print where it
                             is. RUN is the name of a directory below target/chaos/runs, or `latest`,
                             which it also is by itself. A run of `cargo nextest` has one report for

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, Verdict};
 
 use crate::gate::GateJudged;
 use crate::report::words;
 use crate::run_event::{
-    AttemptEnded, AttemptStarted, RunEnded, RunEvent, RunStarted, TestDescription, TestEnded,
-    TestOutcome,
+    AttemptEnded, AttemptStarted, Regression, RunEnded, RunEvent, RunStarted, TestDescription,
+    TestEnded, TestOutcome,
 };
 use crate::triage::{Triage, triage};
 
@@ -186,8 +187,19 @@ impl TestRecord {
         let measured = &self.ended.as_ref()?.category;
         let declared = self.description.as_ref().map(|description| description.declared);
         let other = declared.and_then(|it| words::other_declaration(measured.category, it));
-        let text = words::category(measured);
+        let mut text = words::category(measured);
+        if let Some(regression) = self.regression() {
+            text = format!("[REGRESSION] {}, {text}", words::regression(regression));
+        }
         Some(other.map_or_else(|| text.clone(), |other| format!("{text}, {other}")))
+    }
+
+    /// What it was before, if its history says that it has become worse lately and it does not
+    /// declare to be as bad.
+    pub(crate) fn regression(&self) -> Option<&Regression> {
+        let regression = self.ended.as_ref()?.trend.regression.as_ref()?;
+        let declared = self.description.as_ref().map_or(Category::Stable, |it| it.declared);
+        (Category::of_rate(regression.latest.rate) > declared).then_some(regression)
     }
 
     /// The last attempt that failed.

@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
-    FaultSummary, RunEnded, RunEvent, RunStarted, ServerReturn, TestDescription, TestEnded,
-    TestOutcome,
+    FaultSummary, KnownFailure, KnownSeed, Rate, Regression, RetryRate, RunEnded, RunEvent,
+    RunStarted, ServerReturn, SystemicFailure, TestDescription, TestEnded, TestOutcome, Trend,
+    TrendSegment,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -75,6 +76,7 @@ pub(crate) fn events() -> Vec<RunEvent> {
         ignored: 4,
         duration_ns: 71_234_000_000,
         exit_code: 101,
+        systemic: Some(SystemicFailure { failed: 6, of: 9 }),
     }));
     events
 }
@@ -193,6 +195,7 @@ fn attempt(
         seed,
         unix_ms: 1_700_000_001_000,
         timeout_ms: 30_000,
+        waited_ms: 0,
         journal: format!("{directory}/attempt-{attempt}.jsonl"),
     }));
     events.push(RunEvent::AttemptProgress(AttemptProgress {
@@ -228,8 +231,46 @@ fn ended(
         _ => 0,
     };
     let duration_ns = events.iter().map(duration).sum();
+    let remarks = match category.category {
+        Category::Flaky => vec!["expects to fail in 20 % of runs".to_owned()],
+        _ => Vec::new(),
+    };
     let test = test.to_owned();
-    events.push(RunEvent::TestEnded(TestEnded { test, outcome, attempts, duration_ns, category }));
+    events.push(RunEvent::TestEnded(TestEnded {
+        test,
+        outcome,
+        attempts,
+        duration_ns,
+        trend: trend(&category),
+        remarks,
+        category,
+    }));
+}
+
+/// Of a test that is flaky it is one that was not always so.
+fn trend(category: &CategorySummary) -> Trend {
+    let CategorySummary { n, failures, rate, low, high, .. } = *category;
+    let latest = Rate { n, failures, rate, low, high };
+    let segment = TrendSegment { rate: latest, began_unix_ms: 1_690_000_000_000 };
+    let mut trend =
+        Trend { recent: "....F...".to_owned(), segments: vec![segment], ..Trend::default() };
+    if category.category == Category::Flaky {
+        let before = Rate { n: 100, failures: 1, rate: 0.013, low: 0.001, high: 0.04 };
+        trend.regression = Some(Regression { before, latest, p_value: 0.001 });
+        trend.retries =
+            Some(RetryRate { n: 3, passed: 2, reproduced: 1, rate: 0.63, low: 0.19, high: 0.96 });
+        trend.failures.push(KnownFailure {
+            signature: 7,
+            kind: "check".to_owned(),
+            message: "money is conserved: found #, expected #".to_owned(),
+            count: 4,
+            first_unix_ms: 1_690_000_000_000,
+            last_unix_ms: 1_700_000_000_000,
+        });
+        trend.seeds.push(KnownSeed { seed: 42, attempts: 9, failures: 9 });
+        trend.systemic = 2;
+    }
+    trend
 }
 
 fn money() -> AttemptSummary {

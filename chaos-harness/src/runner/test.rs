@@ -22,7 +22,7 @@ use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, RunEvent,
-    TestEnded, TestOutcome,
+    TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
 use crate::{capability, exclusive, failure_text, summary};
@@ -101,19 +101,18 @@ impl Runner {
 
     fn conclude(&self, test: &Selected, ended: &[AttemptEnded], took: Duration) -> Answer {
         let last = ended.last().expect("at least one attempt was made");
+        let quarantined = self.quarantined(&test.name);
         let (outcome, answer) = match &last.verdict {
             Verdict::Passed if ended.len() == 1 => (TestOutcome::Passed, Answer::Passed),
             Verdict::Passed => (TestOutcome::PassedOnRetry, Answer::Passed),
             Verdict::Failed(failure) if failure.kind == FailureKind::Interrupted => {
                 (TestOutcome::Skipped, Answer::Ignored(failure.message.clone()))
             }
-            Verdict::Failed(failure) if self.quarantined(&test.name).is_some() => {
-                let entry = self.quarantined(&test.name).unwrap_or_default();
-                let reason = format!("failed, {entry}; {}", failure.message);
-                (TestOutcome::FailedAsAllowed, Answer::Ignored(reason))
-            }
-            Verdict::Failed(failure) if test.case.options.gate == Gate::MayFail => {
-                let reason = format!("failed, as it may: {}", failure.message);
+            Verdict::Failed(failure)
+                if quarantined.is_some() || test.case.options.gate == Gate::MayFail =>
+            {
+                let why = quarantined.as_deref().unwrap_or("as it may");
+                let reason = format!("failed, {why}: {}", failure.message);
                 (TestOutcome::FailedAsAllowed, Answer::Ignored(reason))
             }
             Verdict::Failed(failure) => {
@@ -130,12 +129,17 @@ impl Runner {
         if outcome == TestOutcome::Failed {
             self.has_failed.store(true, Ordering::Relaxed);
         }
+        self.suspect(&test.name, ended);
+        let (category, trend) = self.judge(&test.name);
+        let remarks: Vec<String> = quarantined.into_iter().collect();
         self.reporters.event(&RunEvent::TestEnded(TestEnded {
             test: test.name.clone(),
             outcome,
             attempts: u32::try_from(ended.len()).unwrap_or(u32::MAX),
             duration_ns: nanoseconds(took),
-            category: self.category(&test.name),
+            category,
+            trend,
+            remarks,
         }));
         answer
     }
@@ -146,10 +150,24 @@ impl Runner {
         entry.map(ToString::to_string)
     }
 
-    fn category(&self, test: &str) -> CategorySummary {
-        self.history.category(test).unwrap_or_else(|error| {
+    /// Counts the test if it was known to be stable. Under nextest no process knows of the others.
+    fn suspect(&self, test: &str, ended: &[AttemptEnded]) {
+        let failed = match ended.first().map(|first| (first.attempt, &first.verdict)) {
+            Some((1, Verdict::Passed)) => false,
+            Some((1, Verdict::Failed(failure))) => failure.kind != FailureKind::Interrupted,
+            _ => return,
+        };
+        match self.history.category_before(test) {
+            Ok(Category::Stable) if self.nextest.is_none() => self.suspicion.saw(failed),
+            Ok(_) => {}
+            Err(error) => complain(&error),
+        }
+    }
+
+    fn judge(&self, test: &str) -> (CategorySummary, Trend) {
+        self.history.judge(test).unwrap_or_else(|error| {
             complain(&error);
-            CategorySummary {
+            let nothing = CategorySummary {
                 category: Category::Undetermined,
                 n: 0,
                 failures: 0,
@@ -158,7 +176,8 @@ impl Runner {
                 high: 1.0,
                 confidence: 0.0,
                 missing_ends: 0,
-            }
+            };
+            (nothing, Trend::default())
         })
     }
 }
@@ -218,6 +237,7 @@ impl<'a> Attempts<'a> {
             test: self.name.to_owned(),
             attempt: number,
             of: self.total(),
+            waited_ms: 0,
             seed: spec.seed.0,
             unix_ms: unix_ms(),
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
@@ -237,7 +257,7 @@ impl<'a> Attempts<'a> {
             stdout: attempted.stdout.map(|path| self.relative(&path)),
             stderr: attempted.stderr.map(|path| self.relative(&path)),
         };
-        runner.history.record_ended(&ended).unwrap_or_else(|error| complain(&error));
+        runner.history.record_ended(&ended, number == 1).unwrap_or_else(|error| complain(&error));
         runner.reporters.event(&RunEvent::AttemptEnded(ended.clone()));
         ended
     }

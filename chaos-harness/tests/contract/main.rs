@@ -15,6 +15,7 @@ mod command_line;
 mod configuration;
 mod environment;
 mod interruption;
+mod judging;
 mod leftovers;
 mod nextest;
 mod retries;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         configuration::TESTS,
         environment::TESTS,
         interruption::TESTS,
+        judging::TESTS,
         leftovers::TESTS,
         nextest::TESTS,
         retries::TESTS,

@@ -54,6 +54,10 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
         categories,
         slowest_recoveries: slowest_recoveries(&tests),
         gates: journals.iter().flat_map(|journal| journal.run.gates.clone()).collect(),
+        systemic: journals
+            .iter()
+            .flat_map(|journal| &journal.run.processes)
+            .find_map(|process| process.ended.as_ref()?.systemic),
         tests,
         problems: journals.iter().flat_map(|journal| journal.problems.clone()).collect(),
     }
@@ -107,6 +111,8 @@ fn test(record: &TestRecord, run: &RunRecord, directory: &Path) -> Test {
         duration_ns: record.ended.as_ref().map(|ended| ended.duration_ns),
         recovery_ns: record.recovery().map(nanos),
         category: record.ended.as_ref().map(|ended| ended.category.clone()),
+        trend: record.ended.as_ref().map(|ended| ended.trend.clone()),
+        remarks: record.ended.as_ref().map_or_else(Vec::new, |ended| ended.remarks.clone()),
         reproduce: process.and_then(|process| reproduce::command(record, process)),
         about: record.description.as_ref().map(about),
         attempts: attempts.collect(),

@@ -13,7 +13,7 @@ use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
 use crate::run_event::{
     BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
-    SignalSummary,
+    SignalSummary, SystemicFailure, Trend,
 };
 use crate::triage::Triage;
 
@@ -40,6 +40,8 @@ pub(crate) struct Report {
     pub(super) slowest_recoveries: Vec<Recovery>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) gates: Vec<GateJudged>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) systemic: Option<SystemicFailure>,
     pub(super) tests: Vec<Test>,
     pub(super) problems: Vec<String>,
 }
@@ -97,6 +99,10 @@ pub(super) struct Test {
     pub(super) recovery_ns: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) category: Option<CategorySummary>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trend: Option<Trend>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) remarks: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reproduce: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

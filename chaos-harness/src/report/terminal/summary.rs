@@ -9,7 +9,7 @@ use super::style::{Paint, Style};
 use crate::gate::GateJudged;
 use crate::report::record::{RunRecord, TestRecord};
 use crate::report::{fault_kind, words};
-use crate::run_event::{RunEnded, TestOutcome};
+use crate::run_event::{RunEnded, SystemicFailure, TestOutcome};
 
 /// The summary, and libtest's own last line.
 pub(super) fn render(
@@ -23,8 +23,14 @@ pub(super) fn render(
     if !run.tests.is_empty() {
         lines.push(field("tests", &outcomes(run)));
         lines.extend(categories(run).map(|text| field("categories", &text)));
+        lines.extend(list("worse", regressions(run)));
         lines.extend(list("recovery", slowest_recoveries(run)));
         lines.extend(list("skipped", skipped(run)));
+        lines.extend(list("remarks", remarks(run)));
+        if let Some(SystemicFailure { failed, of }) = ended.systemic {
+            let text = "failed at once: the run is suspected, and is no evidence for categories";
+            lines.push(field("suspect", &format!("{failed} of {of} stable tests {text}")));
+        }
         lines.extend(list("gates", gates(run, style)));
         if let Some(report) = report {
             lines.push(field("report", report));
@@ -88,6 +94,25 @@ fn categories(run: &RunRecord) -> Option<String> {
         counts.iter().map(|(category, count)| format!("{count} {category}")).collect();
     parts.extend(undetermined.map(|count| format!("{count} undetermined (not enough evidence)")));
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The tests that have become worse.
+fn regressions(run: &RunRecord) -> Vec<String> {
+    let text = |test: &TestRecord| {
+        let regression = words::regression(test.regression()?);
+        Some(format!("[REGRESSION] {}: {regression}", test.name))
+    };
+    run.tests.iter().filter_map(text).collect()
+}
+
+/// What is to be said about answers and histories.
+fn remarks(run: &RunRecord) -> Vec<String> {
+    let ended = |test: &TestRecord| {
+        let remarks = test.ended.as_ref().map(|ended| ended.remarks.clone());
+        let name = test.name.clone();
+        remarks.into_iter().flatten().map(move |remark| format!("{name}: {remark}"))
+    };
+    run.tests.iter().flat_map(ended).collect()
 }
 
 /// The longest recovery of each kind of fault, the longest first.

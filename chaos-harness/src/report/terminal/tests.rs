@@ -156,6 +156,7 @@ fn a_run_without_tests_says_so_and_no_more() {
                 ignored: 0,
                 duration_ns: 0,
                 exit_code: 0,
+                systemic: None,
             })),
             _ => {}
         }
