@@ -43,7 +43,7 @@ fn what_comes_about_in_one_attempt_is_enough() {
     assert_eq!(run.attempts().len(), 2);
     assert_eq!(
         run.outcome("suite::assertions::what_sometimes_holds_does_on_a_retry"),
-        TestOutcome::PassedOnRetry
+        Some(TestOutcome::PassedOnRetry)
     );
 }
 
