@@ -53,7 +53,11 @@ pub(crate) struct Runner {
     /// Whether the command line is ours, and not libtest's.
     own_command_line: bool,
     fail_fast: bool,
+    /// Whether explorations only compare runs without faults.
+    check_determinism: bool,
     has_failed: AtomicBool,
+    /// Whether there is a test that must pass, and that the machine could not carry.
+    has_overload: AtomicBool,
     suspicion: Suspicion,
     began: Instant,
 }
@@ -118,6 +122,7 @@ impl Runner {
         Ok(Self {
             in_process: arguments.in_process || settings.environment.in_process,
             fail_fast: arguments.fail_fast,
+            check_determinism: arguments.check_determinism,
             reporters: FanOut::new(reporters),
             settings,
             nextest,
@@ -128,6 +133,7 @@ impl Runner {
             capture,
             own_command_line,
             has_failed: AtomicBool::new(false),
+            has_overload: AtomicBool::new(false),
             suspicion: Suspicion::default(),
             began: Instant::now(),
         })
@@ -157,6 +163,9 @@ impl Runner {
                 Answer::Passed => Ok(Completion::Completed),
                 Answer::Ignored(reason) if reason.is_empty() => Ok(Completion::ignored()),
                 Answer::Ignored(reason) => Ok(Completion::ignored_with(reason)),
+                Answer::Environment(reason) => {
+                    Ok(Completion::ignored_with(format!("environment: {reason}")))
+                }
                 Answer::Failed(text) => Err(text.into()),
             });
             trials.push(trial.with_ignored_flag(true));
@@ -164,12 +173,16 @@ impl Runner {
         let conclusion = libtest_mimic::run(&arguments, trials);
         let exit_code = match runner.interrupt.get() {
             Some(interruption) => interruption.exit_code(),
-            // Also of a run that fails in any case.
-            None => match (runner.passes_gates(), conclusion.has_failed()) {
-                (_, true) => exit_code::FAILED,
-                (false, false) => exit_code::GATE,
-                (true, false) => exit_code::PASSED,
-            },
+            None => {
+                // Also of a run that fails in any case.
+                let passes_gates = runner.passes_gates();
+                match conclusion.has_failed() {
+                    true => exit_code::FAILED,
+                    false if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
+                    false if !passes_gates => exit_code::GATE,
+                    false => exit_code::PASSED,
+                }
+            }
         };
         let systemic = runner.suspicion.verdict();
         if let Some(SystemicFailure { failed, of }) = systemic {
@@ -217,6 +230,7 @@ impl Runner {
     /// Tells the reporters that the run begins.
     pub(crate) fn announce(&self, selection: &Selection, threads: usize) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let settings = &self.settings;
         let tests = &selection.tests;
         self.reporters.event(&RunEvent::RunStarted(RunStarted {
             version: FORMAT_VERSION,
@@ -236,6 +250,9 @@ impl Runner {
             arch: std::env::consts::ARCH.to_owned(),
             cores,
             ci: std::env::var_os("CI").is_some_and(|value| !value.is_empty()),
+            machine: settings.machine.clone(),
+            environment: Some(settings.config.environment().to_owned()),
+            profile: settings.config.profile().map(str::to_owned),
         }));
         if self.in_process {
             eprintln!(

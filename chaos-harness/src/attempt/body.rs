@@ -56,7 +56,7 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
         pid: std::process::id(),
     });
     let recorder = Recorder::start(journal.clone());
-    let cx = Chaos::new(spec.seed, journal.clone());
+    let cx = Chaos::new(spec.seed, journal.clone()).with_sizing(spec.sizing);
     let assertions = cx.watch_assertions();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -69,6 +69,9 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
         Err(error) => return harness_failure(format!("failed to start the runtime: {error}")),
     };
 
+    if spec.check_determinism {
+        cx.only_check_determinism();
+    }
     cx.keep_databases_to_the_end();
     let began = Instant::now();
     let ending = catch_unwind(AssertUnwindSafe(|| {

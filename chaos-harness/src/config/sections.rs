@@ -6,6 +6,7 @@ use super::gates::Gates;
 use super::load::Loads;
 use super::run::Run;
 use super::table::Table;
+use super::watch::Watch;
 
 /// A section of the file: `[attempts]`.
 pub(crate) trait Section: Default {
@@ -37,13 +38,18 @@ pub(crate) struct Sections {
     pub(crate) run: Run,
     pub(crate) gates: Gates,
     pub(crate) coverage: Coverage,
+    pub(crate) watch: Watch,
 }
 
 impl Sections {
     /// Reads the sections of a layer.
     pub(super) fn read(table: &mut Table<'_>, place: Place) -> Self {
-        let mut sections =
-            Self { attempts: section(table), load: section(table), ..Self::default() };
+        let mut sections = Self {
+            attempts: section(table),
+            load: section(table),
+            watch: section(table),
+            ..Self::default()
+        };
         if place != Place::Override {
             sections.run = section(table);
             sections.gates = section(table);

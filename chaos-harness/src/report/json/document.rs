@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chaos_core::assert::Assertion;
+use chaos_core::machine::Machine;
 use chaos_core::metrics::MetricsSnapshot;
 use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
@@ -12,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
 use crate::run_event::{
-    BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
-    SignalSummary, SystemicFailure, Trend,
+    BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, Resources,
+    ServerReturn, SignalSummary, SystemicFailure, Trend,
 };
 use crate::triage::Triage;
 
@@ -53,6 +54,12 @@ pub(super) struct Environment {
     pub(super) arch: String,
     pub(super) cores: usize,
     pub(super) ci: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) machine: Option<Machine>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) configured: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) profile: Option<String>,
 }
 
 /// A process that ran tests.
@@ -137,6 +144,8 @@ pub(super) enum TestAnswer {
     PassedOnRetry,
     Failed,
     FailedAsAllowed,
+    /// The machine could carry none of its attempts.
+    Environment,
     /// An attempt found that something is missing here.
     Skipped,
     /// It was not attempted.
@@ -146,11 +155,12 @@ pub(super) enum TestAnswer {
 }
 
 impl TestAnswer {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Passed,
         Self::PassedOnRetry,
         Self::Failed,
         Self::FailedAsAllowed,
+        Self::Environment,
         Self::Skipped,
         Self::Ignored,
         Self::Unfinished,
@@ -200,6 +210,10 @@ pub(super) struct Attempt {
     pub(super) stdout: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stderr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) environment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) resources: Option<Resources>,
 }
 
 /// What an attempt came to.
@@ -208,6 +222,8 @@ pub(super) struct Attempt {
 pub(super) enum AttemptVerdict {
     Passed,
     Failed,
+    /// The machine could not carry it.
+    Environment,
     Skipped,
     /// It began and did not end: it still runs, or the harness was killed.
     MissingEnd,
