@@ -64,6 +64,8 @@ pub struct Options {
     pub requires: &'static [&'static str],
     /// Whether the test runs alone.
     pub exclusive: bool,
+    /// The ids of the requirements that the test covers.
+    pub covers: &'static [&'static str],
     /// `#[ignore]`, with its reason.
     pub ignore: Option<&'static str>,
     /// `#[should_panic]`.
@@ -81,6 +83,7 @@ impl Options {
         seed: None,
         requires: &[],
         exclusive: false,
+        covers: &[],
         ignore: None,
         should_panic: None,
     };

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use chaos_harness::prelude::*;
 
+mod assertions;
+mod judging;
 mod sessions;
 
 /// A file by which the attempts of a test talk to the judge.
