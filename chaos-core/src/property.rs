@@ -76,8 +76,8 @@ mod recording;
 mod reduction;
 mod regression;
 mod runner;
-pub mod schema;
 mod schedules;
+pub mod schema;
 pub mod shrink;
 
 pub use self::campaign::{Property, PropertyReport};

@@ -89,6 +89,8 @@ pub enum FailureKind {
     Violation,
     /// A checker could not say whether a promise was kept, or nothing had put it to the test.
     Unproven,
+    /// A case of a property failed.
+    Property,
     /// The system was not in its steady state before the first fault.
     SteadyState,
     /// The system did not recover, or not in time.
@@ -127,6 +129,7 @@ impl fmt::Display for FailureKind {
             Self::Check => "a check failed",
             Self::Violation => "broke a promise",
             Self::Unproven => "proved nothing",
+            Self::Property => "a property does not hold",
             Self::SteadyState => "no steady state before the fault",
             Self::Recovery => "did not recover",
             Self::Bound => "missed a bound",

@@ -91,6 +91,8 @@ use quote::ToTokens;
 /// | option | default | meaning |
 /// |---|---|---|
 /// | `retries = 3` | 0 | how many further attempts a failed test gets, 0 to 100; so `3` means up to four attempts |
+/// | `cases = 64` | no property | on how many cases a property is tried, 1 to 1000000; the test takes the plan of a case: see *Properties* |
+/// | `workers = 4` | 1 | with `cases`: how many carry the operations of a plan out at once, at most |
 /// | `flaky` | not flaky | declares that 5 % to 20 % of first attempts fail; changes no verdict and no statistics, but is compared with what is measured |
 /// | `very_flaky` | not flaky | the same for 20 % to 50 % |
 /// | `timeout = "30s"` | the harness's | how long one attempt may take, more than zero, in `us`, `ms`, `s`, `m` or `h` |
@@ -121,6 +123,47 @@ use quote::ToTokens;
 ///     Ok(())
 /// }
 /// ```
+///
+/// # Properties
+///
+/// A test with `cases` takes a `Plan` of operations, whose type implements `Arbitrary` of proptest, and
+/// is called for each run of a case, with fixtures of its own each time: see `chaos_harness::property`.
+///
+/// ```
+/// use chaos_harness::prelude::*;
+/// use chaos_harness::property::proptest::prelude::*;
+///
+/// #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+/// struct Deposit {
+///     amount: i64,
+/// }
+///
+/// impl Arbitrary for Deposit {
+///     type Parameters = ();
+///     type Strategy = BoxedStrategy<Self>;
+///
+///     fn arbitrary_with((): ()) -> Self::Strategy {
+///         (1..100_i64).prop_map(|amount| Self { amount }).boxed()
+///     }
+/// }
+///
+/// /// No deposit is made twice, whatever message the connection dies at.
+/// #[chaos_test(cases = 64)]
+/// async fn deposits_are_made_once(cx: Chaos, plan: Plan<Deposit>) -> TestResult {
+///     let pg = cx.postgres().await?;
+///     let pool = pg.pool(plan.pool_size())?;
+///     plan.run(&pg, async |deposit: Deposit| -> TestResult {
+///         pool.get().await?.execute("SELECT $1::bigint", &[&deposit.amount]).await?;
+///         Ok(())
+///     })
+///     .await?;
+///     // ... and look at what is in the database.
+///     Ok(())
+/// }
+/// ```
+///
+/// Its `timeout` is for all cases together; the time in which a failing case is made smaller
+/// (`CHAOS_SHRINK_SECS`) comes on top. One run of a case may take a quarter of it.
 ///
 /// A crate that re-exports chaos-harness says where it is:
 ///

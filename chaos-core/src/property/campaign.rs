@@ -185,8 +185,7 @@ where
         };
         let runner = Runner { cx: self.cx, body: &body, timeout: Cell::new(timeout) };
         let seed = self.cx.seed().named("property").numbered(number);
-        let campaign =
-            Campaign { property: &self, runner, seed, directory, shrink_for, deadline };
+        let campaign = Campaign { property: &self, runner, seed, directory, shrink_for, deadline };
         campaign.run().await
     }
 }
@@ -491,7 +490,8 @@ impl<Op: fmt::Debug> fmt::Display for Listing<'_, Op> {
         let several = case.workers() > 1;
         let mut text = String::new();
         for (place, step) in case.steps.iter().enumerate() {
-            let worker = if several { format!("worker {}: ", step.worker + 1) } else { String::new() };
+            let worker =
+                if several { format!("worker {}: ", step.worker + 1) } else { String::new() };
             writeln!(text, "  {}. {worker}{:?}", place + 1, step.operation)?;
             for (_, fault) in case.during(place) {
                 writeln!(text, "     with {fault}")?;

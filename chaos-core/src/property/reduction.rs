@@ -108,7 +108,8 @@ impl<'r, 'cx, B> Failing<'r, 'cx, B> {
     {
         let (failed, runs) = self.measure(&case).await;
         let rate = FailureRate::measured(failed, runs);
-        let mut work = Work { failing: self, rate, case, trees: trees.into_iter().map(Some).collect() };
+        let mut work =
+            Work { failing: self, rate, case, trees: trees.into_iter().map(Some).collect() };
         let stopped = work.reduce().await.is_break();
         let case = work.case;
         let (failed, runs) = self.measure(&case).await;
@@ -233,7 +234,8 @@ where
     /// fault waits for may be another one of its kind.
     async fn one_by_one(&mut self) -> ControlFlow<()> {
         for place in (0..self.case.faults.len()).rev() {
-            let others: Vec<usize> = (0..self.case.faults.len()).filter(|it| *it != place).collect();
+            let others: Vec<usize> =
+                (0..self.case.faults.len()).filter(|it| *it != place).collect();
             self.accepts(self.case.with_faults(&others)).await?;
         }
         for place in (0..self.case.steps.len()).rev() {

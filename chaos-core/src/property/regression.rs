@@ -236,9 +236,8 @@ fn parse<Op: Operation>(path: &Path, text: &str) -> Result<Kept<Op>, PropertyErr
         let line = offset.map(|offset| text[..offset.min(text.len())].matches('\n').count() + 1);
         PropertyError::File { path: path.to_owned(), line, problem: format!("{problem}; {REMEDY}") }
     };
-    let file: File<Op> = toml::from_str(text).map_err(|error| {
-        wrong(error.span().map(|span| span.start), error.message().to_owned())
-    })?;
+    let file: File<Op> = toml::from_str(text)
+        .map_err(|error| wrong(error.span().map(|span| span.start), error.message().to_owned()))?;
     if *file.version.get_ref() != VERSION {
         let version = file.version.get_ref();
         let problem = format!("is of version {version}, and this library reads version {VERSION}");

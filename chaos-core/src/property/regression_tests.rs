@@ -22,18 +22,18 @@ fn case() -> Case<Op> {
         Op::Extreme(u64::MAX, None),
     ];
     let steps = operations.map(|operation| Step { worker: 0, operation }).to_vec();
-    let fault = |during, until, fault: Fault| CaseFault {
-        during,
-        after: Duration::ZERO,
-        until,
-        fault,
-    };
+    let fault =
+        |during, until, fault: Fault| CaseFault { during, after: Duration::ZERO, until, fault };
     let faults = vec![
         fault(0, Until::Operation, reset().on(commit_complete().nth(1).over_link()).into()),
         fault(1, Until::After(Duration::from_millis(20)), stall().into()),
         CaseFault {
             after: Duration::from_micros(1500),
-            ..fault(2, Until::End, error("40001".parse::<crate::fault::SqlCode>().unwrap()).on(query("UPDATE")).into())
+            ..fault(
+                2,
+                Until::End,
+                error("40001".parse::<crate::fault::SqlCode>().unwrap()).on(query("UPDATE")).into(),
+            )
         },
     ];
     Case { steps, faults, pool_size: 2 }

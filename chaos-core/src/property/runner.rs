@@ -127,9 +127,8 @@ impl<B> Runner<'_, B> {
         let idle: Vec<String> = scope.faults().iter().filter_map(|fault| fault.vacuity()).collect();
         let told = std::mem::take(&mut *told.lock());
 
-        let failed = |kind: &str, message: String| {
-            Answer::Failed(CaseFailure::of_kind(kind, message))
-        };
+        let failed =
+            |kind: &str, message: String| Answer::Failed(CaseFailure::of_kind(kind, message));
         let answer = match ending {
             Ending::Returned(Err(error)) if is_skip(&error) || !told.ran => {
                 Answer::Impossible(error)
@@ -142,7 +141,10 @@ impl<B> Runner<'_, B> {
             }
             Ending::Returned(Ok(())) if !left.is_empty() => {
                 let kinds: Vec<_> = left.left.iter().map(|it| it.what.to_string()).collect();
-                failed(&format!("left behind: {}", kinds.join(", ")), format!("left behind: {left}"))
+                failed(
+                    &format!("left behind: {}", kinds.join(", ")),
+                    format!("left behind: {left}"),
+                )
             }
             Ending::Returned(Ok(())) if !idle.is_empty() => failed("vacuous", idle.join("\n")),
             Ending::Returned(Ok(())) if !case.faults.is_empty() && !told.fired() => Answer::Vacuous,

@@ -72,9 +72,8 @@ pub(super) fn schedules(
     families: &[FaultFamily],
 ) -> BoxedStrategy<Vec<CaseFault>> {
     let points = recording.points();
-    let at_time = timed(recording).filter(|_| {
-        points.is_empty() || families.contains(&FaultFamily::AnyTime)
-    });
+    let at_time =
+        timed(recording).filter(|_| points.is_empty() || families.contains(&FaultFamily::AnyTime));
     let mut drawn: Vec<BoxedStrategy<CaseFault>> = Vec::new();
     for family in families {
         if points.iter().any(|point| family.acts_at(point)) {
@@ -188,8 +187,7 @@ pub(super) fn shorter(planned: &CaseFault) -> Vec<CaseFault> {
     if let FaultKind::DelayMessage { .. } = planned.fault.kind {
         for ms in [0, 1, 5] {
             let delay = Duration::from_millis(ms).into_delay();
-            let fault =
-                Fault { kind: FaultKind::DelayMessage { delay }, ..planned.fault.clone() };
+            let fault = Fault { kind: FaultKind::DelayMessage { delay }, ..planned.fault.clone() };
             shorter.push(CaseFault { fault, ..planned.clone() });
         }
     }

@@ -105,17 +105,15 @@ fn a_failure_that_gets_rarer_is_given_up_for_one_that_does_not() {
 
 #[test]
 fn nothing_is_needed_where_everything_fails_and_everything_where_all_are_needed() {
-    let found = finish(minimise(9, FailureRate::ALWAYS, async |_: &[usize]| {
-        ControlFlow::Continue(true)
-    }));
+    let found =
+        finish(minimise(9, FailureRate::ALWAYS, async |_: &[usize]| ControlFlow::Continue(true)));
     assert!(found.kept.is_empty());
     let found = finish(minimise(9, FailureRate::ALWAYS, async |kept: &[usize]| {
         ControlFlow::Continue(kept.len() == 9)
     }));
     assert_eq!(found.kept.len(), 9);
-    let found = finish(minimise(0, FailureRate::ALWAYS, async |_: &[usize]| {
-        ControlFlow::Continue(true)
-    }));
+    let found =
+        finish(minimise(0, FailureRate::ALWAYS, async |_: &[usize]| ControlFlow::Continue(true)));
     assert!(found.kept.is_empty());
 }
 

@@ -153,7 +153,8 @@ impl Bank {
 
     /// What is on all accounts, past the faults.
     pub(crate) async fn total(&self, pg: &Postgres) -> TestResult<i64> {
-        let row = pg.admin().await?.query_one("SELECT sum(balance)::bigint FROM account", &[]).await?;
+        let row =
+            pg.admin().await?.query_one("SELECT sum(balance)::bigint FROM account", &[]).await?;
         Ok(row.get(0))
     }
 }
