@@ -20,6 +20,7 @@ use crate::run::{Run, RunError};
 use crate::schedule::Schedule;
 use crate::scope::{Scope, TestOfScope};
 use crate::seed::Seed;
+use crate::workload::{WorkError, Worked, Workload};
 
 mod leftovers;
 
@@ -122,7 +123,8 @@ impl Chaos {
     /// # Errors
     ///
     /// When the schedule begins calm and the system is not in its steady state at the end of that
-    /// step; when there is no client; when the schedule takes no time.
+    /// step; when there is no client; when the schedule takes no time and the load does not say how
+    /// many operations to make.
     pub async fn run<T, E: Into<TestError>>(
         &self,
         schedule: Schedule,
@@ -130,6 +132,29 @@ impl Chaos {
         operation: impl AsyncFn(Client) -> Result<T, E>,
     ) -> Result<Run, RunError> {
         crate::run::run(self.scope(), &schedule, &load.into(), operation).await
+    }
+
+    /// Points a workload at a service: all clients of `load` make its operations while the faults of
+    /// `schedule` come and go, and when all is over the final state is read. Nothing is judged before
+    /// [`Worked::judge`].
+    ///
+    /// With a [number of operations](Load::operations), the schedule may be empty:
+    /// `cx.work(Schedule::new(), Load::clients(8).operations(100), workload)`.
+    ///
+    /// The history of the operations is written beside the journal of the attempt.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run); when the workload cannot begin; when the final state cannot be read
+    /// within the time that the load allows to [settle](Load::settle); when the history cannot be
+    /// written.
+    pub async fn work<W: Workload>(
+        &self,
+        schedule: Schedule,
+        load: impl Into<Load>,
+        workload: W,
+    ) -> Result<Worked, WorkError> {
+        crate::workload::work(self, &schedule, &load.into(), workload).await
     }
 
     /// Checks that what was found is what was expected, and records the answer under `name`.

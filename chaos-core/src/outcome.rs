@@ -6,7 +6,13 @@
 use std::error::Error as StdError;
 
 use serde::{Deserialize, Serialize};
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::DbError;
+
+use crate::error::TestError;
+
+mod rejected;
+
+pub use self::rejected::Rejected;
 
 /// What an operation came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,6 +39,13 @@ pub struct Contradiction {
 }
 
 impl Outcome {
+    /// What an operation came to that returned this: [`Ok`](Outcome::Ok), or what
+    /// [`of_error`](Outcome::of_error) says.
+    #[must_use]
+    pub fn of<T>(result: &Result<T, TestError>) -> Self {
+        result.as_ref().map_or_else(|error| Self::of_error(&**error), |_| Self::Ok)
+    }
+
     /// Whether it is no contradiction to what was found: that the operation `took_effect`, or did not.
     /// An unknown outcome agrees with both.
     ///
@@ -63,6 +76,7 @@ impl Outcome {
     /// `deadpool-postgres`. The answer is [`Failed`](Outcome::Failed) only where that is certain:
     ///
     /// * the pool gave no connection, so nothing was sent;
+    /// * the error is, or holds, one that the caller has [`Rejected`] itself;
     /// * the connection was refused, or the driver found no unix socket to connect to;
     /// * the server answered with an error, other than one that says that the server or the session
     ///   is going down (SQLSTATE class 57P, class 08, class XX, class 58, and 40003), which it also
@@ -81,13 +95,14 @@ impl Outcome {
         for error in chain(error) {
             // A pool passes on a backend's error only from opening a connection.
             if error.is::<deadpool_postgres::PoolError>()
+                || error.is::<Rejected>()
                 || is_refused_connection(error)
                 || is_missing_socket(error)
             {
                 return Self::Failed;
             }
             if let Some(answer) = error.downcast_ref::<DbError>() {
-                let is_certain = !says_nothing_about_a_commit(answer.code());
+                let is_certain = !leaves_a_commit_open(answer.code().code());
                 return if is_certain { Self::Failed } else { Self::Unknown };
             }
         }
@@ -114,8 +129,8 @@ fn is_missing_socket(error: &(dyn StdError + 'static)) -> bool {
     source.is_some_and(|source| source.kind() == std::io::ErrorKind::NotFound)
 }
 
-fn says_nothing_about_a_commit(state: &SqlState) -> bool {
-    let code = state.code();
+/// Whether an error with this SQLSTATE says nothing about a commit.
+pub(crate) fn leaves_a_commit_open(code: &str) -> bool {
     ["57P", "08", "XX", "58"].iter().any(|class| code.starts_with(class)) || code == "40003"
 }
 

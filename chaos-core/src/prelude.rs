@@ -38,7 +38,7 @@ pub use crate::fault::{
 pub use crate::leftover::Leftover;
 pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;
-pub use crate::outcome::Outcome;
+pub use crate::outcome::{Outcome, Rejected};
 pub use crate::postgres::{Part, Postgres, ServerOptions, StopMode};
 #[cfg(feature = "property")]
 pub use crate::property::Plan;
@@ -49,3 +49,4 @@ pub use crate::trigger::message::{
 };
 pub use crate::trigger::{connection, every_nth, first, nth, seen};
 pub use crate::units::{ByteUnits, DurationUnits, PercentUnits};
+pub use crate::workload;

@@ -15,6 +15,7 @@ use crate::error::{Error, TestError, with_sources};
 use crate::event::EventKind;
 use crate::load::Load;
 use crate::metrics::{Counter, Metrics, SignalGiven, Timing, nanos};
+use crate::operation::{OperationId, within as as_operation};
 use crate::outcome::{Outcome, sqlstate};
 use crate::probability::Probability;
 use crate::recovery::{Disturbance, Recovery, RecoveryError, recoveries, within};
@@ -25,6 +26,7 @@ mod bound;
 mod figures;
 mod impact;
 mod phase;
+mod resolving;
 
 pub use self::bound::{Bound, BoundError, Side, Unit};
 pub use self::figures::{ErrorCount, Figures, Latency, Measured};
@@ -32,6 +34,7 @@ pub use self::impact::{Impact, MeasuredImpact, STEADY, STEADY_RATE};
 use self::impact::{Observed, impacts};
 pub use self::phase::{Phase, PhaseKind};
 use self::phase::{Span, phases};
+use self::resolving::{LEAD, Resolving};
 
 /// One operation of one client: what it came to, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +46,22 @@ pub struct Operation {
     pub began: Duration,
     /// When it ended, since the attempt began.
     pub ended: Duration,
-    /// What it came to.
+    /// What it came to. What its answer left open is what the server says of its commit, where that is
+    /// certain: see [`commit`](crate::commit).
     pub outcome: Outcome,
+    /// Why the outcome is another one than its answer says, or why it stays unknown, if the server
+    /// was asked.
+    pub resolution: Option<String>,
     /// The error, if it returned one.
     pub error: Option<String>,
     /// The SQLSTATE of the error, if the server sent one.
     pub sqlstate: Option<String>,
+}
+
+impl Operation {
+    fn new(client: u32, began: Duration, ended: Duration, outcome: Outcome) -> Self {
+        Self { client, began, ended, outcome, resolution: None, error: None, sqlstate: None }
+    }
 }
 
 /// What came of a workload that ran beside a schedule of faults.
@@ -164,7 +177,10 @@ pub enum RunError {
         first_error: Option<String>,
     },
     /// The schedule has no steps, or they take no time.
-    #[error("the schedule takes no time; add steps with `.calm(..)` and `.hold(..)`")]
+    #[error(
+        "the schedule takes no time; add steps with `.calm(..)` and `.hold(..)`, or say how much is \
+         to be done: `Load::clients(8).operations(100)`"
+    )]
     EmptySchedule,
     /// A fault of the schedule could not take effect, or could not be undone.
     #[error("the step `{step}` of the schedule failed: {reason}")]
@@ -179,7 +195,8 @@ pub enum RunError {
     NoClients,
 }
 
-/// Runs `operation` over and over on all clients of `load` until `schedule` is over.
+/// Runs `operation` over and over on all clients of `load` until `schedule` is over, or the number of
+/// operations that the load asks for is made.
 ///
 /// Everything runs on the caller's task, so `operation` may borrow and need not be `Send`.
 pub(crate) async fn run<T, E: Into<TestError>>(
@@ -191,31 +208,37 @@ pub(crate) async fn run<T, E: Into<TestError>>(
     if load.clients == 0 {
         return Err(RunError::NoClients);
     }
-    if schedule.duration().is_zero() {
+    if schedule.duration().is_zero() && load.operations.is_none() {
         return Err(RunError::EmptySchedule);
     }
     let journal = scope.journal();
-    journal.record(EventKind::Note { message: format!("schedule: {schedule}") });
+    if !schedule.steps().is_empty() {
+        journal.record(EventKind::Note { message: format!("schedule: {schedule}") });
+    }
 
+    let resolving = Resolving::begin(scope, load.resolves_commits).await;
     let began = journal.elapsed();
-    let workload = Workload::new(scope, load, began);
+    let workload = Workload::new(scope, load, began, resolving);
     let clients = pin!(join_all((0..load.clients).map(|id| workload.client(id, &operation))));
     let director = pin!(workload.direct(schedule));
     let (ended, clients) = match select(director, clients).await {
         Either::Left((directed, clients)) => (directed?, Some(clients)),
-        // Clients only stop once the schedule is over, so this is not reached.
+        // They have made all their operations.
         Either::Right((_, director)) => (director.await?, None),
     };
     if let Some(clients) = clients {
-        journal.record(EventKind::PhaseStarted { phase: "settle".to_owned() });
-        if tokio::time::timeout(load.settle, clients).await.is_err() {
-            workload.give_up(load.settle);
+        if load.operations.is_none() {
+            journal.record(EventKind::PhaseStarted { phase: "settle".to_owned() });
         }
+        workload.settle(clients).await;
     }
 
     let disturbances = disturbances(scope, began, ended);
     let signals = scope.metrics().signals();
-    Ok(workload.conclude_run(&disturbances, &signals, ended))
+    let mut run = workload.conclude_run(&disturbances, &signals, ended);
+    // Figures are of what the clients were told.
+    workload.resolving.finish(scope, &mut run.operations).await;
+    Ok(run)
 }
 
 /// Undoes what has to be undone by a request, and returns the faults of links, which are active yet.
@@ -263,7 +286,7 @@ struct Workload<'a> {
     number: u64,
     /// When the run began, since the attempt began.
     began: Duration,
-    /// Set when the schedule is over: no client begins another operation.
+    /// Set when the schedule is over.
     over: Cell<bool>,
     operations: RefCell<Vec<Operation>>,
     /// The steps of the schedule that began so far; the last of them is under way.
@@ -271,10 +294,11 @@ struct Workload<'a> {
     counts: Counts,
     /// When each client began the operation that it is in.
     running: Vec<Cell<Option<Duration>>>,
+    resolving: Resolving,
 }
 
 impl<'a> Workload<'a> {
-    fn new(scope: &'a Scope, load: &'a Load, began: Duration) -> Self {
+    fn new(scope: &'a Scope, load: &'a Load, began: Duration, resolving: Resolving) -> Self {
         Self {
             scope,
             load,
@@ -285,6 +309,7 @@ impl<'a> Workload<'a> {
             spans: RefCell::default(),
             counts: Counts::new(scope.metrics()),
             running: vec![Cell::new(None); load.clients as usize],
+            resolving,
         }
     }
 
@@ -295,16 +320,24 @@ impl<'a> Workload<'a> {
         operation: &impl AsyncFn(Client) -> Result<T, E>,
     ) {
         let seed = self.scope.seed();
-        for ordinal in 0.. {
-            if self.over.get() {
+        let operations = self.load.operations;
+        for ordinal in 0..operations.unwrap_or(u64::MAX) {
+            if self.is_over() {
                 break;
+            }
+            let client = Client::new(seed, self.number, id, ordinal);
+            if let Some(jitter) = self.load.jitter {
+                tokio::time::sleep(client.wait(jitter)).await;
+                if self.is_over() {
+                    break;
+                }
             }
             let began = self.scope.journal().elapsed();
             self.running[id as usize].set(Some(began));
-            let answer =
-                operation(Client::new(seed, self.number, id, ordinal)).await.map_err(Into::into);
+            let name = OperationId { run: self.number, client: id, ordinal };
+            let answer = as_operation(name, operation(client)).await.map_err(Into::into);
             self.running[id as usize].set(None);
-            let outcome = self.conclude(id, began, answer.err());
+            let outcome = self.conclude(name, began, answer.err());
             let mut pause = self.load.think_time;
             if outcome != Outcome::Ok {
                 pause = pause.max(self.load.pause_after_failure);
@@ -318,17 +351,37 @@ impl<'a> Workload<'a> {
         }
     }
 
+    /// Whether no client begins another operation, unless it has a number of them to make.
+    fn is_over(&self) -> bool {
+        self.over.get() && self.load.operations.is_none()
+    }
+
+    /// Waits until the clients have come to their end, as long as there is a point in it.
+    async fn settle<F: Future + Unpin>(&self, mut clients: F) {
+        let settle = self.load.settle;
+        loop {
+            let before = self.operations.borrow().len();
+            if tokio::time::timeout(settle, &mut clients).await.is_ok() {
+                return;
+            }
+            let stands_still = self.operations.borrow().len() == before;
+            if self.load.operations.is_none() || stands_still {
+                return self.give_up(settle);
+            }
+        }
+    }
+
     /// Records an operation that ended just now, and says what it came to.
-    fn conclude(&self, client: u32, began: Duration, error: Option<TestError>) -> Outcome {
+    fn conclude(&self, id: OperationId, began: Duration, error: Option<TestError>) -> Outcome {
         let ended = self.scope.journal().elapsed();
-        let mut operation =
-            Operation { client, began, ended, outcome: Outcome::Ok, error: None, sqlstate: None };
+        let mut operation = Operation::new(id.client, began, ended, Outcome::Ok);
         if let Some(error) = error {
             operation.outcome = Outcome::of_error(&*error);
             operation.sqlstate = sqlstate(&*error);
             operation.error = Some(with_sources(&*error));
         }
         let outcome = operation.outcome;
+        self.resolving.ended(id, self.operations.borrow().len(), outcome);
         self.record(operation);
         outcome
     }
@@ -348,7 +401,7 @@ impl<'a> Workload<'a> {
             drop(links);
             active = begun;
             self.begin_span(step);
-            tokio::time::sleep(step.duration()).await;
+            self.pass(step, schedule.steps().get(index + 1)).await;
             if index == 0 && step.is_calm() {
                 self.await_first_operation().await;
                 self.check_steady_state()?;
@@ -363,6 +416,19 @@ impl<'a> Workload<'a> {
         match (cleared, last) {
             (Err(error), Some(step)) => Err(failed(step, &error)),
             _ => Ok(over),
+        }
+    }
+
+    /// Lets the time of a step pass.
+    async fn pass(&self, step: &Step, next: Option<&Step>) {
+        let is_calm = step.is_calm() && self.scope.faults().iter().all(|fault| !fault.is_active());
+        self.resolving.ask(!is_calm);
+        let lead = next.filter(|next| is_calm && !next.is_calm()).map_or(Duration::ZERO, |_| LEAD);
+        let lead = lead.min(step.duration());
+        tokio::time::sleep(step.duration() - lead).await;
+        if !lead.is_zero() {
+            self.resolving.ask(true);
+            tokio::time::sleep(lead).await;
         }
     }
 
@@ -466,15 +532,13 @@ impl<'a> Workload<'a> {
         let ended = self.scope.journal().elapsed();
         for (id, running) in self.running.iter().enumerate() {
             if let Some(began) = running.take() {
-                let error = format!("still running {} after the schedule", Display(waited));
-                self.record(Operation {
-                    client: u32::try_from(id).unwrap_or(u32::MAX),
-                    began,
-                    ended,
-                    outcome: Outcome::Unknown,
-                    error: Some(error),
-                    sqlstate: None,
-                });
+                let error = match self.load.operations {
+                    None => format!("still running {} after the schedule", Display(waited)),
+                    Some(_) => format!("still running when none had ended for {}", Display(waited)),
+                };
+                let client = u32::try_from(id).unwrap_or(u32::MAX);
+                let operation = Operation::new(client, began, ended, Outcome::Unknown);
+                self.record(Operation { error: Some(error), ..operation });
             }
         }
     }
