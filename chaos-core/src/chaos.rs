@@ -241,8 +241,7 @@ impl Chaos {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a chaos test",
     label = "this type is no fixture",
-    note = "take `Chaos`, or implement `chaos_harness::Fixture` for `{Self}`",
-    note = "a test that takes a `Plan` of operations says how many cases it has: `cases = 64`"
+    note = "take `Chaos`, or implement `chaos_harness::Fixture` for `{Self}`"
 )]
 pub trait Fixture: Sized {
     /// Sets the fixture up for one attempt.

@@ -126,38 +126,23 @@ use quote::ToTokens;
 ///
 /// # Properties
 ///
-/// A test with `cases` takes a `Plan` of operations, whose type implements `Arbitrary` of proptest, and
-/// is called for each run of a case, with fixtures of its own each time: see `chaos_harness::property`.
+/// A test with `cases` takes a `Plan` of operations, and is called for each run of a case, with fixtures
+/// of its own each time: see `chaos_harness::property`. The operations are of a type that implements
+/// `Arbitrary` of proptest and can be written and read by serde: an enum of yours, or a tuple.
 ///
 /// ```
 /// use chaos_harness::prelude::*;
-/// use chaos_harness::property::proptest::prelude::*;
 ///
-/// #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-/// struct Deposit {
-///     amount: i64,
-/// }
-///
-/// impl Arbitrary for Deposit {
-///     type Parameters = ();
-///     type Strategy = BoxedStrategy<Self>;
-///
-///     fn arbitrary_with((): ()) -> Self::Strategy {
-///         (1..100_i64).prop_map(|amount| Self { amount }).boxed()
-///     }
-/// }
-///
-/// /// No deposit is made twice, whatever message the connection dies at.
+/// /// Whatever is doubled is twice as much, whatever message the connection dies at.
 /// #[chaos_test(cases = 64)]
-/// async fn deposits_are_made_once(cx: Chaos, plan: Plan<Deposit>) -> TestResult {
+/// async fn numbers_are_doubled(cx: Chaos, plan: Plan<(i32, bool)>) -> TestResult {
 ///     let pg = cx.postgres().await?;
 ///     let pool = pg.pool(plan.pool_size())?;
-///     plan.run(&pg, async |deposit: Deposit| -> TestResult {
-///         pool.get().await?.execute("SELECT $1::bigint", &[&deposit.amount]).await?;
-///         Ok(())
+///     plan.run(&pg, async |(number, _)| -> TestResult {
+///         let row = pool.get().await?.query_one("SELECT 2 * $1::bigint", &[&i64::from(number)]).await?;
+///         cx.check("doubled", row.get::<_, i64>(0), 2 * i64::from(number))
 ///     })
 ///     .await?;
-///     // ... and look at what is in the database.
 ///     Ok(())
 /// }
 /// ```

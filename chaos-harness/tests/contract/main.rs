@@ -16,6 +16,7 @@ mod environment;
 mod interruption;
 mod leftovers;
 mod nextest;
+mod properties;
 mod retries;
 mod suite;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         interruption::TESTS,
         leftovers::TESTS,
         nextest::TESTS,
+        properties::TESTS,
         retries::TESTS,
     ];
     let tests = tests.concat().into_iter().map(|(name, test)| {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chaos_harness::prelude::*;
 
+mod properties;
 mod sessions;
 
 /// A file by which the attempts of a test talk to the judge.
