@@ -20,14 +20,17 @@ use crate::run::{Run, RunError};
 use crate::schedule::Schedule;
 use crate::scope::{Scope, TestOfScope};
 use crate::seed::Seed;
+use crate::sizing::Sizing;
 use crate::workload::{WorkError, Worked, Workload};
 
 mod leftovers;
+mod sizes;
 
 /// What a test is given: the way to targets, workloads and checks. Clones are the same context.
 #[derive(Debug, Clone)]
 pub struct Chaos {
     inner: Arc<Inner>,
+    sizing: Sizing,
 }
 
 #[derive(Debug)]
@@ -47,7 +50,7 @@ impl Chaos {
 
     /// The context of this scope.
     pub(crate) fn in_scope(scope: Scope) -> Self {
-        Self { inner: Arc::new(Inner { scope }) }
+        Self { inner: Arc::new(Inner { scope }), sizing: Sizing::EXACT }
     }
 
     /// For harnesses, before the test runs: its name, after which files about it are named, and when
@@ -224,6 +227,11 @@ impl Chaos {
         }
         let (name, location) = (name.to_owned(), Location::caller());
         Err(CheckFailed { name, finding: finding(), location }.into())
+    }
+
+    /// Has explorations only compare runs without faults, as `--check-determinism` does.
+    pub fn only_check_determinism(&self) {
+        self.scope().only_check_determinism();
     }
 
     /// Names what the test does from here on, for the live view and the report.

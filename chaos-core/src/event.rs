@@ -12,7 +12,7 @@ use crate::direction::Direction;
 use crate::fault::FaultSpec;
 use crate::metrics::MetricsSnapshot;
 use crate::outcome::Outcome;
-use crate::run::{Bound, Measured, MeasuredImpact, PhaseKind};
+use crate::run::{Bound, JudgedAlert, Measured, MeasuredImpact, PhaseKind};
 use crate::verdict::Verdict;
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -216,6 +216,11 @@ pub enum EventKind {
         /// The demand, and what was found.
         bound: Bound,
     },
+    /// A test had an alert rule evaluated over a run.
+    AlertJudged {
+        /// When it fired, and for which faults.
+        alert: JudgedAlert,
+    },
     /// The test said that something noticed a fault.
     Signal {
         /// What it is called.
@@ -242,6 +247,44 @@ pub enum EventKind {
         after: u64,
         /// Whether it recovered from a crash first.
         recovered: bool,
+    },
+    /// A scenario is about to be explored: it was run without faults, and this is what there is.
+    ExplorationStarted {
+        /// Which exploration of the attempt, counted from 1.
+        exploration: u64,
+        /// How many messages a run without faults exchanges; 0 where points are no messages.
+        messages: u64,
+        /// Over how many connections.
+        connections: u64,
+    },
+    /// A scenario was run with a fault at a point, or with two.
+    PointTried {
+        /// Which exploration of the attempt, counted from 1.
+        exploration: u64,
+        /// What repeats it: `CHAOS_REPLAY=<token>`.
+        token: String,
+        /// Where the fault struck and how, in words.
+        point: String,
+        /// What the operation came to; absent when the fault was not met.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
+        /// What was wrong afterwards, in words; empty when nothing was.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        findings: Vec<String>,
+    },
+    /// An exploration is over.
+    ExplorationEnded {
+        /// Which exploration of the attempt, counted from 1.
+        exploration: u64,
+        /// How many points were tried, and met.
+        tried: u64,
+        /// After how many of them something was wrong.
+        violated: u64,
+        /// How many were not met.
+        not_met: u64,
+        /// What was left out.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        skipped: Vec<SkippedPoints>,
     },
     /// A named check was made.
     Check {
@@ -326,6 +369,22 @@ pub enum EventKind {
         /// What it came to.
         result: Verdict,
     },
+}
+
+/// Points of an exploration that were not tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SkippedPoints {
+    /// How many.
+    pub count: u64,
+    /// Why.
+    pub why: String,
+}
+
+impl SkippedPoints {
+    pub(crate) fn new(count: usize, why: impl Into<String>) -> Self {
+        Self { count: count as u64, why: why.into() }
+    }
 }
 
 /// What a run of a case of a property is for.

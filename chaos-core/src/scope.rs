@@ -43,6 +43,7 @@ struct Inner {
     next_property: AtomicU64,
     test: OnceLock<TestOfScope>,
     next_exploration: AtomicU64,
+    checks_determinism: AtomicBool,
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
     end_checks: EndChecks,
@@ -80,6 +81,7 @@ impl Scope {
             next_property: AtomicU64::new(0),
             test: OnceLock::new(),
             next_exploration: AtomicU64::new(1),
+            checks_determinism: AtomicBool::new(false),
             links: Mutex::default(),
             ledger: Mutex::default(),
             end_checks: EndChecks::default(),
@@ -147,6 +149,15 @@ impl Scope {
     /// The number of the exploration that begins now, counted from 1.
     pub(crate) fn begin_exploration(&self) -> u64 {
         self.inner.next_exploration.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Has explorations only compare runs without faults.
+    pub(crate) fn only_check_determinism(&self) {
+        self.inner.checks_determinism.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn checks_determinism(&self) -> bool {
+        self.inner.checks_determinism.load(Ordering::Relaxed)
     }
 
     /// What is looked at when the attempt has ended.

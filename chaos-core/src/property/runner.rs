@@ -115,7 +115,8 @@ impl<B> Runner<'_, B> {
         scope.end_checks().keep();
         let told: Arc<Mutex<Told>> = Arc::default();
         let plan = Plan::new(Arc::new(case.clone()), scope.clone(), Arc::clone(&told));
-        let running = (self.body)(Chaos::in_scope(scope.clone()), plan);
+        let running =
+            (self.body)(Chaos::in_scope(scope.clone()).with_sizing(self.cx.sizing()), plan);
         let running = AssertUnwindSafe(running).catch_unwind();
         let ending = match tokio::time::timeout(self.timeout.get(), running).await {
             Ok(Ok(result)) => Ending::Returned(result.map_err(Into::into)),
