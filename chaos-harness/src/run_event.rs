@@ -7,6 +7,7 @@
 
 use chaos_core::assert::Assertion;
 use chaos_core::check::Report;
+use chaos_core::event::ShrunkCase;
 use chaos_core::machine::Machine;
 use chaos_core::machine::counters::{GroupUsage, Usage};
 use chaos_core::metrics::MetricsSnapshot;
@@ -287,6 +288,32 @@ pub struct AttemptSummary {
     /// What the test and the library counted and timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<MetricsSnapshot>,
+    /// What its properties came to, in order. Faults, checks and notes of their cases are not among
+    /// those above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<PropertySummary>,
+}
+
+/// What a property came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PropertySummary {
+    /// On how many new cases it was to be tried.
+    pub wanted: u64,
+    /// On how many it was tried.
+    pub cases: u64,
+    /// In how many of them no fault touched anything.
+    pub vacuous: u64,
+    /// How many kept cases were tried.
+    pub replayed: u64,
+    /// Whether one of all these failed.
+    pub failed: bool,
+    /// What the failing case was made smaller to, if it was a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<ShrunkCase>,
+    /// The file that keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// A phase of a run: a step of its schedule.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
+use crate::run_event::PropertySummary;
 use crate::run_event::{
     BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, Resources,
     ServerReturn, SignalSummary, SystemicFailure, Trend,
@@ -204,6 +205,8 @@ pub(super) struct Attempt {
     pub(super) signals: Vec<SignalSummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) metrics: Option<MetricsSnapshot>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) properties: Vec<PropertySummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) journal: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
