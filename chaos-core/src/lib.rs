@@ -53,9 +53,12 @@ pub mod packets;
 pub mod postgres;
 pub mod prelude;
 pub mod probability;
+#[cfg(feature = "property")]
+pub mod property;
 pub mod rate;
 pub mod recovery;
 pub mod reexec;
+mod replay;
 pub mod run;
 pub mod sabotage;
 pub mod schedule;

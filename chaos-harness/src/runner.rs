@@ -51,6 +51,8 @@ pub(crate) struct Runner {
     /// Whether the command line is ours, and not libtest's.
     own_command_line: bool,
     fail_fast: bool,
+    /// Whether explorations only compare runs without faults.
+    check_determinism: bool,
     has_failed: AtomicBool,
     /// Whether there is a test that must pass, and that the machine could not carry.
     has_overload: AtomicBool,
@@ -118,6 +120,7 @@ impl Runner {
         Ok(Self {
             in_process: arguments.in_process || settings.environment.in_process,
             fail_fast: arguments.fail_fast,
+            check_determinism: arguments.check_determinism,
             reporters: FanOut::new(reporters),
             settings,
             nextest,

@@ -35,6 +35,10 @@ Settings, each of which goes before the variable of its name (see below) and bef
       --chaos-retries N  --chaos-load-multiplier X  --chaos-timeout-multiplier X
       --chaos-pool-size N  --chaos-dir PATH
 
+Explorations
+      --check-determinism   Only run each scenario twice without faults, and name the first message
+                            that differs
+
 Instead of running tests
       --chaos-config        Show every setting of the selected tests, and where it comes from
       --chaos-merge DIR...  Add the histories in these directories to ours, as those of the shards of

@@ -35,6 +35,8 @@ pub(crate) struct Spec {
     pub(crate) harness: u32,
     /// Whether standard output is a file of this attempt.
     pub(crate) captured: bool,
+    /// Whether explorations only compare runs without faults.
+    pub(crate) check_determinism: bool,
 }
 
 /// The variable is set, and not by a harness of this version.

@@ -263,6 +263,7 @@ impl<'a> Attempts<'a> {
             timeout: (!runner.in_process).then_some(timeout),
             harness: std::process::id(),
             captured: runner.capture == Capture::Files,
+            check_determinism: runner.check_determinism,
         };
         let started = AttemptStarted {
             test: self.name.to_owned(),
