@@ -150,6 +150,8 @@ pub(super) enum Outcome {
     Passed,
     Failed,
     Skipped,
+    /// The machine could not carry it.
+    Environment,
     /// What a newer version may add.
     #[serde(other)]
     Other,
