@@ -163,6 +163,19 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sqlstate: Option<String>,
     },
+    /// The server was asked what became of an operation, or whether its `COMMIT` was one.
+    OperationResolved {
+        /// Which client, counted from 0.
+        client: u32,
+        /// When the operation began, in nanoseconds since the attempt began, by which it is known.
+        began: u64,
+        /// What its answer said.
+        was: Outcome,
+        /// What it came to. Both are `unknown` where that cannot be told.
+        outcome: Outcome,
+        /// Why.
+        reason: String,
+    },
     /// The system came back to its steady state after a fault, or did not.
     Recovery {
         /// The fault that had ended.
@@ -207,6 +220,13 @@ pub enum EventKind {
     AlertJudged {
         /// When it fired, and for which faults.
         alert: JudgedAlert,
+    },
+    /// The test measured how long something takes, to be compared with another day.
+    BaselineMeasured {
+        /// What.
+        name: String,
+        /// How long it took each time, in nanoseconds.
+        samples: Vec<u64>,
     },
     /// The test said that something noticed a fault.
     Signal {

@@ -8,8 +8,8 @@
 //! From the bottom to the top; a module imports only what stands above it in this list.
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
-//! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`verdict`]: the nouns. Faults are
-//!   data.
+//! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`commit`], [`verdict`]: the nouns.
+//!   Faults are data.
 //! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
 //! * [`event`], [`journal`], [`leftover`], [`metrics`], [`scope`]: everything that happens is an event.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
@@ -22,11 +22,13 @@
 //!   timeline, and what is asked of it.
 //! * [`explore`]: a scenario, run once for each point at which it can break.
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
-//! * [`Chaos`]: what a test is given.
+//! * [`Chaos`]: what a test is given. [`baseline`]: how long something takes, compared with another day.
 
+pub mod baseline;
 pub mod chaos;
 pub mod check;
 pub mod client;
+pub mod commit;
 pub mod delay;
 pub mod direction;
 pub mod duration;
@@ -41,6 +43,7 @@ pub mod leftover;
 pub mod link;
 pub mod load;
 pub mod metrics;
+mod operation;
 pub mod outcome;
 pub mod packets;
 pub mod postgres;

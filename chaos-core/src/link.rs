@@ -19,6 +19,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use crate::fault::Fault;
 use crate::scope::Scope;
@@ -226,6 +227,11 @@ impl Link {
     #[must_use]
     pub fn connections(&self) -> Connections {
         self.open.tcp.connections()
+    }
+
+    /// How many connections came through the port.
+    pub(crate) fn through_port(&self) -> Arc<AtomicU64> {
+        self.open.tcp.through_port()
     }
 
     /// What everything in the attempt shares, to which the link belongs.

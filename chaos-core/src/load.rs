@@ -13,6 +13,7 @@ pub struct Load {
     pub(crate) pause_after_failure: Duration,
     pub(crate) settle: Duration,
     pub(crate) steady_state: Probability,
+    pub(crate) resolves_commits: bool,
 }
 
 impl Load {
@@ -24,12 +25,21 @@ impl Load {
             pause_after_failure: Duration::from_millis(10),
             settle: Duration::from_secs(10),
             steady_state: Probability::ALWAYS,
+            resolves_commits: true,
         }
     }
 
     /// How long a client waits after each operation. Default: not at all.
     pub const fn think_time(mut self, think_time: Duration) -> Self {
         self.think_time = think_time;
+        self
+    }
+
+    /// Leaves it at what the operations answer, also where a commit was lost that the server knows of,
+    /// and holds no `COMMIT` back to ask for its transaction: see [`commit`](crate::commit). For
+    /// workloads whose latencies count.
+    pub const fn without_resolution(mut self) -> Self {
+        self.resolves_commits = false;
         self
     }
 

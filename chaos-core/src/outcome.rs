@@ -6,7 +6,9 @@
 use std::error::Error as StdError;
 
 use serde::{Deserialize, Serialize};
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::DbError;
+
+use crate::error::TestError;
 
 /// What an operation came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,6 +35,13 @@ pub struct Contradiction {
 }
 
 impl Outcome {
+    /// What an operation came to that returned this: [`Ok`](Outcome::Ok), or what
+    /// [`of_error`](Outcome::of_error) says.
+    #[must_use]
+    pub fn of<T>(result: &Result<T, TestError>) -> Self {
+        result.as_ref().map_or_else(|error| Self::of_error(&**error), |_| Self::Ok)
+    }
+
     /// Whether it is no contradiction to what was found: that the operation `took_effect`, or did not.
     /// An unknown outcome agrees with both.
     ///
@@ -87,7 +96,7 @@ impl Outcome {
                 return Self::Failed;
             }
             if let Some(answer) = error.downcast_ref::<DbError>() {
-                let is_certain = !says_nothing_about_a_commit(answer.code());
+                let is_certain = !leaves_a_commit_open(answer.code().code());
                 return if is_certain { Self::Failed } else { Self::Unknown };
             }
         }
@@ -114,8 +123,8 @@ fn is_missing_socket(error: &(dyn StdError + 'static)) -> bool {
     source.is_some_and(|source| source.kind() == std::io::ErrorKind::NotFound)
 }
 
-fn says_nothing_about_a_commit(state: &SqlState) -> bool {
-    let code = state.code();
+/// Whether an error with this SQLSTATE says nothing about a commit.
+pub(crate) fn leaves_a_commit_open(code: &str) -> bool {
     ["57P", "08", "XX", "58"].iter().any(|class| code.starts_with(class)) || code == "40003"
 }
 

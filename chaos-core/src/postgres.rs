@@ -35,6 +35,7 @@
 //! ```
 
 pub mod audit;
+mod commits;
 mod connector;
 mod directory;
 mod end_check;
@@ -72,6 +73,7 @@ use std::sync::Arc;
 
 use tokio_postgres::NoTls;
 
+pub use self::commits::CommitWatch;
 pub use self::connector::PostgresConnector;
 pub use self::directory::cache_directory;
 use self::end_check::DatabaseWatch;
@@ -140,7 +142,8 @@ impl Postgres {
 
     async fn behind_a_link(scope: &Scope, database: Arc<Database>) -> Result<Self, Error> {
         let link = Link::postgres(scope, LINK, database.endpoint().upstream())?;
-        let watch = DatabaseWatch::new(&database);
+        let watch = DatabaseWatch::new(&database, &link);
+        scope.watch_commits_of(watch.book());
         if scope.end_checks().keeps() {
             watch.keep(&link, &database);
         }

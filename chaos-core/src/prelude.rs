@@ -40,6 +40,7 @@ pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;
 pub use crate::outcome::Outcome;
 pub use crate::postgres::{Part, Postgres, ServerOptions, StopMode};
+pub use crate::run::AlertRule;
 pub use crate::schedule::Schedule;
 pub use crate::trigger::message::{
     Backend, Frontend, backend, command_complete, commit, commit_complete, frontend, query,

@@ -222,6 +222,7 @@ mod tests {
             outcome,
             error,
             sqlstate: None,
+            resolution: None,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::event::EventKind;
 use crate::journal::Journal;
 use crate::load::Load;
 use crate::metrics::{Counter, Metrics, SignalGiven, Timing, nanos};
+use crate::operation::{OperationId, within as as_operation};
 use crate::outcome::{Outcome, sqlstate};
 use crate::probability::Probability;
 use crate::recovery::{Disturbance, Recovery, RecoveryError, recoveries, within};
@@ -27,6 +28,7 @@ mod bound;
 mod figures;
 mod impact;
 mod phase;
+mod resolving;
 
 pub use self::alert::{AlertRule, Alerts, BurnWindow, Detection, Firing, JudgedAlert};
 use self::alert::{Watched, judge};
@@ -36,6 +38,7 @@ pub use self::impact::{Impact, MeasuredImpact, STEADY, STEADY_RATE};
 use self::impact::{Observed, impacts};
 pub use self::phase::{Phase, PhaseKind};
 use self::phase::{Span, phases};
+use self::resolving::{LEAD, Resolving};
 
 /// One operation of one client: what it came to, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +50,22 @@ pub struct Operation {
     pub began: Duration,
     /// When it ended, since the attempt began.
     pub ended: Duration,
-    /// What it came to.
+    /// What it came to. What its answer left open is what the server says of its commit, where that is
+    /// certain: see [`commit`](crate::commit).
     pub outcome: Outcome,
+    /// Why the outcome is another one than its answer says, or why it stays unknown, if the server
+    /// was asked.
+    pub resolution: Option<String>,
     /// The error, if it returned one.
     pub error: Option<String>,
     /// The SQLSTATE of the error, if the server sent one.
     pub sqlstate: Option<String>,
+}
+
+impl Operation {
+    fn new(client: u32, began: Duration, ended: Duration, outcome: Outcome) -> Self {
+        Self { client, began, ended, outcome, resolution: None, error: None, sqlstate: None }
+    }
 }
 
 /// What came of a workload that ran beside a schedule of faults.
@@ -220,8 +233,9 @@ pub(crate) async fn run<T, E: Into<TestError>>(
     let journal = scope.journal();
     journal.record(EventKind::Note { message: format!("schedule: {schedule}") });
 
+    let resolving = Resolving::begin(scope, load.resolves_commits).await;
     let began = journal.elapsed();
-    let workload = Workload::new(scope, load, began);
+    let workload = Workload::new(scope, load, began, resolving);
     let clients = pin!(join_all((0..load.clients).map(|id| workload.client(id, &operation))));
     let director = pin!(workload.direct(schedule));
     let (ended, clients) = match select(director, clients).await {
@@ -238,7 +252,10 @@ pub(crate) async fn run<T, E: Into<TestError>>(
 
     let disturbances = disturbances(scope, began, ended);
     let signals = scope.metrics().signals();
-    Ok(workload.conclude_run(disturbances, signals, ended))
+    let mut run = workload.conclude_run(disturbances, signals, ended);
+    // Figures are of what the clients were told.
+    workload.resolving.finish(scope, &mut run.operations).await;
+    Ok(run)
 }
 
 /// Undoes what has to be undone by a request, and returns the faults of links, which are active yet.
@@ -294,10 +311,11 @@ struct Workload<'a> {
     counts: Counts,
     /// When each client began the operation that it is in.
     running: Vec<Cell<Option<Duration>>>,
+    resolving: Resolving,
 }
 
 impl<'a> Workload<'a> {
-    fn new(scope: &'a Scope, load: &'a Load, began: Duration) -> Self {
+    fn new(scope: &'a Scope, load: &'a Load, began: Duration, resolving: Resolving) -> Self {
         Self {
             scope,
             load,
@@ -308,6 +326,7 @@ impl<'a> Workload<'a> {
             spans: RefCell::default(),
             counts: Counts::new(scope.metrics()),
             running: vec![Cell::new(None); load.clients as usize],
+            resolving,
         }
     }
 
@@ -324,10 +343,11 @@ impl<'a> Workload<'a> {
             }
             let began = self.scope.journal().elapsed();
             self.running[id as usize].set(Some(began));
-            let answer =
-                operation(Client::new(seed, self.number, id, ordinal)).await.map_err(Into::into);
+            let name = OperationId { run: self.number, client: id, ordinal };
+            let running = operation(Client::new(seed, self.number, id, ordinal));
+            let answer = as_operation(name, running).await.map_err(Into::into);
             self.running[id as usize].set(None);
-            let outcome = self.conclude(id, began, answer.err());
+            let outcome = self.conclude(name, began, answer.err());
             let mut pause = self.load.think_time;
             if outcome != Outcome::Ok {
                 pause = pause.max(self.load.pause_after_failure);
@@ -342,16 +362,16 @@ impl<'a> Workload<'a> {
     }
 
     /// Records an operation that ended just now, and says what it came to.
-    fn conclude(&self, client: u32, began: Duration, error: Option<TestError>) -> Outcome {
+    fn conclude(&self, id: OperationId, began: Duration, error: Option<TestError>) -> Outcome {
         let ended = self.scope.journal().elapsed();
-        let mut operation =
-            Operation { client, began, ended, outcome: Outcome::Ok, error: None, sqlstate: None };
+        let mut operation = Operation::new(id.client, began, ended, Outcome::Ok);
         if let Some(error) = error {
             operation.outcome = Outcome::of_error(&*error);
             operation.sqlstate = sqlstate(&*error);
             operation.error = Some(with_sources(&*error));
         }
         let outcome = operation.outcome;
+        self.resolving.ended(id, self.operations.borrow().len(), outcome);
         self.record(operation);
         outcome
     }
@@ -371,7 +391,7 @@ impl<'a> Workload<'a> {
             drop(links);
             active = begun;
             self.begin_span(step);
-            tokio::time::sleep(step.duration()).await;
+            self.pass(step, schedule.steps().get(index + 1)).await;
             if index == 0 && step.is_calm() {
                 self.await_first_operation().await;
                 self.check_steady_state()?;
@@ -386,6 +406,19 @@ impl<'a> Workload<'a> {
         match (cleared, last) {
             (Err(error), Some(step)) => Err(failed(step, &error)),
             _ => Ok(over),
+        }
+    }
+
+    /// Lets the time of a step pass.
+    async fn pass(&self, step: &Step, next: Option<&Step>) {
+        let is_calm = step.is_calm() && self.scope.faults().iter().all(|fault| !fault.is_active());
+        self.resolving.ask(!is_calm);
+        let lead = next.filter(|next| is_calm && !next.is_calm()).map_or(Duration::ZERO, |_| LEAD);
+        let lead = lead.min(step.duration());
+        tokio::time::sleep(step.duration() - lead).await;
+        if !lead.is_zero() {
+            self.resolving.ask(true);
+            tokio::time::sleep(lead).await;
         }
     }
 
@@ -501,14 +534,9 @@ impl<'a> Workload<'a> {
         for (id, running) in self.running.iter().enumerate() {
             if let Some(began) = running.take() {
                 let error = format!("still running {} after the schedule", Display(waited));
-                self.record(Operation {
-                    client: u32::try_from(id).unwrap_or(u32::MAX),
-                    began,
-                    ended,
-                    outcome: Outcome::Unknown,
-                    error: Some(error),
-                    sqlstate: None,
-                });
+                let client = u32::try_from(id).unwrap_or(u32::MAX);
+                let operation = Operation::new(client, began, ended, Outcome::Unknown);
+                self.record(Operation { error: Some(error), ..operation });
             }
         }
     }

@@ -1,13 +1,14 @@
 //! What everything in one attempt shares: its seed, its journal and the list of injected faults.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
+use crate::commit::Watchable;
 use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultSpec};
 use crate::journal::Journal;
@@ -34,6 +35,8 @@ struct Inner {
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
     end_checks: EndChecks,
+    /// The targets whose commits can be watched.
+    committing: Mutex<Vec<Weak<dyn Watchable>>>,
     metrics: Metrics,
     /// How many requests for faults are under way, and what tells that none is any more.
     underway: Mutex<usize>,
@@ -54,6 +57,7 @@ impl Scope {
             links: Mutex::default(),
             ledger: Mutex::default(),
             end_checks: EndChecks::default(),
+            committing: Mutex::default(),
             underway: Mutex::default(),
             idle: Condvar::new(),
         };
@@ -105,6 +109,19 @@ impl Scope {
     /// What is looked at when the attempt has ended.
     pub(crate) fn end_checks(&self) -> &EndChecks {
         &self.inner.end_checks
+    }
+
+    /// Notes a target whose commits can be watched.
+    pub(crate) fn watch_commits_of<W: Watchable + 'static>(&self, target: &Arc<W>) {
+        let target: Arc<dyn Watchable> = Arc::<W>::clone(target);
+        let mut targets = self.inner.committing.lock();
+        targets.retain(|target| target.strong_count() > 0);
+        targets.push(Arc::downgrade(&target));
+    }
+
+    /// The targets whose commits can be watched, and that are still there.
+    pub(crate) fn committing(&self) -> Vec<Arc<dyn Watchable>> {
+        self.inner.committing.lock().iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Notes that a fault becomes active at the target, and returns the record in which the target

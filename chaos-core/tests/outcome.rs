@@ -4,6 +4,8 @@
 
 #[path = "support/arena.rs"]
 mod arena;
+#[path = "outcome/resolving.rs"]
+mod resolving;
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -18,6 +20,11 @@ use tokio_postgres::{Client, IsolationLevel};
 #[test]
 fn entry() {
     enter(async |role, stage| {
+        if let "moments" | "crashes" | "runs" | "others" | "left alone" | "rolled back" | "limits" =
+            role.as_str()
+        {
+            return resolving::play(&role, &stage).await;
+        }
         let pg = stage.cx.postgres().await?;
         match role.as_str() {
             "unique violation" => unique_violation(&stage, &pg).await,

@@ -43,12 +43,14 @@
 //! * `runner`: the tests of a run, their attempts and retries. `capability`, `exclusive`,
 //!   `interrupt`: when they run, and when they do not.
 //! * `attempt`: one attempt, from both sides. `failure`, `activity`, `summary`: what it came to.
+//! * [`baselines`]: how long things took, saved and compared.
 //! * [`run_event`]: what happens in a run. `run_directory`, `run_journal`, `history`: where it is
 //!   kept. `report`: how it is shown.
 
 mod activity;
 mod arguments;
 mod attempt;
+pub mod baselines;
 mod capability;
 mod config;
 mod entry;

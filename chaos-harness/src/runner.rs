@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use chaos_core::error::with_sources;
 use libtest_mimic::{Completion, Trial};
 
 use crate::arguments::{Arguments, Color, Format};
 use crate::attempt::output::Capture;
+use crate::baselines::host::Host;
+use crate::baselines::{self, Measured, Mode};
 use crate::exit_code;
 use crate::history::{Evidence, History, HistoryError, Suite};
 use crate::identity::Identity;
@@ -47,6 +50,8 @@ pub(crate) struct Runner {
     own_command_line: bool,
     fail_fast: bool,
     has_failed: AtomicBool,
+    /// What tests measured, and what is to be done with it.
+    baselines: (Measured, Option<Mode>),
     began: Instant,
 }
 
@@ -120,6 +125,7 @@ impl Runner {
             capture,
             own_command_line,
             has_failed: AtomicBool::new(false),
+            baselines: (Measured::default(), arguments.baseline),
             began: Instant::now(),
         })
     }
@@ -155,7 +161,7 @@ impl Runner {
         let conclusion = libtest_mimic::run(&arguments, trials);
         let exit_code = match runner.interrupt.get() {
             Some(interruption) => interruption.exit_code(),
-            None if conclusion.has_failed() => exit_code::FAILED,
+            None if conclusion.has_failed() | runner.has_regressed() => exit_code::FAILED,
             None => exit_code::PASSED,
         };
         runner.reporters.event(&RunEvent::RunEnded(RunEnded {
@@ -169,6 +175,23 @@ impl Runner {
             eprintln!("{problem}");
         }
         Ok(exit_code)
+    }
+
+    /// Saves or compares baselines if that was asked for, and says whether something became slower,
+    /// or could not be compared.
+    fn has_regressed(&self) -> bool {
+        let (measured, Some(mode)) = &self.baselines else { return false };
+        let path = baselines::path_of(&self.identity.target);
+        match measured.conclude(*mode, &path, &Host::here()) {
+            Ok(conclusion) => {
+                eprint!("{conclusion}");
+                conclusion.has_regressed()
+            }
+            Err(error) => {
+                eprintln!("error: {}", with_sources(&error));
+                true
+            }
+        }
     }
 
     /// Tells the reporters that the run begins.

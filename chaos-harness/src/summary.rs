@@ -5,8 +5,8 @@ use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::outcome::Outcome;
 
 use crate::run_event::{
-    AttemptSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
-    SignalSummary,
+    AttemptSummary, BaselineSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary,
+    ServerReturn, SignalSummary,
 };
 
 /// How many signals a summary keeps. The journal has more.
@@ -68,15 +68,21 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
             EventKind::BoundChecked { held, bound } => {
                 summary.bounds.push(BoundSummary { held: *held, bound: bound.clone() });
             }
+            EventKind::AlertJudged { alert } => summary.alerts.push(alert.clone()),
+            EventKind::BaselineMeasured { name, samples } => {
+                let (name, samples_ns) = (name.clone(), samples.clone());
+                summary.baselines.push(BaselineSummary { name, samples_ns });
+            }
             EventKind::Signal { name } if summary.signals.len() < MOST_SIGNALS => {
                 summary.signals.push(SignalSummary { name: name.clone(), at_ns: event.at });
             }
             EventKind::MetricsMeasured { figures } => summary.metrics = Some(figures.clone()),
-            EventKind::Operation { outcome, .. } => match outcome {
-                Outcome::Ok => summary.ok += 1,
-                Outcome::Failed => summary.failed += 1,
-                Outcome::Unknown => summary.unknown += 1,
-            },
+            EventKind::Operation { outcome, .. } => *count_of(&mut summary, *outcome) += 1,
+            EventKind::OperationResolved { was, outcome, .. } => {
+                let before = count_of(&mut summary, *was);
+                *before = before.saturating_sub(1);
+                *count_of(&mut summary, *outcome) += 1;
+            }
             EventKind::Check { name, passed, found, expected } => {
                 summary.checks.push(CheckSummary {
                     name: name.clone(),
@@ -96,6 +102,14 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
         }
     }
     summary
+}
+
+fn count_of(summary: &mut AttemptSummary, outcome: Outcome) -> &mut u64 {
+    match outcome {
+        Outcome::Ok => &mut summary.ok,
+        Outcome::Failed => &mut summary.failed,
+        Outcome::Unknown => &mut summary.unknown,
+    }
 }
 
 fn judged(report: &Report) -> CheckSummary {
@@ -154,7 +168,14 @@ mod tests {
             started(1),
             EventKind::FaultHit { fault: FaultId(1), connection: 1 },
             operation(Outcome::Unknown),
-            operation(Outcome::Failed),
+            operation(Outcome::Unknown),
+            EventKind::OperationResolved {
+                client: 0,
+                began: 0,
+                was: Outcome::Unknown,
+                outcome: Outcome::Failed,
+                reason: "the server says so".to_owned(),
+            },
             EventKind::FaultEnded { fault: FaultId(1), hits: 7, connections: 2 },
             operation(Outcome::Ok),
             EventKind::Recovery { fault: FaultId(1), first_success: Some(5), steady: Some(9) },

@@ -70,6 +70,13 @@ impl fmt::Debug for LinkStream {
     }
 }
 
+impl LinkStream {
+    /// Whether it came through the port of the link, because a fault acted there.
+    pub(crate) fn came_through_port(&self) -> bool {
+        matches!(self.way, Way::Port(_))
+    }
+}
+
 /// See [`Link::connect`](super::Link::connect).
 pub(super) async fn connect(link: &Arc<TcpLink>, rank: Rank) -> io::Result<LinkStream> {
     let Some(connection) = link.register_stream(rank)? else {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -68,6 +68,8 @@ pub(super) struct TcpLink {
     door_keeper: Mutex<()>,
     /// Whether the journal says how packets are broken.
     wire_announced: AtomicBool,
+    /// How many connections came through the port.
+    through_port: Arc<AtomicU64>,
     /// What it shows clients that ask for TLS, if it speaks it in the server's place.
     #[cfg(feature = "tls")]
     certificate: Mutex<Option<Certificate>>,
@@ -151,6 +153,7 @@ impl TcpLink {
             emptied: Condvar::new(),
             door_keeper: Mutex::default(),
             wire_announced: AtomicBool::new(false),
+            through_port: Arc::default(),
             #[cfg(feature = "tls")]
             certificate: Mutex::default(),
         }))
@@ -346,7 +349,16 @@ impl TcpLink {
     /// Registers a connection that was accepted; `None` when the link was closed meanwhile.
     pub(super) fn register(&self) -> Option<Arc<OpenConnection>> {
         let mut state = self.state.lock();
-        if state.closed { None } else { Some(self.register_in(&mut state, Rank::Counted)) }
+        if state.closed {
+            return None;
+        }
+        self.through_port.fetch_add(1, Ordering::Relaxed);
+        Some(self.register_in(&mut state, Rank::Counted))
+    }
+
+    /// How many connections came through the port.
+    pub(super) fn through_port(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.through_port)
     }
 
     /// Registers a connection that asks to cancel a query and counts for nothing; `None` when the link

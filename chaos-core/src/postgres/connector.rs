@@ -55,7 +55,7 @@ use crate::link::{Link, LinkStream, Target};
 #[derive(Debug, Clone)]
 pub struct PostgresConnector {
     link: Link,
-    _keeps: Option<Postgres>,
+    keeps: Option<Postgres>,
     pool: Option<Arc<OfPool>>,
 }
 
@@ -74,12 +74,12 @@ impl PostgresConnector {
     /// Opens connections through this link.
     #[must_use]
     pub fn new(link: &Link) -> Self {
-        Self { link: link.clone(), _keeps: None, pool: None }
+        Self { link: link.clone(), keeps: None, pool: None }
     }
 
     /// Opens connections to this database, and keeps it.
     pub(super) fn to(postgres: &Postgres) -> Self {
-        Self { link: postgres.link().clone(), _keeps: Some(postgres.clone()), pool: None }
+        Self { link: postgres.link().clone(), keeps: Some(postgres.clone()), pool: None }
     }
 
     /// Opens the connections of a pool to this database, and says what becomes of them.
@@ -92,7 +92,12 @@ impl PostgresConnector {
         &self,
         config: &Config,
     ) -> Result<(Client, Connection<FollowedStream, NoTlsStream>), Error> {
-        self.open_as(config, None).await
+        self.open_as(config, self.session_of(None)).await
+    }
+
+    /// What follows a new connection, if it leads to a database that is known.
+    fn session_of(&self, pool: Option<&Arc<PoolWatch>>) -> Option<Arc<Session>> {
+        self.keeps.as_ref().map(|postgres| Session::new(pool, postgres.watch.book()))
     }
 
     async fn open_as(
@@ -101,7 +106,12 @@ impl PostgresConnector {
         session: Option<Arc<Session>>,
     ) -> Result<(Client, Connection<FollowedStream, NoTlsStream>), Error> {
         match self.dial(config).await {
-            Ok(stream) => config.connect_raw(FollowedStream::new(stream, session), NoTls).await,
+            Ok(stream) => {
+                if let (Some(session), Some(postgres)) = (&session, &self.keeps) {
+                    postgres.watch.book().opened(session, stream.came_through_port());
+                }
+                config.connect_raw(FollowedStream::new(stream, session), NoTls).await
+            }
             // The driver lets nobody else make its errors, but passes those of its streams on.
             Err(error) => match config.connect_raw(Unopened(Some(error)), NoTls).await {
                 Err(error) => Err(error),
@@ -141,9 +151,11 @@ impl Connect for PostgresConnector {
                 });
                 return Ok((client, driving));
             };
-            let session = Session::new(watch);
-            let opened = self.open_as(&config, Some(Arc::clone(&session))).await;
-            let (client, connection) = opened?;
+            let session = self.session_of(Some(watch));
+            let (client, connection) = self.open_as(&config, session.clone()).await?;
+            let Some(session) = session else {
+                unreachable!("a connector of a pool has no database");
+            };
             watch.opened(&session);
             Ok((client, drive(connection, session)))
         })

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::Postgres;
+use super::commits::Book;
 use super::pool::OpenPool;
 use super::pool::watch::{Missing, PoolWatch, at};
 use super::server::Database;
@@ -42,6 +43,7 @@ pub(super) struct DatabaseWatch {
     pools: Mutex<Vec<Arc<PoolWatch>>>,
     allowed: Mutex<HashSet<Leftover>>,
     database: Weak<Database>,
+    book: Arc<Book>,
     /// The database and its link, without which its connections end.
     kept: Mutex<Option<(Link, Arc<Database>)>>,
 }
@@ -56,14 +58,20 @@ enum Key {
 }
 
 impl DatabaseWatch {
-    pub(super) fn new(database: &Arc<Database>) -> Arc<Self> {
+    pub(super) fn new(database: &Arc<Database>, link: &Link) -> Arc<Self> {
         Arc::new(Self {
+            book: Book::new(database.endpoint(), link.through_port()),
             name: database.name().to_owned(),
             pools: Mutex::default(),
             allowed: Mutex::default(),
             database: Arc::downgrade(database),
             kept: Mutex::default(),
         })
+    }
+
+    /// What was asked of the database.
+    pub(super) fn book(&self) -> &Arc<Book> {
+        &self.book
     }
 
     pub(super) fn add_pool(&self, pool: Arc<PoolWatch>) {
@@ -91,7 +99,7 @@ impl DatabaseWatch {
         let mut seen: HashMap<Key, Instant> = HashMap::new();
         let begun = Instant::now();
         let mut server = self.database.upgrade().map(|it| sessions::Witness::new(&it));
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = self.rolled_back().into_iter().collect();
         loop {
             let mut suspects = self.held();
             if let Some(witness) = &mut server {
@@ -125,6 +133,18 @@ impl DatabaseWatch {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// The commits that were none.
+    fn rolled_back(&self) -> Option<String> {
+        let count = self.book.rolled_back();
+        (count > 0).then(|| {
+            format!(
+                "in `{}` the server answered COMMIT by ROLLBACK {count} time(s): the transaction had \
+                 failed before, and the driver calls its commit a success",
+                self.name
+            )
+        })
     }
 
     /// What went wrong while the test ran.

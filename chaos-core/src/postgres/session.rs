@@ -1,8 +1,8 @@
 //! Connections of the application, as the library sees them: which server process serves them, in
 //! which state the server left them, and who has them.
 //!
-//! Only connections of pools that come from [`Postgres::pool`](super::Postgres::pool) are followed.
-//! What they do is read from their own bytes on the way; nothing is asked of the server.
+//! Connections that the library opens are followed: those of pools that come from
+//! [`Postgres::pool`](super::Postgres::pool), and others without a word on who has them. What they do is read from their own bytes on the way; nothing is asked of the server.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::Location;
@@ -12,9 +12,13 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+pub(super) use self::account::{Asked, Entry, SharedEntry};
 use self::protocol::Tracker;
+use super::commits::{Asking, Book, KnownTransaction};
 use super::pool::watch::PoolWatch;
+use crate::operation;
 
+mod account;
 mod driver;
 mod place;
 mod protocol;
@@ -24,10 +28,11 @@ pub(super) use self::driver::drive;
 pub(super) use self::place::process_of;
 pub(super) use self::stream::FollowedStream;
 
-/// One connection of a pool.
+/// One connection.
 #[derive(Debug)]
 pub(super) struct Session {
     pool: Weak<PoolWatch>,
+    book: Arc<Book>,
     tracker: Mutex<Tracker>,
     holders: Mutex<Holders>,
     is_closed: AtomicBool,
@@ -76,10 +81,12 @@ impl Holder {
 }
 
 impl Session {
-    pub(super) fn new(pool: &Arc<PoolWatch>) -> Arc<Self> {
+    /// A connection, of a pool or of nobody, whose transactions are told to this book.
+    pub(super) fn new(pool: Option<&Arc<PoolWatch>>, book: &Arc<Book>) -> Arc<Self> {
         Arc::new(Self {
-            pool: Arc::downgrade(pool),
-            tracker: Mutex::new(Tracker::new()),
+            pool: pool.map_or_else(Weak::new, Arc::downgrade),
+            book: Arc::clone(book),
+            tracker: Mutex::new(Tracker::new(Arc::clone(book))),
             holders: Mutex::default(),
             is_closed: AtomicBool::new(false),
             mend: Mutex::default(),
@@ -96,7 +103,7 @@ impl Session {
         let holder = Holder::caller();
         let mut holders = self.holders.lock();
         holders.before = holders.now.replace(holder);
-        self.tracker.lock().hand_out();
+        self.tracker.lock().hand_out_to(operation::running());
     }
 
     /// Notes where it was taken from its pool, which a pool cannot tell by itself.
@@ -137,6 +144,34 @@ impl Session {
     /// Whether it surely is in no transaction, and nothing is under way.
     fn is_quiet(&self) -> bool {
         self.tracker.lock().settled() == protocol::State::Idle
+    }
+
+    /// Whether nothing is under way, or it has ended.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.is_quiet() || self.is_closed()
+    }
+
+    /// Where in bytes that are about to be written a `COMMIT` begins before which the server is to be
+    /// asked for the transaction.
+    fn commit_in(&self, bytes: &[u8]) -> Option<usize> {
+        self.book.is_asking().then(|| self.tracker.lock().commit_in(bytes)).flatten()
+    }
+
+    /// Asks the server for the transaction that is about to be committed.
+    fn ask(&self) -> Option<Asking> {
+        self.book.ask(self.process()?)
+    }
+
+    fn know(&self, id: Option<KnownTransaction>) {
+        self.tracker.lock().know(id);
+    }
+
+    /// Notes that its stream is gone.
+    fn ended(&self) {
+        self.tracker.lock().close();
+        if self.pool.strong_count() == 0 {
+            self.is_closed.store(true, Ordering::Release);
+        }
     }
 
     fn written(&self, bytes: &[u8]) {

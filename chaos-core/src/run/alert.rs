@@ -25,8 +25,8 @@ use crate::recovery::Disturbance;
 
 mod rule;
 
-pub use self::rule::{AlertRule, BurnWindow};
 use self::rule::Series;
+pub use self::rule::{AlertRule, BurnWindow};
 
 /// What an alert rule did during a run, judged by the faults that were active.
 #[derive(Debug, Clone)]
@@ -176,9 +176,8 @@ impl Alerts {
     pub fn precision_at_least(&self, bound: Probability) -> Result<(), BoundError> {
         let figure = "precision";
         let n = self.judged.firings.len() as u64;
-        let found = self
-            .precision()
-            .ok_or_else(|| self.subject.not_measured(figure, "it never fired"))?;
+        let found =
+            self.precision().ok_or_else(|| self.subject.not_measured(figure, "it never fired"))?;
         self.subject.demand(figure, Unit::Share, Side::AtLeast, found, bound.get(), n)
     }
 
@@ -214,7 +213,15 @@ mod tests {
             let is_bad = bad.iter().any(|times| times.contains(&began));
             let outcome = if is_bad { Outcome::Failed } else { Outcome::Ok };
             let (began, ended) = (began.ms(), (began + 10).ms());
-            Operation { client: 0, began, ended, outcome, error: None, sqlstate: None }
+            Operation {
+                client: 0,
+                began,
+                ended,
+                outcome,
+                error: None,
+                sqlstate: None,
+                resolution: None,
+            }
         };
         (0..20_000).step_by(10).map(operation).collect()
     }
@@ -281,8 +288,8 @@ mod tests {
     #[test]
     fn a_burn_rate_takes_both_windows_and_stops_with_the_short_one() {
         // An objective of 99 %: 10 % errors burn ten times as fast as they may.
-        let rule = AlertRule::burn_rate(99.percent())
-            .windows([BurnWindow::new(5.secs(), 500.ms(), 10.0)]);
+        let rule =
+            AlertRule::burn_rate(99.percent()).windows([BurnWindow::new(5.secs(), 500.ms(), 10.0)]);
         let alerts = judged(&rule, &[5_000..8_000], &[fault(1, 5_000, 8_000)]);
         let [firing] = alerts.judged().firings.as_slice() else { panic!("{alerts:?}") };
         assert!(firing.is_true);

@@ -319,6 +319,7 @@ mod tests {
             outcome,
             error: error.map(str::to_owned),
             sqlstate: error.map(|_| "53300".to_owned()),
+            resolution: None,
         }
     }
 

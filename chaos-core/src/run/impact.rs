@@ -369,6 +369,7 @@ mod tests {
                 outcome: if fails { Outcome::Failed } else { Outcome::Ok },
                 error: fails.then(|| "no".to_owned()),
                 sqlstate: None,
+                resolution: None,
             });
             now = ended;
         }

@@ -106,7 +106,15 @@ mod tests {
 
     fn operation(began: u64, ended: u64, outcome: Outcome) -> Operation {
         let (began, ended) = (began.ms(), ended.ms());
-        Operation { client: 0, began, ended, outcome, error: None, sqlstate: None }
+        Operation {
+            client: 0,
+            began,
+            ended,
+            outcome,
+            error: None,
+            sqlstate: None,
+            resolution: None,
+        }
     }
 
     fn spans() -> Vec<Span> {

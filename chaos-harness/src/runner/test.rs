@@ -123,6 +123,9 @@ impl Runner {
         if outcome == TestOutcome::Failed {
             self.has_failed.store(true, Ordering::Relaxed);
         }
+        if last.verdict.is_passed() {
+            self.baselines.0.add(&test.name, &last.summary.baselines);
+        }
         self.reporters.event(&RunEvent::TestEnded(TestEnded {
             test: test.name.clone(),
             outcome,

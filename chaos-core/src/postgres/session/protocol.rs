@@ -11,16 +11,29 @@
 //!
 //! Only the beginnings of messages are read.
 
+use std::sync::Arc;
+
+use super::account::Account;
 use crate::direction::Direction;
+use crate::operation::OperationId;
+use crate::postgres::commits::{Book, KnownTransaction};
 use crate::trigger::message::{Backend, Frontend, MessageKind};
 use crate::wire::postgres::{Framed, Framer};
+use crate::wire::sql::{is_commit, statements};
 
 /// How the driver ends the transaction of a holder who has dropped it, or has given up waiting for
 /// its commit.
 const ENDS: [&[u8]; 2] = [b"ROLLBACK", b"COMMIT\0"];
 
-/// Nothing longer is looked at.
-const LONGEST: u64 = 8;
+/// As much of a query is looked at, at most.
+const LONGEST_QUERY: u64 = 16 << 10;
+
+/// As much of an answer is looked at, at most: enough for the tag of a command and the code of an
+/// error.
+const LONGEST_ANSWER: u64 = 64;
+
+/// How long the kind and the length of a message are.
+const HEADER: usize = 5;
 
 /// In which state the server left the connection after its last answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,14 +85,14 @@ pub(super) struct Tracker {
     /// The client said goodbye.
     is_terminated: bool,
     process: Option<i32>,
+    account: Account,
 }
 
 impl Tracker {
-    pub(super) fn new() -> Self {
-        let framer = |direction| Framer::keeping(direction, LONGEST);
+    pub(super) fn new(book: Arc<Book>) -> Self {
         Self {
-            upstream: framer(Direction::Upstream),
-            downstream: framer(Direction::Downstream),
+            upstream: Framer::keeping(Direction::Upstream, LONGEST_QUERY),
+            downstream: Framer::keeping(Direction::Downstream, LONGEST_ANSWER),
             is_readable: true,
             state: State::Unknown,
             requests: 1,
@@ -90,6 +103,7 @@ impl Tracker {
             is_suspect: false,
             is_terminated: false,
             process: None,
+            account: Account::new(book),
         }
     }
 
@@ -108,8 +122,46 @@ impl Tracker {
         self.is_terminated && self.settled().is_transaction()
     }
 
-    /// Notes that the connection has a new holder.
-    pub(super) fn hand_out(&mut self) {
+    /// Where in bytes that are about to be written the first `COMMIT` begins that is better asked for
+    /// before it is sent.
+    pub(super) fn commit_in(&self, bytes: &[u8]) -> Option<usize> {
+        if !self.is_readable || !self.account.wants_id() || !self.upstream.is_between() {
+            return None;
+        }
+        let (mut framer, mut at) = (self.upstream.clone(), 0);
+        while at < bytes.len() {
+            let (length, framed) = framer.step(&bytes[at..]);
+            at += length;
+            let Ok(framed) = framed else { return None };
+            if framed.is_some_and(|it| it.kind == MessageKind::Frontend(Frontend::Query)) {
+                let head = framer.head();
+                let sql = String::from_utf8_lossy(head.strip_suffix(b"\0").unwrap_or(head));
+                if statements(&sql).iter().any(is_commit) {
+                    return at.checked_sub(head.len() + HEADER);
+                }
+            }
+        }
+        None
+    }
+
+    /// What the server said of the transaction that is about to be committed.
+    pub(super) fn know(&mut self, id: Option<KnownTransaction>) {
+        self.account.know(id);
+    }
+
+    /// Notes that nothing is written any more.
+    pub(super) fn close(&mut self) {
+        self.account.end();
+    }
+
+    /// Notes that the connection has a new holder, within this operation.
+    pub(super) fn hand_out_to(&mut self, owner: Option<OperationId>) {
+        let is_quiet = self.settled() == State::Idle;
+        self.account.hand_out(owner, is_quiet);
+        self.hand_out();
+    }
+
+    fn hand_out(&mut self) {
         self.is_fresh = true;
         self.behind = None;
         self.is_suspect = false;
@@ -121,7 +173,9 @@ impl Tracker {
             let (length, framed) = self.upstream.step(bytes);
             bytes = &bytes[length..];
             match framed {
-                Ok(Some(Framed { kind: MessageKind::Frontend(kind), .. })) => self.request(kind),
+                Ok(Some(Framed { kind: MessageKind::Frontend(kind), length })) => {
+                    self.request(kind, length);
+                }
                 Ok(_) => {}
                 Err(_) => self.is_readable = false,
             }
@@ -146,10 +200,13 @@ impl Tracker {
         found
     }
 
-    fn request(&mut self, kind: Frontend) {
+    fn request(&mut self, kind: Frontend, length: u64) {
         let head = self.upstream.head();
-        let is_end =
-            kind == Frontend::Query && ENDS.iter().any(|end| head.eq_ignore_ascii_case(end));
+        let is =
+            |end: &&[u8]| head.get(..end.len()).is_some_and(|head| head.eq_ignore_ascii_case(end));
+        let is_end = kind == Frontend::Query && ENDS.iter().any(is);
+        let is_whole = (head.len() + HEADER) as u64 == length;
+        self.account.request(kind, head, is_whole, self.requests + 1);
         // Closing a statement, and what ends a transaction, may come from the last holder.
         let is_work = match kind {
             Frontend::Query => !is_end,
@@ -181,10 +238,12 @@ impl Tracker {
 
     fn answer(&mut self, kind: Backend) -> bool {
         let head = self.downstream.head();
+        self.account.answer(kind, head, self.answers + 1);
         match kind {
             Backend::ReadyForQuery => {
                 self.state = head.first().map_or(State::Unknown, |code| State::of(*code));
                 self.answers = (self.answers + 1).min(self.requests);
+                self.account.ready(self.settled(), self.answers);
                 if self.behind == Some(self.answers) {
                     self.behind = None;
                     self.is_suspect = self.state.is_transaction();
@@ -225,7 +284,7 @@ mod tests {
 
     /// A connection that is idle, whatever the pieces in which the bytes came.
     fn connected(piece: usize) -> Tracker {
-        let mut tracker = Tracker::new();
+        let mut tracker = Tracker::new(Book::unwatched());
         let greeting = [&20_u32.to_be_bytes()[..], &[0, 3, 0, 0], &[7; 12]].concat();
         let sent = [greeting, message(b'p', b"secret\0")].concat();
         let key = message(b'K', &[0, 0, 4, 210, 1, 2, 3, 4]);
@@ -375,7 +434,7 @@ mod tests {
             received in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
             piece in 1_usize..50,
         ) {
-            let mut tracker = Tracker::new();
+            let mut tracker = Tracker::new(Book::unwatched());
             for chunk in sent.chunks(piece) {
                 tracker.written(chunk);
             }

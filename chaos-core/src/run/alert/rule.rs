@@ -284,8 +284,7 @@ impl<'a> Series<'a> {
     fn latency(&self, now: Duration, window: Duration, share: Probability) -> Option<Duration> {
         let (from, until) = self.places(now, window);
         let succeeded = self.operations[from..until].iter().filter(|it| it.outcome == Outcome::Ok);
-        let mut latencies: Vec<_> =
-            succeeded.map(|it| it.ended.saturating_sub(it.began)).collect();
+        let mut latencies: Vec<_> = succeeded.map(|it| it.ended.saturating_sub(it.began)).collect();
         latencies.sort_unstable();
         quantile(&latencies, share)
     }

@@ -77,7 +77,7 @@ pub(crate) fn encryption_asked_for(first: &[u8]) -> Option<Encryption> {
 }
 
 /// Where the messages of one direction begin and end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Framer {
     direction: Direction,
     state: State,
@@ -204,7 +204,6 @@ impl Framer {
     }
 
     /// Whether it stands between two messages.
-    #[cfg(test)]
     pub(crate) fn is_between(&self) -> bool {
         self.have == 0 && matches!(self.state, State::Startup | State::Answer | State::Header)
     }
