@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::check::{CheckFailed, Checker, Evidence, Finding, Report};
 use crate::client::Client;
@@ -17,15 +18,19 @@ use crate::metrics::Metrics;
 use crate::postgres::{Postgres, ServerOptions};
 use crate::run::{Run, RunError};
 use crate::schedule::Schedule;
-use crate::scope::Scope;
+use crate::scope::{Scope, TestOfScope};
 use crate::seed::Seed;
+use crate::sizing::Sizing;
+use crate::workload::{WorkError, Worked, Workload};
 
 mod leftovers;
+mod sizes;
 
 /// What a test is given: the way to targets, workloads and checks. Clones are the same context.
 #[derive(Debug, Clone)]
 pub struct Chaos {
     inner: Arc<Inner>,
+    sizing: Sizing,
 }
 
 #[derive(Debug)]
@@ -40,7 +45,18 @@ impl Chaos {
     /// `#[tokio::test]` or in a benchmark.
     #[must_use]
     pub fn new(seed: Seed, journal: Journal) -> Self {
-        Self { inner: Arc::new(Inner { scope: Scope::new(seed, journal) }) }
+        Self::in_scope(Scope::new(seed, journal))
+    }
+
+    /// The context of this scope.
+    pub(crate) fn in_scope(scope: Scope) -> Self {
+        Self { inner: Arc::new(Inner { scope }), sizing: Sizing::EXACT }
+    }
+
+    /// For harnesses, before the test runs: its name, after which files about it are named, and when
+    /// it has to be over.
+    pub fn name_test(&self, name: impl Into<String>, deadline: Option<Instant>) {
+        self.scope().set_test(TestOfScope { name: name.into(), deadline });
     }
 
     /// What everything in this attempt shares.
@@ -110,7 +126,8 @@ impl Chaos {
     /// # Errors
     ///
     /// When the schedule begins calm and the system is not in its steady state at the end of that
-    /// step; when there is no client; when the schedule takes no time.
+    /// step; when there is no client; when the schedule takes no time and the load does not say how
+    /// many operations to make.
     pub async fn run<T, E: Into<TestError>>(
         &self,
         schedule: Schedule,
@@ -118,6 +135,29 @@ impl Chaos {
         operation: impl AsyncFn(Client) -> Result<T, E>,
     ) -> Result<Run, RunError> {
         crate::run::run(self.scope(), &schedule, &load.into(), operation).await
+    }
+
+    /// Points a workload at a service: all clients of `load` make its operations while the faults of
+    /// `schedule` come and go, and when all is over the final state is read. Nothing is judged before
+    /// [`Worked::judge`].
+    ///
+    /// With a [number of operations](Load::operations), the schedule may be empty:
+    /// `cx.work(Schedule::new(), Load::clients(8).operations(100), workload)`.
+    ///
+    /// The history of the operations is written beside the journal of the attempt.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`run`](Self::run); when the workload cannot begin; when the final state cannot be read
+    /// within the time that the load allows to [settle](Load::settle); when the history cannot be
+    /// written.
+    pub async fn work<W: Workload>(
+        &self,
+        schedule: Schedule,
+        load: impl Into<Load>,
+        workload: W,
+    ) -> Result<Worked, WorkError> {
+        crate::workload::work(self, &schedule, &load.into(), workload).await
     }
 
     /// Checks that what was found is what was expected, and records the answer under `name`.
@@ -187,6 +227,11 @@ impl Chaos {
         }
         let (name, location) = (name.to_owned(), Location::caller());
         Err(CheckFailed { name, finding: finding(), location }.into())
+    }
+
+    /// Has explorations only compare runs without faults, as `--check-determinism` does.
+    pub fn only_check_determinism(&self) {
+        self.scope().only_check_determinism();
     }
 
     /// Names what the test does from here on, for the live view and the report.

@@ -2,7 +2,9 @@
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use crate::delay::Delay;
 use crate::probability::Probability;
 use crate::seed::Seed;
 
@@ -87,6 +89,11 @@ impl Client {
         self.next().draws().hits(probability)
     }
 
+    /// Draws how long it waits before the operation. It takes nothing from what the operation draws.
+    pub(crate) fn wait(&self, jitter: Delay) -> Duration {
+        jitter.draw(&mut self.seed.named("jitter").draws())
+    }
+
     fn next(&self) -> Seed {
         self.seed.numbered(self.drawn.fetch_add(1, Ordering::Relaxed))
     }
@@ -117,7 +124,7 @@ macro_rules! pick {
     )*};
 }
 
-pick!(i16, i32, i64, u16, u32, u64, usize);
+pick!(u8, i16, i32, i64, u16, u32, u64, usize);
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,8 @@ pub struct Journal {
 struct Inner {
     epoch: Instant,
     sink: Sink,
+    /// Where the file is, if there is one.
+    path: Option<PathBuf>,
     /// The first error of a write; what comes after is of no use without the lines before.
     broken: Mutex<Option<io::Error>>,
     /// Set once the last event is written. Writers hold it shared, so none is overtaken.
@@ -44,18 +46,18 @@ impl Journal {
     /// When the file cannot be opened.
     pub fn create(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self::new(Sink::File(file)))
+        Ok(Self::new(Sink::File(file), Some(path.to_owned())))
     }
 
     /// Starts a journal that is kept in memory: see [`Journal::events`].
     #[must_use]
     pub fn in_memory() -> Self {
-        Self::new(Sink::Memory(Mutex::default()))
+        Self::new(Sink::Memory(Mutex::default()), None)
     }
 
     /// A journal that keeps nothing, for what runs for weeks or hundreds of times and is not asked.
     pub(crate) fn nowhere() -> Self {
-        Self::new(Sink::Nowhere)
+        Self::new(Sink::Nowhere, None)
     }
 
     /// Whether anything that is written can be read later.
@@ -66,14 +68,22 @@ impl Journal {
         }
     }
 
-    fn new(sink: Sink) -> Self {
+    fn new(sink: Sink, path: Option<PathBuf>) -> Self {
         let inner = Inner {
             epoch: Instant::now(),
             sink,
+            path,
             broken: Mutex::new(None),
             closed: RwLock::new(false),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The file that it is written to, if it is written to one. What belongs to the attempt and is too
+    /// large for an event is kept beside it.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.path.as_deref()
     }
 
     /// When the attempt began; the times of all events count from here.

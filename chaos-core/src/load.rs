@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::delay::{Delay, IntoDelay};
 use crate::probability::Probability;
 
 /// The load of a run. A plain number of clients is one, with the defaults of everything else.
@@ -9,6 +10,8 @@ use crate::probability::Probability;
 #[must_use = "a load does nothing until it is run: `cx.run(schedule, load, ..)`"]
 pub struct Load {
     pub(crate) clients: u32,
+    pub(crate) operations: Option<u64>,
+    pub(crate) jitter: Option<Delay>,
     pub(crate) think_time: Duration,
     pub(crate) pause_after_failure: Duration,
     pub(crate) settle: Duration,
@@ -18,15 +21,45 @@ pub struct Load {
 
 impl Load {
     /// This many clients, each of which begins its next operation when the last one is over.
+    ///
+    /// They all begin their first operation at once: none of them has its answer before every one
+    /// of them has asked. From one client to thousands are fine, as they are no threads: they take
+    /// turns on the test's own task, wherever one of them waits.
     pub const fn clients(clients: u32) -> Self {
         Self {
             clients,
+            operations: None,
+            jitter: None,
             think_time: Duration::ZERO,
             pause_after_failure: Duration::from_millis(10),
             settle: Duration::from_secs(10),
             steady_state: Probability::ALWAYS,
             resolves_commits: true,
         }
+    }
+
+    /// Has each client make this many operations, and stop. Default: operations begin until the
+    /// schedule is over.
+    ///
+    /// The schedule may then be empty, which is a run without faults. With one that has steps, the run
+    /// ends when both have come to their end.
+    pub const fn operations(mut self, operations: u64) -> Self {
+        self.operations = Some(operations);
+        self
+    }
+
+    /// Has a client wait before each operation, for a time that is drawn from the seed of the
+    /// attempt: a `Duration`, a range of them or a [`Delay`]. Default: not at all.
+    ///
+    /// It spreads the clients out, so that they meet in more ways than by asking all at once.
+    ///
+    /// # Panics
+    ///
+    /// When the range is empty.
+    #[track_caller]
+    pub fn jitter(mut self, delay: impl IntoDelay) -> Self {
+        self.jitter = Some(delay.into_delay());
+        self
     }
 
     /// How long a client waits after each operation. Default: not at all.
@@ -51,8 +84,10 @@ impl Load {
     }
 
     /// How long operations that still run when the schedule is over may take to end; after that
-    /// they are dropped, and their outcome is unknown. It is also how much longer than planned the
-    /// calm before the first fault may last until a first operation has ended. Default: 10 s.
+    /// they are dropped, and their outcome is unknown. Where the [number of
+    /// operations](Self::operations) is given, it is how long the run goes on, after the schedule,
+    /// without that any operation ends. It is also how much longer than planned the calm before the
+    /// first fault may last until a first operation has ended. Default: 10 s.
     pub const fn settle(mut self, settle: Duration) -> Self {
         self.settle = settle;
         self

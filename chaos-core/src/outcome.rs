@@ -10,6 +10,10 @@ use tokio_postgres::error::DbError;
 
 use crate::error::TestError;
 
+mod rejected;
+
+pub use self::rejected::Rejected;
+
 /// What an operation came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,6 +76,7 @@ impl Outcome {
     /// `deadpool-postgres`. The answer is [`Failed`](Outcome::Failed) only where that is certain:
     ///
     /// * the pool gave no connection, so nothing was sent;
+    /// * the error is, or holds, one that the caller has [`Rejected`] itself;
     /// * the connection was refused, or the driver found no unix socket to connect to;
     /// * the server answered with an error, other than one that says that the server or the session
     ///   is going down (SQLSTATE class 57P, class 08, class XX, class 58, and 40003), which it also
@@ -90,6 +95,7 @@ impl Outcome {
         for error in chain(error) {
             // A pool passes on a backend's error only from opening a connection.
             if error.is::<deadpool_postgres::PoolError>()
+                || error.is::<Rejected>()
                 || is_refused_connection(error)
                 || is_missing_socket(error)
             {

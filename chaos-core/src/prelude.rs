@@ -6,6 +6,7 @@ pub use crate::all_of;
 pub use crate::chaos::{Chaos, Fixture};
 pub use crate::check::{Checker, per_key};
 pub use crate::client::Client;
+pub use crate::contention::Observed;
 pub use crate::delay::Delay;
 pub use crate::error::{TestError, TestResult};
 pub use crate::explore::{Granularity, Mode, cancellation_points, cut_points};
@@ -38,7 +39,7 @@ pub use crate::fault::{
 pub use crate::leftover::Leftover;
 pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;
-pub use crate::outcome::Outcome;
+pub use crate::outcome::{Outcome, Rejected};
 pub use crate::postgres::{Part, Postgres, ServerOptions, StopMode};
 pub use crate::run::AlertRule;
 pub use crate::schedule::Schedule;
@@ -48,3 +49,4 @@ pub use crate::trigger::message::{
 };
 pub use crate::trigger::{connection, every_nth, first, nth, seen};
 pub use crate::units::{ByteUnits, DurationUnits, PercentUnits};
+pub use crate::workload;

@@ -200,7 +200,10 @@ pub enum RunError {
         first_error: Option<String>,
     },
     /// The schedule has no steps, or they take no time.
-    #[error("the schedule takes no time; add steps with `.calm(..)` and `.hold(..)`")]
+    #[error(
+        "the schedule takes no time; add steps with `.calm(..)` and `.hold(..)`, or say how much is \
+         to be done: `Load::clients(8).operations(100)`"
+    )]
     EmptySchedule,
     /// A fault of the schedule could not take effect, or could not be undone.
     #[error("the step `{step}` of the schedule failed: {reason}")]
@@ -215,7 +218,8 @@ pub enum RunError {
     NoClients,
 }
 
-/// Runs `operation` over and over on all clients of `load` until `schedule` is over.
+/// Runs `operation` over and over on all clients of `load` until `schedule` is over, or the number of
+/// operations that the load asks for is made.
 ///
 /// Everything runs on the caller's task, so `operation` may borrow and need not be `Send`.
 pub(crate) async fn run<T, E: Into<TestError>>(
@@ -227,11 +231,13 @@ pub(crate) async fn run<T, E: Into<TestError>>(
     if load.clients == 0 {
         return Err(RunError::NoClients);
     }
-    if schedule.duration().is_zero() {
+    if schedule.duration().is_zero() && load.operations.is_none() {
         return Err(RunError::EmptySchedule);
     }
     let journal = scope.journal();
-    journal.record(EventKind::Note { message: format!("schedule: {schedule}") });
+    if !schedule.steps().is_empty() {
+        journal.record(EventKind::Note { message: format!("schedule: {schedule}") });
+    }
 
     let resolving = Resolving::begin(scope, load.resolves_commits).await;
     let began = journal.elapsed();
@@ -240,14 +246,14 @@ pub(crate) async fn run<T, E: Into<TestError>>(
     let director = pin!(workload.direct(schedule));
     let (ended, clients) = match select(director, clients).await {
         Either::Left((directed, clients)) => (directed?, Some(clients)),
-        // Clients only stop once the schedule is over, so this is not reached.
+        // They have made all their operations.
         Either::Right((_, director)) => (director.await?, None),
     };
     if let Some(clients) = clients {
-        journal.record(EventKind::PhaseStarted { phase: "settle".to_owned() });
-        if tokio::time::timeout(load.settle, clients).await.is_err() {
-            workload.give_up(load.settle);
+        if load.operations.is_none() {
+            journal.record(EventKind::PhaseStarted { phase: "settle".to_owned() });
         }
+        workload.settle(clients).await;
     }
 
     let disturbances = disturbances(scope, began, ended);
@@ -303,7 +309,7 @@ struct Workload<'a> {
     number: u64,
     /// When the run began, since the attempt began.
     began: Duration,
-    /// Set when the schedule is over: no client begins another operation.
+    /// Set when the schedule is over.
     over: Cell<bool>,
     operations: RefCell<Vec<Operation>>,
     /// The steps of the schedule that began so far; the last of them is under way.
@@ -337,15 +343,22 @@ impl<'a> Workload<'a> {
         operation: &impl AsyncFn(Client) -> Result<T, E>,
     ) {
         let seed = self.scope.seed();
-        for ordinal in 0.. {
-            if self.over.get() {
+        let operations = self.load.operations;
+        for ordinal in 0..operations.unwrap_or(u64::MAX) {
+            if self.is_over() {
                 break;
+            }
+            let client = Client::new(seed, self.number, id, ordinal);
+            if let Some(jitter) = self.load.jitter {
+                tokio::time::sleep(client.wait(jitter)).await;
+                if self.is_over() {
+                    break;
+                }
             }
             let began = self.scope.journal().elapsed();
             self.running[id as usize].set(Some(began));
             let name = OperationId { run: self.number, client: id, ordinal };
-            let running = operation(Client::new(seed, self.number, id, ordinal));
-            let answer = as_operation(name, running).await.map_err(Into::into);
+            let answer = as_operation(name, operation(client)).await.map_err(Into::into);
             self.running[id as usize].set(None);
             let outcome = self.conclude(name, began, answer.err());
             let mut pause = self.load.think_time;
@@ -357,6 +370,26 @@ impl<'a> Workload<'a> {
                 tokio::task::yield_now().await;
             } else {
                 tokio::time::sleep(pause).await;
+            }
+        }
+    }
+
+    /// Whether no client begins another operation, unless it has a number of them to make.
+    fn is_over(&self) -> bool {
+        self.over.get() && self.load.operations.is_none()
+    }
+
+    /// Waits until the clients have come to their end, as long as there is a point in it.
+    async fn settle<F: Future + Unpin>(&self, mut clients: F) {
+        let settle = self.load.settle;
+        loop {
+            let before = self.operations.borrow().len();
+            if tokio::time::timeout(settle, &mut clients).await.is_ok() {
+                return;
+            }
+            let stands_still = self.operations.borrow().len() == before;
+            if self.load.operations.is_none() || stands_still {
+                return self.give_up(settle);
             }
         }
     }
@@ -533,7 +566,10 @@ impl<'a> Workload<'a> {
         let ended = self.scope.journal().elapsed();
         for (id, running) in self.running.iter().enumerate() {
             if let Some(began) = running.take() {
-                let error = format!("still running {} after the schedule", Display(waited));
+                let error = match self.load.operations {
+                    None => format!("still running {} after the schedule", Display(waited)),
+                    Some(_) => format!("still running when none had ended for {}", Display(waited)),
+                };
                 let client = u32::try_from(id).unwrap_or(u32::MAX);
                 let operation = Operation::new(client, began, ended, Outcome::Unknown);
                 self.record(Operation { error: Some(error), ..operation });

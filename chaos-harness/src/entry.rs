@@ -1,6 +1,7 @@
 //! How a process begins: as a helper, as an attempt, or as the harness.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
@@ -18,7 +19,7 @@ use crate::report::json;
 use crate::runner::{Answer, Runner};
 use crate::selection::{Selected, Selection};
 use crate::settings::{Settings, listing};
-use crate::{exit_code, list, run_directory};
+use crate::{exit_code, history, list, run_directory};
 
 /// What `chaos_harness::main!()` calls.
 #[must_use]
@@ -61,6 +62,9 @@ fn harness() -> u8 {
     if let Some(run) = &arguments.report {
         return make_report(run, &settings);
     }
+    if arguments.merge {
+        return merge_histories(&arguments.filters, &settings);
+    }
     if arguments.show_config {
         let selection = Selection::of(cases, &arguments, &settings.environment);
         let text = listing::render(&settings, &arguments, &selection.tests);
@@ -88,6 +92,32 @@ fn make_report(run: &str, settings: &Settings) -> u8 {
     };
     match json::make(&directory, &root) {
         Ok(path) => print(|out| writeln!(out, "{}", path.display())),
+        Err(error) => {
+            eprintln!("error: {}", with_sources(&error));
+            exit_code::HARNESS
+        }
+    }
+}
+
+/// Adds other histories to ours, and prints what was added.
+fn merge_histories(sources: &[String], settings: &Settings) -> u8 {
+    if sources.is_empty() {
+        let example = "`--chaos-merge shard-1/chaos shard-2/chaos`";
+        return usage(&[format!("--chaos-merge needs the directories to add: {example}")]);
+    }
+    let sources: Vec<PathBuf> = sources.iter().map(PathBuf::from).collect();
+    let directory = run_directory::root(settings, Nextest::detect().as_ref()).join("history");
+    match history::merge(&directory, &sources) {
+        Ok(suites) => print(|out| {
+            for history::Merged { suite, added, known, problems } in suites {
+                writeln!(out, "{suite}: {added} attempts added, {known} known")?;
+                for problem in problems {
+                    writeln!(out, "{suite}: {problem}")?;
+                }
+            }
+            Ok(())
+        }),
+        Err(error @ history::MergeError::NoHistory(_)) => usage(&[error.to_string()]),
         Err(error) => {
             eprintln!("error: {}", with_sources(&error));
             exit_code::HARNESS
@@ -137,6 +167,10 @@ pub fn run_under_libtest(case: &'static TestCase) {
         Ok(runner) => match runner.test(&selected) {
             Answer::Passed => {}
             Answer::Ignored(reason) => eprintln!("skipped: {reason}"),
+            // libtest knows only two answers, and this is not the good one.
+            Answer::Environment(reason) => fail(format!(
+                "nothing is known of the test, the machine could not carry it: {reason}"
+            )),
             Answer::Failed(text) => fail(text),
         },
         Err(error) => fail(error),

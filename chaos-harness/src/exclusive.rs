@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use crate::file_lock;
+
 /// The right to run, until it is dropped.
 #[derive(Debug)]
 #[must_use = "others may run as soon as it is dropped"]
@@ -29,25 +31,13 @@ pub(crate) fn wait(root: &Path, exclusive: bool) -> io::Result<Permit> {
     // Whoever waits for the lock holds the gate, so that an exclusive test waits only for the tests
     // that run already, and not for ever new ones.
     let gate = open("gate")?;
-    lock(&gate, true)?;
+    file_lock::exclusive(&gate)?;
     let running = open("running")?;
-    lock(&running, exclusive)?;
+    match exclusive {
+        true => file_lock::exclusive(&running)?,
+        false => file_lock::shared(&running)?,
+    }
     Ok(Permit { _running: running })
-}
-
-#[cfg(unix)]
-fn lock(file: &File, exclusive: bool) -> io::Result<()> {
-    use rustix::fs::{FlockOperation, flock};
-    let operation =
-        if exclusive { FlockOperation::LockExclusive } else { FlockOperation::LockShared };
-    Ok(rustix::io::retry_on_intr(|| flock(file, operation))?)
-}
-
-/// There is no lock on files in the standard library of the compilers that are supported, so
-/// exclusive tests are not kept apart here.
-#[cfg(not(unix))]
-fn lock(_file: &File, _exclusive: bool) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(all(test, unix))]

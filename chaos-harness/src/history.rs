@@ -1,31 +1,40 @@
 //! What is remembered of every attempt, from run to run: the evidence behind a test's category.
 //!
 //! The history of a test binary is a directory of JSON lines, `<package>.<binary>/00000001.jsonl`
-//! and so on: see `line` for the format and `segments` for why there are several files. Before an
-//! attempt a line says that it starts and after it another what it came to, so that an attempt
-//! whose harness was killed is seen as one without an end. Lines are appended with one `write`
-//! each; any number of processes may do so at once.
+//! and so on: see `line` for the format and `segments` for its files. Before an attempt a line says
+//! that it starts and after it another what it came to, so that an attempt whose harness was killed is
+//! seen as one without an end. Lines are appended with one `write` each; any number of processes may do
+//! so at once.
 //!
 //! Only *first* attempts are evidence: a retry follows a failure and is correlated with it. What
-//! else does not count, and why, is said at [`Evidence`].
+//! else does not count, and why, is said at [`Evidence`]. What the evidence says is in `trend`.
 
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use chaos_core::stats::{FlakinessPosterior, Interval};
+use chaos_core::stats::{Assessor, Category};
 use chaos_core::verdict::Verdict;
 use parking_lot::Mutex;
 
-use self::line::{Ended, Line, LineEvent, Outcome, Started};
+use self::line::{Ended, Line, LineEvent, Outcome, Started, Systemic};
+use self::memory::Memory;
 use self::segments::Segments;
-use self::tally::Tallies;
-use crate::run_event::{AttemptEnded, AttemptStarted, CategorySummary};
+use crate::run_event::{AttemptEnded, AttemptStarted, CategorySummary, Trend};
+use crate::signature::Signature;
 
 mod line;
+mod memory;
+mod merge;
 mod segments;
-mod tally;
+mod trend;
+
+pub(crate) use self::merge::{MergeError, Merged, merge};
+
+/// How many attempts at a test are remembered when the files are made compact: twice as many first
+/// attempts as are ever looked at.
+const MOST_ATTEMPTS: usize = 2 * chaos_core::stats::LOOKED_AT;
 
 /// Which run adds to the history.
 #[derive(Debug, Clone)]
@@ -61,12 +70,19 @@ pub(crate) struct History {
     segments: Segments,
     /// The ids of attempts that have started and not ended, by test and number.
     running: Mutex<HashMap<(String, u32), u64>>,
-    tallies: Mutex<Tallies>,
+    known: Mutex<Known>,
+}
+
+/// What was read, and what judges it.
+#[derive(Debug)]
+struct Known {
+    memory: Memory,
+    assessor: Assessor,
 }
 
 /// The history could not be read or added to.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} the history in {}", directory.display())]
+#[error("failed to {action} the history in {}", directory.display())]
 pub(crate) struct HistoryError {
     action: &'static str,
     directory: PathBuf,
@@ -82,8 +98,9 @@ impl History {
     pub(crate) fn open(directory: &Path, suite: Suite) -> Result<Self, HistoryError> {
         let segments = Segments::open(directory, &suite.package, &suite.binary)
             .map_err(|source| HistoryError::new("open", directory, source))?;
-        let tallies = Mutex::new(Tallies::new(&suite));
-        Ok(Self { suite, segments, running: Mutex::default(), tallies })
+        let memory = Memory::of(&suite.package, &suite.binary, &suite.tests);
+        let known = Mutex::new(Known { memory, assessor: Assessor::default() });
+        Ok(Self { suite, segments, running: Mutex::default(), known })
     }
 
     /// Remembers that an attempt starts. To be called before it does.
@@ -108,19 +125,28 @@ impl History {
         )
     }
 
-    /// Remembers what an attempt came to. To be called before the category is asked for.
+    /// Remembers what an attempt came to. To be called before the category is asked for. A `fresh`
+    /// attempt is one that no failure led to; attempts that the machine could not carry are not counted
+    /// among those before it.
     ///
     /// # Errors
     ///
     /// When the line cannot be written.
-    pub(crate) fn record_ended(&self, attempt: &AttemptEnded) -> Result<(), HistoryError> {
+    pub(crate) fn record_ended(
+        &self,
+        attempt: &AttemptEnded,
+        fresh: bool,
+    ) -> Result<(), HistoryError> {
         let started = self.running.lock().remove(&(attempt.test.clone(), attempt.attempt));
         let (outcome, failure) = match &attempt.verdict {
             Verdict::Passed => (Outcome::Passed, None),
             Verdict::Failed(failure) => (Outcome::Failed, Some(line::name_of(failure.kind))),
+            Verdict::Environment { .. } => (Outcome::Environment, None),
             _ => (Outcome::Skipped, None),
         };
-        let counts = attempt.attempt == 1
+        let signature = attempt.verdict.failure().map(Signature::of);
+        let counts = fresh
+            && outcome != Outcome::Environment
             && self.suite.evidence == Evidence::Counts
             && failure.as_deref().is_none_or(line::is_failure_of_the_test);
         self.append(
@@ -134,6 +160,8 @@ impl History {
                 duration_ns: attempt.duration_ns,
                 outcome,
                 failure,
+                signature: signature.as_ref().map(|signature| signature.hash),
+                message: signature.map(|signature| signature.message.into()),
                 counts,
                 recovery_ns: attempt.summary.faults.iter().filter_map(|f| f.recovery_ns).max(),
             }),
@@ -145,28 +173,39 @@ impl History {
     /// # Errors
     ///
     /// When the files cannot be read.
-    pub(crate) fn category(&self, test: &str) -> Result<CategorySummary, HistoryError> {
-        let mut tallies = self.tallies.lock();
-        self.segments.read_news(&mut *tallies).map_err(|source| self.error("read", source))?;
-        let tally = tallies.of(test);
-        let posterior = FlakinessPosterior::new(tally.attempts, tally.failures);
-        let Interval { low, high } = posterior.interval();
-        let found = posterior.classify();
-        Ok(CategorySummary {
-            category: found.category,
-            n: posterior.attempts(),
-            failures: posterior.failures(),
-            rate: posterior.mean(),
-            low,
-            high,
-            confidence: found.confidence,
-            missing_ends: tally.missing_ends,
-        })
+    pub(crate) fn judge(&self, test: &str) -> Result<(CategorySummary, Trend), HistoryError> {
+        let mut known = self.known.lock();
+        let Known { memory, assessor } = &mut *known;
+        self.segments.read_news(memory).map_err(|source| self.error("read", source))?;
+        Ok(trend::judge(memory, assessor, test, &self.suite.run))
+    }
+
+    /// The category of a test by what is known from other runs.
+    ///
+    /// # Errors
+    ///
+    /// When the files cannot be read.
+    pub(crate) fn category_before(&self, test: &str) -> Result<Category, HistoryError> {
+        let mut known = self.known.lock();
+        let Known { memory, assessor } = &mut *known;
+        self.segments.read_news(memory).map_err(|source| self.error("read", source))?;
+        Ok(trend::category_before(memory, assessor, test, &self.suite.run))
+    }
+
+    /// Remembers that so much failed in this run that the run itself is suspected: its attempts are no
+    /// evidence from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the line cannot be written.
+    pub(crate) fn record_systemic(&self, failed: u64, of: u64) -> Result<(), HistoryError> {
+        let run = self.suite.run.as_str().into();
+        self.append("", LineEvent::Systemic(Systemic { run, failed, of }))
     }
 
     /// The lines that were met and could not be read, each once, in words for a person.
     pub(crate) fn take_problems(&self) -> Vec<String> {
-        self.tallies.lock().take_problems()
+        self.known.lock().memory.take_problems()
     }
 
     fn append(&self, test: &str, event: LineEvent<'_>) -> Result<(), HistoryError> {
@@ -177,7 +216,13 @@ impl History {
             version: line::FORMAT_VERSION,
             event,
         };
-        self.segments.append(&line).map_err(|source| self.error("add to", source))
+        let many = self.segments.append(&line).map_err(|source| self.error("add to", source))?;
+        if many {
+            self.segments
+                .compact(Memory::of_all(), merge::compact_lines)
+                .map_err(|source| self.error("make compact", source))?;
+        }
+        Ok(())
     }
 
     fn error(&self, action: &'static str, source: io::Error) -> HistoryError {

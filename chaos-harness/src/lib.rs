@@ -42,6 +42,7 @@
 //!   `list`: its tests.
 //! * `runner`: the tests of a run, their attempts and retries. `capability`, `exclusive`,
 //!   `interrupt`: when they run, and when they do not.
+//! * `watch`: whether the machine could carry an attempt.
 //! * `attempt`: one attempt, from both sides. `failure`, `activity`, `summary`: what it came to.
 //! * [`baselines`]: how long things took, saved and compared.
 //! * [`run_event`]: what happens in a run. `run_directory`, `run_journal`, `history`: where it is
@@ -59,6 +60,7 @@ mod exclusive;
 pub mod exit_code;
 mod failure;
 mod failure_text;
+mod file_lock;
 mod fixture_error;
 #[allow(hidden_glob_reexports, reason = "what clients did is `core::history`; this is of attempts")]
 mod history;
@@ -75,9 +77,11 @@ mod run_journal;
 mod runner;
 mod selection;
 mod settings;
+mod signature;
 mod suggestion;
 mod summary;
 mod termination;
+mod watch;
 
 pub use chaos_core::{self as core, *};
 pub use chaos_macros::chaos_test;

@@ -6,6 +6,8 @@
 //! repeated in [`AttemptSummary`], so that a report need not read every journal.
 
 use chaos_core::check::Report;
+use chaos_core::machine::Machine;
+use chaos_core::machine::counters::{GroupUsage, Usage};
 use chaos_core::metrics::MetricsSnapshot;
 use chaos_core::run::{Bound, JudgedAlert, Measured, MeasuredImpact, PhaseKind};
 use chaos_core::stats::Category;
@@ -34,6 +36,10 @@ pub struct RunLine {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 #[non_exhaustive]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an event is made, written down and shown, and few are kept"
+)]
 pub enum RunEvent {
     /// The first line of a process that runs tests. Under nextest a run has one for each test.
     RunStarted(RunStarted),
@@ -89,6 +95,15 @@ pub struct RunStarted {
     pub cores: usize,
     /// Whether `CI` is set.
     pub ci: bool,
+    /// The machine, as far as the process may use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
+    /// The environment of `chaos.toml`, such as `ci`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The hardware profile of `chaos.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
 }
 
 /// What is known of a test before it runs.
@@ -154,6 +169,9 @@ pub struct AttemptStarted {
     pub attempt: u32,
     /// How many attempts there may be.
     pub of: u32,
+    /// How long the harness waited before it, in milliseconds, because the one before it failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waited_ms: u64,
     /// The seed.
     pub seed: u64,
     /// When, in milliseconds since 1970-01-01 UTC.
@@ -203,6 +221,28 @@ pub struct AttemptEnded {
     /// The same for its standard error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stderr: Option<String>,
+    /// What was used meanwhile, unless the attempt ran in the process of the harness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+}
+
+/// What the machine and the processes of an attempt used while it ran.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Resources {
+    /// What the machine used, by whomever.
+    pub machine: Usage,
+    /// What the processes of the attempt used.
+    pub processes: GroupUsage,
+    /// How often a probe beside the attempt was to be woken.
+    pub probes: u64,
+    /// How late it was woken, in microseconds: 19 of 20 times it was earlier.
+    pub delay_p95_us: u64,
+    /// The longest of these delays, in microseconds.
+    pub longest_delay_us: u64,
+    /// A clause for each bound of the resource watch that the machine was beyond.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beyond: Vec<String>,
 }
 
 /// The figures of an attempt, taken from its journal.
@@ -365,6 +405,12 @@ pub struct TestEnded {
     pub duration_ns: u64,
     /// What its history says of it.
     pub category: CategorySummary,
+    /// How it has fared over time.
+    #[serde(default)]
+    pub trend: Trend,
+    /// What is to be said about the answer or the history, in words for a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// The answer of a test in one run.
@@ -382,6 +428,8 @@ pub enum TestOutcome {
     FailedAsAllowed,
     /// An attempt found that something is missing here.
     Skipped,
+    /// The machine could carry none of its attempts, so nothing is known of the test.
+    Environment,
 }
 
 /// The category of a test, with its evidence: a posterior over the first attempts in its history.
@@ -408,6 +456,123 @@ pub struct CategorySummary {
     pub missing_ends: u64,
 }
 
+/// How a test has fared over time: what [`CategorySummary`] rests on.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Trend {
+    /// The latest sixty first attempts, from the oldest on: `.` passed, `F` failed.
+    pub recent: String,
+    /// The latest ten parts of the history in which the failure rate stayed the same, from the oldest
+    /// on. The last one is what the category is about.
+    pub segments: Vec<TrendSegment>,
+    /// What the test was before, if it has become worse lately.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regression: Option<Regression>,
+    /// What the first retries of failed first attempts came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<RetryRate>,
+    /// The failures that were met, the latest first, at most ten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<KnownFailure>,
+    /// The seeds that failed and were tried more than once, the latest first, at most five.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seeds: Vec<KnownSeed>,
+    /// How many first attempts are left out, because so many tests failed in their runs.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub systemic: u64,
+}
+
+/// A failure rate, with the first attempts that it rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Rate {
+    /// How many attempts.
+    pub n: u64,
+    /// How many of them failed.
+    pub failures: u64,
+    /// The mean of the posterior of the failure rate, between 0 and 1.
+    pub rate: f64,
+    /// The lower end of its central 95 % interval.
+    pub low: f64,
+    /// The upper end of its central 95 % interval.
+    pub high: f64,
+}
+
+/// A part of a history in which the failure rate stayed the same.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TrendSegment {
+    /// The rate.
+    #[serde(flatten)]
+    pub rate: Rate,
+    /// When its first attempt ended, in milliseconds since 1970-01-01 UTC.
+    pub began_unix_ms: u64,
+}
+
+/// A test has become worse.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Regression {
+    /// What it was.
+    pub before: Rate,
+    /// The latest first attempts, at most thirty.
+    pub latest: Rate,
+    /// The probability that chance alone makes it look so much worse.
+    pub p_value: f64,
+}
+
+/// What the first retries of failed first attempts came to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RetryRate {
+    /// How many there were.
+    pub n: u64,
+    /// How many passed. They had the seed of the first attempt, so the seed alone did not decide.
+    pub passed: u64,
+    /// How many failed in the same way, which makes the failure reproducible.
+    pub reproduced: u64,
+    /// The mean of the posterior of the rate at which they pass, between 0 and 1.
+    pub rate: f64,
+    /// The lower end of its central 95 % interval.
+    pub low: f64,
+    /// The upper end of its central 95 % interval.
+    pub high: f64,
+}
+
+/// A failure that was met, over all attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KnownFailure {
+    /// What it is recognised by: a hash of its kind, place, and message without numbers.
+    pub signature: u64,
+    /// The kind of failure.
+    pub kind: String,
+    /// The first line of its message, without numbers.
+    pub message: String,
+    /// How many attempts failed like this.
+    pub count: u64,
+    /// When it was met first, in milliseconds since 1970-01-01 UTC.
+    pub first_unix_ms: u64,
+    /// When it was met last.
+    pub last_unix_ms: u64,
+}
+
+/// A seed that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KnownSeed {
+    /// The seed.
+    pub seed: u64,
+    /// How many attempts were made with it.
+    pub attempts: u64,
+    /// How many of them failed.
+    pub failures: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// The end of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -422,4 +587,17 @@ pub struct RunEnded {
     pub duration_ns: u64,
     /// The exit code of the process.
     pub exit_code: u8,
+    /// Set when so many tests failed that the run itself is suspected, and is no evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub systemic: Option<SystemicFailure>,
+}
+
+/// So many tests failed at their first attempts that the run itself is suspected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SystemicFailure {
+    /// How many tests that were known to be stable failed.
+    pub failed: u64,
+    /// How many tests that were known to be stable ran.
+    pub of: u64,
 }

@@ -24,14 +24,18 @@ use crate::nextest::Nextest;
 use crate::registry::TestCase;
 use crate::report::FanOut;
 use crate::run_directory::{RunDirectory, Unwritable};
-use crate::run_event::{FORMAT_VERSION, RunEnded, RunEvent, RunStarted, TestDescription};
+use crate::run_event::{
+    FORMAT_VERSION, RunEnded, RunEvent, RunStarted, SystemicFailure, TestDescription,
+};
 use crate::selection::Selection;
 use crate::settings::Settings;
 
 mod reporters;
 mod seeds;
+mod suspicion;
 mod test;
 
+use self::suspicion::Suspicion;
 pub(crate) use self::test::Answer;
 
 /// What the tests of one process have in common.
@@ -49,9 +53,14 @@ pub(crate) struct Runner {
     /// Whether the command line is ours, and not libtest's.
     own_command_line: bool,
     fail_fast: bool,
+    /// Whether explorations only compare runs without faults.
+    check_determinism: bool,
     has_failed: AtomicBool,
     /// What tests measured, and what is to be done with it.
     baselines: (Measured, Option<Mode>),
+    /// Whether there is a test that must pass, and that the machine could not carry.
+    has_overload: AtomicBool,
+    suspicion: Suspicion,
     began: Instant,
 }
 
@@ -115,6 +124,7 @@ impl Runner {
         Ok(Self {
             in_process: arguments.in_process || settings.environment.in_process,
             fail_fast: arguments.fail_fast,
+            check_determinism: arguments.check_determinism,
             reporters: FanOut::new(reporters),
             settings,
             nextest,
@@ -126,6 +136,8 @@ impl Runner {
             own_command_line,
             has_failed: AtomicBool::new(false),
             baselines: (Measured::default(), arguments.baseline),
+            has_overload: AtomicBool::new(false),
+            suspicion: Suspicion::default(),
             began: Instant::now(),
         })
     }
@@ -154,6 +166,9 @@ impl Runner {
                 Answer::Passed => Ok(Completion::Completed),
                 Answer::Ignored(reason) if reason.is_empty() => Ok(Completion::ignored()),
                 Answer::Ignored(reason) => Ok(Completion::ignored_with(reason)),
+                Answer::Environment(reason) => {
+                    Ok(Completion::ignored_with(format!("environment: {reason}")))
+                }
                 Answer::Failed(text) => Err(text.into()),
             });
             trials.push(trial.with_ignored_flag(true));
@@ -162,14 +177,21 @@ impl Runner {
         let exit_code = match runner.interrupt.get() {
             Some(interruption) => interruption.exit_code(),
             None if conclusion.has_failed() | runner.has_regressed() => exit_code::FAILED,
+            None if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
             None => exit_code::PASSED,
         };
+        let systemic = runner.suspicion.verdict();
+        if let Some(SystemicFailure { failed, of }) = systemic {
+            let recorded = runner.history.record_systemic(failed, of);
+            recorded.unwrap_or_else(|error| eprintln!("{}", with_sources(&error)));
+        }
         runner.reporters.event(&RunEvent::RunEnded(RunEnded {
             passed: conclusion.num_passed,
             failed: conclusion.num_failed,
             ignored: conclusion.num_ignored,
             duration_ns: nanoseconds(runner.began.elapsed()),
             exit_code,
+            systemic,
         }));
         for problem in runner.history.take_problems() {
             eprintln!("{problem}");
@@ -197,6 +219,7 @@ impl Runner {
     /// Tells the reporters that the run begins.
     pub(crate) fn announce(&self, selection: &Selection, threads: usize) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let settings = &self.settings;
         let tests = &selection.tests;
         self.reporters.event(&RunEvent::RunStarted(RunStarted {
             version: FORMAT_VERSION,
@@ -216,6 +239,9 @@ impl Runner {
             arch: std::env::consts::ARCH.to_owned(),
             cores,
             ci: std::env::var_os("CI").is_some_and(|value| !value.is_empty()),
+            machine: settings.machine.clone(),
+            environment: Some(settings.config.environment().to_owned()),
+            profile: settings.config.profile().map(str::to_owned),
         }));
         if self.in_process {
             eprintln!(

@@ -8,6 +8,8 @@ use crate::suggestion;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OptionName {
     Retries,
+    Cases,
+    Workers,
     Flaky,
     VeryFlaky,
     Timeout,
@@ -21,8 +23,10 @@ pub(crate) enum OptionName {
 }
 
 impl OptionName {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Retries,
+        Self::Cases,
+        Self::Workers,
         Self::Flaky,
         Self::VeryFlaky,
         Self::Timeout,
@@ -42,6 +46,8 @@ impl OptionName {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Retries => "retries",
+            Self::Cases => "cases",
+            Self::Workers => "workers",
             Self::Flaky => "flaky",
             Self::VeryFlaky => "very_flaky",
             Self::Timeout => "timeout",
@@ -59,6 +65,8 @@ impl OptionName {
     fn example(self) -> &'static str {
         match self {
             Self::Retries => "retries = 3",
+            Self::Cases => "cases = 64",
+            Self::Workers => "workers = 4",
             Self::Timeout => "timeout = \"30s\"",
             Self::Domain => "domain = \"network\"",
             Self::Seed => "seed = 42",
@@ -74,6 +82,14 @@ impl OptionName {
             Self::Retries => {
                 "`retries` takes a whole number from 0 to 100, the further attempts of a failed \
                  test: `retries = 3`"
+            }
+            Self::Cases => {
+                "`cases` takes a whole number from 1 to 1000000, the cases on which the property is \
+                 tried: `cases = 64`"
+            }
+            Self::Workers => {
+                "`workers` takes a whole number from 1 to 1000, how many carry the operations of a \
+                 plan out at once: `workers = 4`"
             }
             Self::Flaky => {
                 "write `flaky`, or say more of it: `flaky(reason = \"..\", expected_rate = 0.1)`"
@@ -126,10 +142,6 @@ impl fmt::Display for OptionName {
 
 /// What to say of a name that is none of the options.
 pub(crate) fn unknown(written: &str) -> String {
-    if written == "cases" {
-        return "`cases` is kept for property tests, which do not exist yet; leave it out"
-            .to_owned();
-    }
     if let Some(attribute) = ["ignore", "should_panic"].into_iter().find(|name| *name == written) {
         return format!(
             "`{attribute}` is an attribute of its own; write `#[{attribute}]` below `#[chaos_test]`"

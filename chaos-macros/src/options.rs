@@ -19,6 +19,8 @@ use crate::{requirement, suggestion};
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) retries: Option<u32>,
+    pub(crate) cases: Option<u32>,
+    pub(crate) workers: Option<u32>,
     pub(crate) flakiness: Option<Flakiness>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) domain: Option<LitStr>,
@@ -72,6 +74,12 @@ impl Options {
         match name {
             OptionName::Retries => {
                 self.retries = Some(literal(entry, name)?.whole("retries", 0..=100, usage)?);
+            }
+            OptionName::Cases => {
+                self.cases = Some(literal(entry, name)?.whole("cases", 1..=1_000_000, usage)?);
+            }
+            OptionName::Workers => {
+                self.workers = Some(literal(entry, name)?.whole("workers", 1..=1000, usage)?);
             }
             OptionName::Seed => {
                 self.seed = Some(literal(entry, name)?.whole("seed", 0..=u64::MAX, usage)?);

@@ -12,17 +12,18 @@ use std::time::Duration;
 use futures::future::LocalBoxFuture;
 
 use super::error::ExploreError;
-use super::finding::Finding;
+use super::finding::{Finding, FindingKind};
 use super::mode::Mode;
 use super::plan::Trial;
 use super::strike;
 use super::token::{Place, Strike};
 use super::trace::Trace;
 use crate::error::{TestError, with_sources};
+use crate::fault::cut;
 use crate::link::{ActiveFault, Target};
 use crate::outcome::Outcome;
 use crate::postgres::fingerprint::Fingerprint;
-use crate::postgres::{Omitted, Part, Postgres, Stage};
+use crate::postgres::{CommitWatch, Omitted, Part, Postgres, ServerOptions, Stage};
 use crate::scope::FaultRecord;
 use crate::wire::postgres::Trace as Recording;
 
@@ -59,7 +60,11 @@ pub(super) struct Worker<'s, 'a, S> {
     stage: Stage,
     state: Rc<S>,
     expected: Expected,
+    /// What is not compared.
+    omitted: Omitted,
     recording: Recording,
+    /// What tells the check of an operation whose answer was lost what it came to.
+    commits: Option<CommitWatch>,
 }
 
 /// What a run without faults leaves behind.
@@ -137,7 +142,12 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         let state = Rc::new(state.map_err(failed)?);
         let stage = Stage::set(&pg).await?;
         let expected = Expected::default();
-        Ok(Self { scenario, pg, stage, state, expected, recording })
+        let omitted = Omitted::default();
+        let commits = match scenario.check {
+            Some(_) => Some(pg.watch_commits().await?),
+            None => None,
+        };
+        Ok(Self { scenario, pg, stage, state, expected, omitted, recording, commits })
     }
 
     pub(super) fn stage(&mut self) -> &mut Stage {
@@ -146,6 +156,7 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
 
     /// What fingerprints are to leave out.
     pub(super) async fn judge_without(&mut self, omitted: &Omitted) -> Result<(), ExploreError> {
+        self.omitted = omitted.clone();
         Ok(self.stage.judge_without(omitted).await?)
     }
 
@@ -156,6 +167,7 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         self.recording.start();
         self.recording.take();
         let ended = self.call(&mut []).await;
+        let opened = before + 1..=self.pg.link().connections().total;
         let unsound = |problem: String| ExploreError::Unsound { problem };
         match ended {
             Ended::Ok => {}
@@ -172,7 +184,7 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
             sessions.extend(states.map_err(|error| unsound(Finding::follow_up(&error).words))?);
         }
         let busy = self.stage.settle().await?;
-        let trace = Trace::since(before, self.recording.take());
+        let trace = Trace::of(opened, self.recording.take());
         self.recording.stop();
         if let Some(session) = busy.first() {
             return Err(unsound(Finding::open_session(session).words));
@@ -211,7 +223,11 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         if !is_met {
             return Ok(Observed { outcome: None, findings: Vec::new() });
         }
-        let outcome = ended.outcome();
+        let told = ended.outcome();
+        let outcome = match &self.commits {
+            Some(commits) => commits.resolve(told).await.outcome,
+            None => told,
+        };
         let mut findings = Vec::new();
         if matches!(ended, Ended::Hung) {
             findings.push(Finding::hang(self.scenario.patience));
@@ -219,7 +235,7 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         if trial.strikes.iter().any(|strike| strike.mode == Mode::ServerKilled) {
             self.stage.reconnect().await?;
         }
-        self.judge(outcome, &mut findings).await?;
+        self.judge(told, outcome, &mut findings).await?;
         if !findings.is_empty() {
             self.clean_up(&findings).await?;
         }
@@ -239,8 +255,9 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
             self.call(&mut []).await;
         }
         drop(armed);
+        let opened = before + 1..=self.pg.link().connections().total;
         self.ask_pools().await;
-        let trace = Trace::since(before, self.recording.take());
+        let trace = Trace::of(opened, self.recording.take());
         self.recording.stop();
         self.stage.expel().await?;
         Ok(trace)
@@ -251,7 +268,11 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         for pool in self.pg.pools() {
             pool.close_idle();
         }
-        Ok(self.stage.restore().await?)
+        self.stage.restore().await?;
+        if let Some(commits) = &self.commits {
+            commits.restart().await;
+        }
+        Ok(())
     }
 
     fn arm(&self, strikes: &[Strike], before: u64) -> Vec<Armed> {
@@ -294,7 +315,10 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         let Ok(server) = self.pg.server() else { return };
         // What cannot be killed or started is told by whoever connects next.
         server.kill(Part::Server).await.ok();
+        // What is held is lost with the server.
+        let lost = self.pg.link().activate(cut().may_be_idle().into());
         drop(held);
+        drop(lost);
         server.start().await.ok();
     }
 
@@ -316,8 +340,10 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         }
     }
 
+    /// Judges what is left of an operation whose caller was `told` something, and that came to this.
     async fn judge(
         &mut self,
+        told: Outcome,
         outcome: Outcome,
         findings: &mut Vec<Finding>,
     ) -> Result<(), ExploreError> {
@@ -345,7 +371,7 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
                 Err(_) => findings.push(Finding::check("it did not come to an end within 60s")),
             }
         }
-        if outcome != Outcome::Ok {
+        if told != Outcome::Ok {
             if !self.scenario.retries {
                 return Ok(());
             }
@@ -379,8 +405,31 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
 
     /// Does away with what a run left behind that went wrong.
     async fn clean_up(&mut self, findings: &[Finding]) -> Result<(), ExploreError> {
-        let _ = findings;
-        Ok(self.stage.expel().await?)
+        self.stage.expel().await?;
+        // What the set-up returned may never work again, such as a pool without connections.
+        let is_lost = |finding: &Finding| {
+            matches!(
+                finding.kind,
+                FindingKind::Connection
+                    | FindingKind::Hang
+                    | FindingKind::FollowUp
+                    | FindingKind::Retry
+            )
+        };
+        if !findings.iter().any(is_lost) {
+            return Ok(());
+        }
+        let is_own = self.pg.server().is_ok();
+        let scope = self.pg.scope().clone();
+        let pg = match is_own {
+            true => Postgres::own(&scope, ServerOptions::new()).await?,
+            false => Postgres::shared(&scope).await?,
+        };
+        let mut fresh = Self::open(pg, self.scenario).await?;
+        fresh.judge_without(&self.omitted).await?;
+        fresh.rehearse().await?;
+        *self = fresh;
+        Ok(())
     }
 }
 

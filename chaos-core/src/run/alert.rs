@@ -213,15 +213,7 @@ mod tests {
             let is_bad = bad.iter().any(|times| times.contains(&began));
             let outcome = if is_bad { Outcome::Failed } else { Outcome::Ok };
             let (began, ended) = (began.ms(), (began + 10).ms());
-            Operation {
-                client: 0,
-                began,
-                ended,
-                outcome,
-                error: None,
-                sqlstate: None,
-                resolution: None,
-            }
+            Operation::new(0, began, ended, outcome)
         };
         (0..20_000).step_by(10).map(operation).collect()
     }

@@ -18,6 +18,7 @@ pub(super) struct Line<'a> {
     pub(super) package: Cow<'a, str>,
     #[serde(borrow)]
     pub(super) binary: Cow<'a, str>,
+    /// Empty where the line is of all tests.
     #[serde(borrow)]
     pub(super) test: Cow<'a, str>,
     /// [`FORMAT_VERSION`].
@@ -34,6 +35,12 @@ pub(super) enum LineEvent<'a> {
     Started(Started<'a>),
     #[serde(borrow)]
     Ended(Ended<'a>),
+    #[serde(borrow)]
+    Systemic(Systemic<'a>),
+    /// The first line of a compact file.
+    Names(Names),
+    /// Another line of a compact file.
+    Attempts(Attempts),
 }
 
 /// An attempt starts.
@@ -73,11 +80,67 @@ pub(super) struct Ended<'a> {
     /// The kind of failure: text, so that a kind which is added later costs no reader the line.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) failure: Option<Cow<'a, str>>,
+    /// What the failure is recognised by: see `signature`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) signature: Option<u64>,
+    /// Its message, normalised.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) message: Option<Cow<'a, str>>,
     /// Whether it counts towards the category. Decided by the writer, who knows why it ran.
     pub(super) counts: bool,
     /// The longest recovery time of its faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) recovery_ns: Option<u64>,
+}
+
+/// So many tests failed in a run that the run itself is suspected.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Systemic<'a> {
+    /// The id of the run.
+    #[serde(borrow)]
+    pub(super) run: Cow<'a, str>,
+    /// How many tests that were known to be stable failed at their first attempts.
+    pub(super) failed: u64,
+    /// How many tests that were known to be stable ran.
+    pub(super) of: u64,
+}
+
+/// What the numbers in a compact file stand for.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Names {
+    /// The ids of the runs.
+    pub(super) runs: Vec<String>,
+    /// The places in `runs` of those that are suspected.
+    pub(super) systemic: Vec<u32>,
+    pub(super) failures: Vec<FailureName>,
+}
+
+/// A failure that was met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FailureName {
+    pub(super) signature: u64,
+    pub(super) kind: String,
+    pub(super) message: String,
+}
+
+/// Attempts at one test in columns, in the order of their ends.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Attempts {
+    pub(super) id: Vec<u64>,
+    /// The end, in milliseconds after the one before it; of the first since 1970-01-01 UTC.
+    pub(super) after_ms: Vec<u64>,
+    /// The place in [`Names::runs`].
+    pub(super) run: Vec<u32>,
+    /// 0 passed, 1 failed, 2 skipped, 3 the machine could not carry it; and 4 more if it counts.
+    pub(super) outcome: Vec<u8>,
+    /// The number of the attempt, where that is not 1, by its place.
+    pub(super) attempt: Vec<(u32, u32)>,
+    /// The seed, where it may still matter, by its place.
+    pub(super) seed: Vec<(u32, u64)>,
+    /// The place in [`Names::failures`], by its place.
+    pub(super) failure: Vec<(u32, u32)>,
+    /// Ids and runs of attempts without an end.
+    pub(super) open: Vec<(u64, u32)>,
 }
 
 /// What an attempt came to.
@@ -87,9 +150,34 @@ pub(super) enum Outcome {
     Passed,
     Failed,
     Skipped,
+    /// The machine could not carry it.
+    Environment,
     /// What a newer version may add.
     #[serde(other)]
     Other,
+}
+
+impl Outcome {
+    /// As it is written in a compact file.
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Skipped | Self::Other => 2,
+            Self::Environment => 3,
+        }
+    }
+
+    /// What [`Outcome::code`] has written.
+    pub(super) const fn of_code(code: u8) -> Self {
+        match code {
+            0 => Self::Passed,
+            1 => Self::Failed,
+            2 => Self::Skipped,
+            3 => Self::Environment,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// The name of a kind of failure, as it is stored.

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::record::AttemptRecord;
+use crate::signature::Signature;
 
 /// What an attempt says beside the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +16,8 @@ use super::record::AttemptRecord;
 pub(crate) enum Judgement {
     /// It is the first, or the first with its seed.
     FreshSeed,
-    /// An earlier attempt with the same seed failed in the same way.
+    /// An earlier attempt with the same seed failed in the same way: kind, place, and message but
+    /// for its numbers.
     Reproduced,
     /// An earlier attempt with the same seed failed in another way.
     FailedDifferently,
@@ -50,7 +52,9 @@ pub(crate) fn judge(attempts: &[AttemptRecord], place: usize) -> Judgement {
         return Judgement::FreshSeed;
     }
     match verdict.failure() {
-        Some(failure) if earlier.any(|earlier| earlier.kind == failure.kind) => {
+        Some(failure)
+            if earlier.any(|earlier| Signature::of(earlier) == Signature::of(failure)) =>
+        {
             Judgement::Reproduced
         }
         Some(_) => Judgement::FailedDifferently,

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, Verdict};
 
 use crate::report::words;
 use crate::run_event::{
-    AttemptEnded, AttemptStarted, RunEnded, RunEvent, RunStarted, TestDescription, TestEnded,
-    TestOutcome,
+    AttemptEnded, AttemptStarted, Regression, RunEnded, RunEvent, RunStarted, TestDescription,
+    TestEnded, TestOutcome,
 };
 
 /// A run, or as much of it as has happened.
@@ -181,8 +182,19 @@ impl TestRecord {
         let measured = &self.ended.as_ref()?.category;
         let declared = self.description.as_ref().map(|description| description.declared);
         let other = declared.and_then(|it| words::other_declaration(measured.category, it));
-        let text = words::category(measured);
+        let mut text = words::category(measured);
+        if let Some(regression) = self.regression() {
+            text = format!("[REGRESSION] {}, {text}", words::regression(regression));
+        }
         Some(other.map_or_else(|| text.clone(), |other| format!("{text}, {other}")))
+    }
+
+    /// What it was before, if its history says that it has become worse lately and it does not
+    /// declare to be as bad.
+    pub(crate) fn regression(&self) -> Option<&Regression> {
+        let regression = self.ended.as_ref()?.trend.regression.as_ref()?;
+        let declared = self.description.as_ref().map_or(Category::Stable, |it| it.declared);
+        (Category::of_rate(regression.latest.rate) > declared).then_some(regression)
     }
 
     /// The last attempt that failed.
@@ -200,6 +212,14 @@ impl TestRecord {
         })
     }
 
+    /// What was wrong with the machine at the last attempt that it could not carry.
+    pub(crate) fn reason_for_environment(&self) -> Option<&str> {
+        self.attempts.iter().rev().find_map(|attempt| match attempt.verdict() {
+            Some(Verdict::Environment { reason, .. }) => Some(reason.as_str()),
+            _ => None,
+        })
+    }
+
     /// The longest recovery time of the last attempt that ended.
     pub(crate) fn recovery(&self) -> Option<Duration> {
         self.attempts.iter().rev().find(|attempt| attempt.ended.is_some())?.recovery()
@@ -213,6 +233,11 @@ impl AttemptRecord {
 
     pub(crate) fn failure(&self) -> Option<&Failure> {
         self.verdict()?.failure()
+    }
+
+    /// Whether the machine could not carry it.
+    pub(crate) fn is_environment(&self) -> bool {
+        self.verdict().is_some_and(Verdict::is_environment)
     }
 
     pub(crate) fn duration(&self) -> Option<Duration> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chaos_core::stats::{CONFIRMED, Category, LEAST_ATTEMPTS};
 
-use crate::run_event::CategorySummary;
+use crate::run_event::{CategorySummary, Regression};
 
 /// A time with the digits that matter: `3.1 ms`, `0.21 s`, `12.0 s`, `2 min 05 s`.
 pub(crate) fn time(duration: Duration) -> String {
@@ -55,6 +55,15 @@ pub(crate) fn category(summary: &CategorySummary) -> String {
         Category::Undetermined => format!("undetermined ({evidence})"),
         category => format!("{likely}{category} {} % ({evidence})", percent(*rate)),
     }
+}
+
+/// What shows that a test has become worse: `4 of the latest 30 failed, 0 of 100 before`.
+pub(crate) fn regression(regression: &Regression) -> String {
+    let Regression { before, latest, .. } = regression;
+    format!(
+        "{} of the latest {} failed, {} of {} before",
+        latest.failures, latest.n, before.failures, before.n
+    )
 }
 
 /// What a test says of itself, where its history says something else: `declared flaky`.

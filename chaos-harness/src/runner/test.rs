@@ -16,14 +16,15 @@ use crate::attempt::output::Capture;
 use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
 use crate::history::HistoryError;
+use crate::nextest::Nextest;
 use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, RunEvent,
-    TestEnded, TestOutcome,
+    TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
-use crate::{capability, exclusive, failure_text};
+use crate::{capability, exclusive, failure_text, watch};
 
 /// Longer times would overflow the clocks that they are added to, and nobody waits a year.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -35,6 +36,8 @@ pub(crate) enum Answer {
     Passed,
     /// It did not run, or its failure does not count; the reason may be empty.
     Ignored(String),
+    /// The machine could not carry it, in this way.
+    Environment(String),
     /// It failed, and this is what to show.
     Failed(String),
 }
@@ -92,15 +95,19 @@ impl Runner {
             summary: AttemptSummary::default(),
             stdout: None,
             stderr: None,
+            resources: None,
         };
         self.reporters.event(&RunEvent::AttemptEnded(ended.clone()));
         ended
     }
 
     fn conclude(&self, test: &Selected, ended: &[AttemptEnded], took: Duration) -> Answer {
-        let last = ended.last().expect("at least one attempt was made");
+        // Where the machine could carry some attempts, those decide.
+        let carried = || ended.iter().filter(|attempt| !attempt.verdict.is_environment());
+        let judged = carried().count();
+        let last = carried().last().or(ended.last()).expect("at least one attempt was made");
         let (outcome, answer) = match &last.verdict {
-            Verdict::Passed if ended.len() == 1 => (TestOutcome::Passed, Answer::Passed),
+            Verdict::Passed if judged == 1 => (TestOutcome::Passed, Answer::Passed),
             Verdict::Passed => (TestOutcome::PassedOnRetry, Answer::Passed),
             Verdict::Failed(failure) if failure.kind == FailureKind::Interrupted => {
                 (TestOutcome::Skipped, Answer::Ignored(failure.message.clone()))
@@ -114,6 +121,12 @@ impl Runner {
                 let text = failure_text::of(last, failure, path, &self.identity);
                 (TestOutcome::Failed, Answer::Failed(text))
             }
+            Verdict::Environment { reason, .. } => {
+                if test.case.options.gate == Gate::MustPass {
+                    self.has_overload.store(true, Ordering::Relaxed);
+                }
+                (TestOutcome::Environment, Answer::Environment(reason.clone()))
+            }
             Verdict::Skipped { reason } => (TestOutcome::Skipped, Answer::Ignored(reason.clone())),
             other => {
                 let text = format!("the harness does not know the verdict {other:?}");
@@ -126,20 +139,39 @@ impl Runner {
         if last.verdict.is_passed() {
             self.baselines.0.add(&test.name, &last.summary.baselines);
         }
+        self.suspect(&test.name, ended);
+        let (category, trend) = self.judge(&test.name);
+        let remarks = Vec::new();
         self.reporters.event(&RunEvent::TestEnded(TestEnded {
             test: test.name.clone(),
             outcome,
             attempts: u32::try_from(ended.len()).unwrap_or(u32::MAX),
             duration_ns: nanoseconds(took),
-            category: self.category(&test.name),
+            category,
+            trend,
+            remarks,
         }));
         answer
     }
 
-    fn category(&self, test: &str) -> CategorySummary {
-        self.history.category(test).unwrap_or_else(|error| {
+    /// Counts the test if it was known to be stable. Under nextest no process knows of the others.
+    fn suspect(&self, test: &str, ended: &[AttemptEnded]) {
+        let failed = match ended.first().map(|first| (first.attempt, &first.verdict)) {
+            Some((1, Verdict::Passed)) => false,
+            Some((1, Verdict::Failed(failure))) => failure.kind != FailureKind::Interrupted,
+            _ => return,
+        };
+        match self.history.category_before(test) {
+            Ok(Category::Stable) if self.nextest.is_none() => self.suspicion.saw(failed),
+            Ok(_) => {}
+            Err(error) => complain(&error),
+        }
+    }
+
+    fn judge(&self, test: &str) -> (CategorySummary, Trend) {
+        self.history.judge(test).unwrap_or_else(|error| {
             complain(&error);
-            CategorySummary {
+            let nothing = CategorySummary {
                 category: Category::Undetermined,
                 n: 0,
                 failures: 0,
@@ -148,7 +180,8 @@ impl Runner {
                 high: 1.0,
                 confidence: 0.0,
                 missing_ends: 0,
-            }
+            };
+            (nothing, Trend::default())
         })
     }
 }
@@ -181,33 +214,65 @@ impl<'a> Attempts<'a> {
     /// Makes attempts until one does not fail, and returns them all.
     fn make(&self) -> Vec<AttemptEnded> {
         let mut ended: Vec<AttemptEnded> = Vec::new();
-        for number in self.numbers.0..=self.numbers.1 {
-            let attempt = self.attempt(number);
-            let goes_on = attempt.verdict.failure().is_some();
+        let mut excused = 0;
+        let mut number = self.numbers.0;
+        while number <= self.numbers.1 + excused {
+            let attempt = self.attempt(number, number - excused);
+            let is_excused = attempt.verdict.is_environment();
+            let goes_on = is_excused || attempt.verdict.failure().is_some();
             ended.push(attempt);
             if !goes_on || self.runner.interrupt.get().is_some() {
                 break;
             }
+            if is_excused {
+                if excused == self.excuses() {
+                    break;
+                }
+                excused += 1;
+                self.await_quiet();
+            }
+            number += 1;
         }
         ended
     }
 
-    fn attempt(&self, number: u32) -> AttemptEnded {
+    /// How many more attempts there may be because the machine could not carry some. nextest numbers
+    /// its own, and is not to be overtaken.
+    fn excuses(&self) -> u32 {
+        let by_nextest = self.runner.nextest.as_ref().is_some_and(Nextest::retries);
+        if by_nextest { 0 } else { self.runner.settings.watch(self.case).retries }
+    }
+
+    /// Gives the machine time to become quiet; the next attempt is made in any case.
+    fn await_quiet(&self) {
+        let watch = self.runner.settings.watch(self.case);
+        if let Some(bounds) = &watch.bounds {
+            let goes_on = || self.runner.interrupt.get().is_none();
+            watch::until_quiet(bounds, watch.quiet_within, goes_on);
+        }
+    }
+
+    /// Makes the attempt `number`, the `ordinal`-th of those that the machine was able to carry so far:
+    /// both count from 1.
+    fn attempt(&self, number: u32, ordinal: u32) -> AttemptEnded {
         let runner = self.runner;
         let timeout = runner.settings.timeout(self.case).value.min(LONGEST_TIMEOUT);
         let spec = Spec {
             test: self.name.to_owned(),
             attempt: number,
-            seed: seeds::of_attempt(self.first_seed, number),
+            seed: seeds::of_attempt(self.first_seed, ordinal),
+            sizing: runner.settings.sizing(self.case),
             journal: journal(&self.directory, number),
             timeout: (!runner.in_process).then_some(timeout),
             harness: std::process::id(),
             captured: runner.capture == Capture::Files,
+            check_determinism: runner.check_determinism,
         };
         let started = AttemptStarted {
             test: self.name.to_owned(),
             attempt: number,
-            of: self.total(),
+            of: self.total() + (number - ordinal),
+            waited_ms: 0,
             seed: spec.seed.0,
             unix_ms: unix_ms(),
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
@@ -225,8 +290,9 @@ impl<'a> Attempts<'a> {
             summary: attempted.summary,
             stdout: attempted.stdout.map(|path| self.relative(&path)),
             stderr: attempted.stderr.map(|path| self.relative(&path)),
+            resources: attempted.resources,
         };
-        runner.history.record_ended(&ended).unwrap_or_else(|error| complain(&error));
+        runner.history.record_ended(&ended, ordinal == 1).unwrap_or_else(|error| complain(&error));
         runner.reporters.event(&RunEvent::AttemptEnded(ended.clone()));
         ended
     }
@@ -247,6 +313,7 @@ impl<'a> Attempts<'a> {
             interrupt: &runner.interrupt,
             keep: runner.settings.keep().value,
             own_command_line: runner.own_command_line,
+            bounds: runner.settings.watch(self.case).bounds,
             progress: runner.reporters.wants_progress().then_some(&progress),
         };
         parent::run(spec, &surroundings)

@@ -186,4 +186,7 @@ pub mod guides {
 
     #[doc = include_str!("../../../docs/toxiproxy.md")]
     pub struct Toxiproxy;
+
+    #[doc = include_str!("../../../docs/workloads.md")]
+    pub struct Workloads;
 }

@@ -43,6 +43,9 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
             arch: process.started.arch.clone(),
             cores: process.started.cores,
             ci: process.started.ci,
+            machine: process.started.machine.clone(),
+            configured: process.started.environment.clone(),
+            profile: process.started.profile.clone(),
         }),
         // Under nextest every process leaves out the tests of all others.
         filtered_out: match processes.as_slice() {
@@ -53,6 +56,10 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
         totals,
         categories,
         slowest_recoveries: slowest_recoveries(&tests),
+        systemic: journals
+            .iter()
+            .flat_map(|journal| &journal.run.processes)
+            .find_map(|process| process.ended.as_ref()?.systemic),
         tests,
         problems: journals.iter().flat_map(|journal| journal.problems.clone()).collect(),
     }
@@ -106,6 +113,8 @@ fn test(record: &TestRecord, run: &RunRecord, directory: &Path) -> Test {
         duration_ns: record.ended.as_ref().map(|ended| ended.duration_ns),
         recovery_ns: record.recovery().map(nanos),
         category: record.ended.as_ref().map(|ended| ended.category.clone()),
+        trend: record.ended.as_ref().map(|ended| ended.trend.clone()),
+        remarks: record.ended.as_ref().map_or_else(Vec::new, |ended| ended.remarks.clone()),
         reproduce: process.and_then(|process| reproduce::command(record, process)),
         about: record.description.as_ref().map(about),
         attempts: attempts.collect(),
@@ -118,6 +127,7 @@ fn answer(record: &TestRecord) -> TestAnswer {
         Some(TestOutcome::PassedOnRetry) => TestAnswer::PassedOnRetry,
         Some(TestOutcome::Failed) => TestAnswer::Failed,
         Some(TestOutcome::FailedAsAllowed) => TestAnswer::FailedAsAllowed,
+        Some(TestOutcome::Environment) => TestAnswer::Environment,
         Some(TestOutcome::Skipped) => TestAnswer::Skipped,
         None if record.ignored.is_some() => TestAnswer::Ignored,
         None => TestAnswer::Unfinished,
@@ -145,16 +155,21 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
     let summary = ended.map(|ended| &ended.summary);
     let path = |path: &String| portable(&directory.join(path));
     let judgement = judge(&test.attempts, place);
+    let (excused, environment) = match record.verdict() {
+        Some(Verdict::Environment { failure, reason }) => (failure.as_ref(), Some(reason.clone())),
+        _ => (None, None),
+    };
     Attempt {
         attempt: record.attempt,
         seed: record.seed,
         verdict: match record.verdict() {
             Some(Verdict::Passed) => AttemptVerdict::Passed,
             Some(Verdict::Failed(_)) => AttemptVerdict::Failed,
+            Some(Verdict::Environment { .. }) => AttemptVerdict::Environment,
             Some(_) => AttemptVerdict::Skipped,
             None => AttemptVerdict::MissingEnd,
         },
-        failure: record.failure().map(|failure| AttemptFailure {
+        failure: record.failure().or(excused).map(|failure| AttemptFailure {
             kind: failure.kind,
             message: failure.message.clone(),
             location: failure.location.clone(),
@@ -182,6 +197,8 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
         journal: started.map(|started| path(&started.journal)),
         stdout: ended.and_then(|ended| ended.stdout.as_ref()).map(path),
         stderr: ended.and_then(|ended| ended.stderr.as_ref()).map(path),
+        environment,
+        resources: ended.and_then(|ended| ended.resources.clone()),
     }
 }
 

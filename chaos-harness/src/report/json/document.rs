@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chaos_core::machine::Machine;
 use chaos_core::metrics::MetricsSnapshot;
 use chaos_core::run::JudgedAlert;
 use chaos_core::stats::Category;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::report::judgement::Judgement;
 use crate::run_event::{
     BaselineSummary, BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary,
-    ServerReturn, SignalSummary,
+    Resources, ServerReturn, SignalSummary, SystemicFailure, Trend,
 };
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one;
@@ -36,6 +37,8 @@ pub(crate) struct Report {
     pub(super) filtered_out: u64,
     pub(super) categories: BTreeMap<Category, u64>,
     pub(super) slowest_recoveries: Vec<Recovery>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) systemic: Option<SystemicFailure>,
     pub(super) tests: Vec<Test>,
     pub(super) problems: Vec<String>,
 }
@@ -47,6 +50,12 @@ pub(super) struct Environment {
     pub(super) arch: String,
     pub(super) cores: usize,
     pub(super) ci: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) machine: Option<Machine>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) configured: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) profile: Option<String>,
 }
 
 /// A process that ran tests.
@@ -94,6 +103,10 @@ pub(super) struct Test {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) category: Option<CategorySummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trend: Option<Trend>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) remarks: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reproduce: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) about: Option<About>,
@@ -125,6 +138,8 @@ pub(super) enum TestAnswer {
     PassedOnRetry,
     Failed,
     FailedAsAllowed,
+    /// The machine could carry none of its attempts.
+    Environment,
     /// An attempt found that something is missing here.
     Skipped,
     /// It was not attempted.
@@ -134,11 +149,12 @@ pub(super) enum TestAnswer {
 }
 
 impl TestAnswer {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Passed,
         Self::PassedOnRetry,
         Self::Failed,
         Self::FailedAsAllowed,
+        Self::Environment,
         Self::Skipped,
         Self::Ignored,
         Self::Unfinished,
@@ -188,6 +204,10 @@ pub(super) struct Attempt {
     pub(super) stdout: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stderr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) environment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) resources: Option<Resources>,
 }
 
 /// What an attempt came to.
@@ -196,6 +216,8 @@ pub(super) struct Attempt {
 pub(super) enum AttemptVerdict {
     Passed,
     Failed,
+    /// The machine could not carry it.
+    Environment,
     Skipped,
     /// It began and did not end: it still runs, or the harness was killed.
     MissingEnd,

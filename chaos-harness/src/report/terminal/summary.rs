@@ -8,7 +8,7 @@ use chaos_core::stats::Category;
 use super::style::{Paint, Style};
 use crate::report::record::{RunRecord, TestRecord};
 use crate::report::{fault_kind, words};
-use crate::run_event::{RunEnded, TestOutcome};
+use crate::run_event::{RunEnded, SystemicFailure, TestOutcome};
 
 /// The summary, and libtest's own last line.
 pub(super) fn render(
@@ -22,8 +22,15 @@ pub(super) fn render(
     if !run.tests.is_empty() {
         lines.push(field("tests", &outcomes(run)));
         lines.extend(categories(run).map(|text| field("categories", &text)));
+        lines.extend(list("worse", regressions(run)));
         lines.extend(list("recovery", slowest_recoveries(run)));
+        lines.extend(list("environment", environment(run)));
         lines.extend(list("skipped", skipped(run)));
+        lines.extend(list("remarks", remarks(run)));
+        if let Some(SystemicFailure { failed, of }) = ended.systemic {
+            let text = "failed at once: the run is suspected, and is no evidence for categories";
+            lines.push(field("suspect", &format!("{failed} of {of} stable tests {text}")));
+        }
         if let Some(report) = report {
             lines.push(field("report", report));
         }
@@ -65,6 +72,7 @@ fn outcomes(run: &RunRecord) -> String {
     let others = [
         (count(TestOutcome::Failed), "failed"),
         (count(TestOutcome::FailedAsAllowed), "failed as they may"),
+        (count(TestOutcome::Environment), "not judged (environment)"),
         (count(TestOutcome::Skipped), "skipped"),
         (run.tests.iter().filter(|test| test.ignored.is_some()).count(), "not run"),
         (run.tests.iter().filter(unfinished).count(), "not finished"),
@@ -88,6 +96,25 @@ fn categories(run: &RunRecord) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
+/// The tests that have become worse.
+fn regressions(run: &RunRecord) -> Vec<String> {
+    let text = |test: &TestRecord| {
+        let regression = words::regression(test.regression()?);
+        Some(format!("[REGRESSION] {}: {regression}", test.name))
+    };
+    run.tests.iter().filter_map(text).collect()
+}
+
+/// What is to be said about answers and histories.
+fn remarks(run: &RunRecord) -> Vec<String> {
+    let ended = |test: &TestRecord| {
+        let remarks = test.ended.as_ref().map(|ended| ended.remarks.clone());
+        let name = test.name.clone();
+        remarks.into_iter().flatten().map(move |remark| format!("{name}: {remark}"))
+    };
+    run.tests.iter().flat_map(ended).collect()
+}
+
 /// The longest recovery of each kind of fault, the longest first.
 fn slowest_recoveries(run: &RunRecord) -> Vec<String> {
     let mut slowest: BTreeMap<&str, (u64, &str, &str)> = BTreeMap::new();
@@ -108,6 +135,17 @@ fn slowest_recoveries(run: &RunRecord) -> Vec<String> {
         format!("{:<8}{label} ({test})", words::time(Duration::from_nanos(recovery)))
     };
     slowest.into_iter().map(text).collect()
+}
+
+/// The tests that the machine could not carry at some attempt, and what was wrong with it.
+fn environment(run: &RunRecord) -> Vec<String> {
+    let reason = |test: &TestRecord| {
+        let reason = test.reason_for_environment()?;
+        let count = test.attempts.iter().filter(|attempt| attempt.is_environment()).count();
+        let (name, reason) = (&test.name, words::one_line(reason));
+        Some(format!("{name}: {} not judged, {reason}", words::counted(count as u64, "attempt")))
+    };
+    run.tests.iter().filter_map(reason).collect()
 }
 
 /// The tests that did not run for a reason, and the reason.

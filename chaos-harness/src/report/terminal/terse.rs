@@ -23,9 +23,10 @@ impl Terse {
         let mut text = match outcome {
             Some(TestOutcome::Passed | TestOutcome::PassedOnRetry) => style.paint(Paint::Good, "."),
             Some(TestOutcome::Failed) => style.paint(Paint::Bad, "F"),
-            Some(TestOutcome::FailedAsAllowed | TestOutcome::Skipped) | None => {
-                style.paint(Paint::Doubtful, "i")
-            }
+            Some(
+                TestOutcome::FailedAsAllowed | TestOutcome::Skipped | TestOutcome::Environment,
+            )
+            | None => style.paint(Paint::Doubtful, "i"),
         };
         self.written += 1;
         if self.written % WIDTH == 0 {

@@ -1,0 +1,441 @@
+//! What the lines of a history say, test by test.
+//!
+//! An attempt may be met more than once: in a file and in the compact one that replaces it, in the
+//! histories of two machines that were merged before. Its id tells; the order of the lines does not
+//! matter.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use chaos_core::seed::Seed;
+use serde::Deserialize;
+
+use super::line::{
+    Attempts, Ended, FORMAT_VERSION, FailureName, Line, LineEvent, Names, Outcome, Systemic,
+};
+use super::segments::LineReader;
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    /// When it ended, in milliseconds since 1970-01-01 UTC.
+    pub(super) unix_ms: u64,
+    pub(super) id: u64,
+    /// Absent where it does not matter any more.
+    pub(super) seed: Option<u64>,
+    /// The place in [`Memory::runs`].
+    pub(super) run: u32,
+    /// The place in [`Memory::failures`].
+    pub(super) failure: Option<u32>,
+    /// Which attempt, counted from 1.
+    pub(super) attempt: u32,
+    pub(super) outcome: Outcome,
+    /// Whether its writer took it for evidence.
+    pub(super) counts: bool,
+}
+
+/// The attempts at one test.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    records: Vec<Record>,
+    /// The ids of attempts that started and did not end so far, with their runs.
+    open: HashMap<u64, u32>,
+    is_sorted: bool,
+}
+
+/// What the lines of a history say.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// The names of the package and the test binary, unless the lines themselves are to tell.
+    suite: Option<(String, String)>,
+    /// What every line of the suite begins with, up to the name of the test.
+    prefix: Vec<u8>,
+    /// The tests that are asked for; absent when all are.
+    wanted: Option<HashSet<Vec<u8>>>,
+    tests: HashMap<String, Remembered>,
+    runs: Interned<String>,
+    failures: Interned<u64>,
+    failure_names: Vec<FailureName>,
+    systemic: HashSet<u32>,
+    /// What the numbers of the file that is being read stand for.
+    names: (Vec<u32>, Vec<u32>),
+    unreadable: Unreadable,
+}
+
+/// Values that are kept once, and known by their places.
+#[derive(Debug)]
+struct Interned<T> {
+    places: HashMap<T, u32>,
+}
+
+impl<T> Default for Interned<T> {
+    fn default() -> Self {
+        Self { places: HashMap::new() }
+    }
+}
+
+impl<T: std::hash::Hash + Eq> Interned<T> {
+    fn place<Q>(&mut self, value: &Q) -> u32
+    where
+        T: std::borrow::Borrow<Q>,
+        Q: std::hash::Hash + Eq + ToOwned<Owned = T> + ?Sized,
+    {
+        if let Some(place) = self.places.get(value) {
+            return *place;
+        }
+        let place = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        self.places.insert(value.to_owned(), place);
+        place
+    }
+}
+
+/// Lines that could not be read.
+#[derive(Debug, Default)]
+struct Unreadable {
+    torn: u64,
+    newer: u64,
+    /// Where the first of them was.
+    first: Option<PathBuf>,
+}
+
+/// The part of a line that no version changes.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+impl Remembered {
+    /// The attempts in the order of their ends, each once.
+    fn sort(&mut self) {
+        if self.is_sorted {
+            return;
+        }
+        // Stable: of one millisecond, the order of the lines is that of the attempts.
+        self.records.sort_by_key(|record| record.unix_ms);
+        let (mut now, mut ids) = (u64::MAX, Vec::new());
+        self.records.retain(|record| {
+            if record.unix_ms != now {
+                now = record.unix_ms;
+                ids.clear();
+            }
+            let is_new = !ids.contains(&record.id);
+            ids.push(record.id);
+            is_new
+        });
+        let ended: HashSet<u64> = match self.open.is_empty() {
+            true => HashSet::new(),
+            false => self.records.iter().map(|record| record.id).collect(),
+        };
+        self.open.retain(|id, _| !ended.contains(id));
+        self.is_sorted = true;
+    }
+}
+
+impl Memory {
+    /// Reads the lines of these tests.
+    pub(super) fn of(package: &str, binary: &str, tests: &[String]) -> Self {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let prefix = format!(
+            "{}\"package\":{},\"binary\":{},\"test\":\"",
+            '{',
+            quoted(package),
+            quoted(binary)
+        );
+        // Lines of all tests name none.
+        let wanted = tests.iter().map(String::as_str).chain([""]).map(|name| name.into());
+        Self {
+            suite: Some((package.to_owned(), binary.to_owned())),
+            prefix: prefix.into_bytes(),
+            wanted: Some(wanted.collect()),
+            ..Self::default()
+        }
+    }
+
+    /// Reads the lines of all tests.
+    pub(super) fn of_all() -> Self {
+        Self::default()
+    }
+
+    /// The names of the package and the test binary, if a line has told them.
+    pub(super) fn suite(&self) -> Option<(&str, &str)> {
+        self.suite.as_ref().map(|(package, binary)| (package.as_str(), binary.as_str()))
+    }
+
+    /// The attempts at a test in the order of their ends.
+    pub(super) fn records(&mut self, test: &str) -> &[Record] {
+        match self.tests.get_mut(test) {
+            Some(remembered) => {
+                remembered.sort();
+                &remembered.records
+            }
+            None => &[],
+        }
+    }
+
+    /// How many attempts of other runs than this started and did not end. Attempts of this run are
+    /// left out: under nextest another process may be making them.
+    pub(super) fn missing_ends(&mut self, test: &str, this_run: &str) -> u64 {
+        let this_run = self.runs.place(this_run);
+        let Some(remembered) = self.tests.get_mut(test) else { return 0 };
+        remembered.sort();
+        remembered.open.values().filter(|run| **run != this_run).count() as u64
+    }
+
+    /// Whether so much failed in a run that its attempts are no evidence.
+    pub(super) fn is_systemic(&self, run: u32) -> bool {
+        self.systemic.contains(&run)
+    }
+
+    /// The place of a run in the records.
+    pub(super) fn run(&mut self, run: &str) -> u32 {
+        self.runs.place(run)
+    }
+
+    /// What a failure is.
+    pub(super) fn failure(&self, place: u32) -> Option<&FailureName> {
+        self.failure_names.get(place as usize)
+    }
+
+    /// How many attempts are known, of all tests.
+    pub(super) fn attempts(&mut self) -> u64 {
+        self.tests
+            .values_mut()
+            .map(|test| {
+                test.sort();
+                test.records.len() as u64
+            })
+            .sum()
+    }
+
+    /// What has been read, as the lines of a compact file. Of each test the latest `most` attempts are
+    /// kept.
+    pub(super) fn compact(&mut self, most: usize) -> Vec<(String, LineEvent<'static>)> {
+        let mut runs = vec![String::new(); self.runs.places.len()];
+        for (run, place) in &self.runs.places {
+            runs[*place as usize].clone_from(run);
+        }
+        let mut systemic: Vec<u32> = self.systemic.iter().copied().collect();
+        systemic.sort_unstable();
+        let names = Names { runs, systemic, failures: self.failure_names.clone() };
+        let mut lines = vec![(String::new(), LineEvent::Names(names))];
+        let mut tests: Vec<_> = self.tests.iter_mut().collect();
+        tests.sort_by_key(|(test, _)| test.as_str());
+        for (test, remembered) in tests {
+            remembered.sort();
+            let kept = remembered.records.len().saturating_sub(most);
+            let mut attempts = columns(&remembered.records[kept..]);
+            attempts.open = remembered.open.iter().map(|(id, run)| (*id, *run)).collect();
+            attempts.open.sort_unstable();
+            lines.push((test.clone(), LineEvent::Attempts(attempts)));
+        }
+        lines
+    }
+
+    pub(super) fn take_problems(&mut self) -> Vec<String> {
+        let Unreadable { torn, newer, first } = std::mem::take(&mut self.unreadable);
+        let Some(first) = first else { return Vec::new() };
+        let mut problems = Vec::new();
+        if torn > 0 {
+            problems.push(format!(
+                "{torn} lines of the history cannot be read and do not count, the first in {}",
+                first.display()
+            ));
+        }
+        if newer > 0 {
+            problems.push(format!(
+                "{newer} lines of the history were written by a newer version of chaos-harness and do not count, the first in {}",
+                first.display()
+            ));
+        }
+        problems
+    }
+
+    /// Whether the line is certainly about a test that nobody asks for.
+    fn is_of_another_test(&self, line: &[u8]) -> bool {
+        let Some(wanted) = &self.wanted else { return false };
+        let Some(rest) = line.strip_prefix(self.prefix.as_slice()) else { return false };
+        // A name with an escape ends too early here, is not found, and is looked at in full.
+        match rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+            Some(end) if rest[end] == b'"' => !wanted.contains(&rest[..end]),
+            _ => false,
+        }
+    }
+
+    fn add(&mut self, line: Line<'_>) {
+        let (package, binary) = self
+            .suite
+            .get_or_insert_with(|| (line.package.clone().into(), line.binary.clone().into()));
+        let is_wanted = |wanted: &HashSet<Vec<u8>>| wanted.contains(line.test.as_bytes());
+        if line.package != *package
+            || line.binary != *binary
+            || !self.wanted.as_ref().is_none_or(is_wanted)
+        {
+            return;
+        }
+        match line.event {
+            LineEvent::Started(started) => {
+                let run = self.runs.place(started.run.as_ref());
+                let test = self.test(&line.test);
+                test.open.insert(started.id, run);
+                test.is_sorted = false;
+            }
+            LineEvent::Ended(ended) => self.add_ended(&line.test, &ended),
+            LineEvent::Systemic(Systemic { run, .. }) => {
+                let run = self.runs.place(run.as_ref());
+                self.systemic.insert(run);
+            }
+            LineEvent::Names(names) => self.add_names(names),
+            LineEvent::Attempts(attempts) => self.add_attempts(&line.test, &attempts),
+        }
+    }
+
+    fn test(&mut self, test: &str) -> &mut Remembered {
+        if !self.tests.contains_key(test) {
+            self.tests.insert(test.to_owned(), Remembered::default());
+        }
+        self.tests.get_mut(test).expect("it was inserted")
+    }
+
+    fn add_ended(&mut self, test: &str, ended: &Ended<'_>) {
+        let failure = ended.failure.as_deref().map(|kind| {
+            self.failure_place(FailureName {
+                // Lines of older versions have none.
+                signature: ended.signature.unwrap_or_else(|| Seed(0).named(kind).0 >> 11),
+                kind: kind.to_owned(),
+                message: ended.message.as_deref().unwrap_or_default().to_owned(),
+            })
+        });
+        let record = Record {
+            unix_ms: ended.unix_ms,
+            id: ended.id,
+            seed: Some(ended.seed),
+            run: self.runs.place(ended.run.as_ref()),
+            failure,
+            attempt: ended.attempt,
+            outcome: ended.outcome,
+            counts: ended.counts,
+        };
+        let test = self.test(test);
+        test.is_sorted = false;
+        test.open.remove(&ended.id);
+        if ended.outcome != Outcome::Other {
+            test.records.push(record);
+        }
+    }
+
+    fn failure_place(&mut self, name: FailureName) -> u32 {
+        let place = self.failures.place(&name.signature);
+        if place as usize == self.failure_names.len() {
+            self.failure_names.push(name);
+        }
+        place
+    }
+
+    fn add_names(&mut self, names: Names) {
+        let runs: Vec<u32> = names.runs.iter().map(|run| self.runs.place(run.as_str())).collect();
+        self.systemic.extend(names.systemic.iter().filter_map(|place| runs.get(*place as usize)));
+        let failures = names.failures.into_iter().map(|name| self.failure_place(name)).collect();
+        self.names = (runs, failures);
+    }
+
+    fn add_attempts(&mut self, test: &str, attempts: &Attempts) {
+        let (runs, failures) = std::mem::take(&mut self.names);
+        let run_at = |place: u32| runs.get(place as usize).copied().unwrap_or(u32::MAX);
+        let remembered = self.test(test);
+        remembered.is_sorted = false;
+        let first = remembered.records.len();
+        let mut unix_ms = 0;
+        let columns = attempts.id.iter().zip(&attempts.after_ms);
+        let columns = columns.zip(attempts.run.iter().zip(&attempts.outcome));
+        remembered.records.extend(columns.map(|((id, after_ms), (run, code))| {
+            unix_ms += after_ms;
+            Record {
+                unix_ms,
+                id: *id,
+                seed: None,
+                run: run_at(*run),
+                failure: None,
+                attempt: 1,
+                outcome: Outcome::of_code(code & 3),
+                counts: code & 4 != 0,
+            }
+        }));
+        let added = &mut remembered.records[first..];
+        for (place, attempt) in &attempts.attempt {
+            if let Some(record) = added.get_mut(*place as usize) {
+                record.attempt = *attempt;
+            }
+        }
+        for (place, seed) in &attempts.seed {
+            if let Some(record) = added.get_mut(*place as usize) {
+                record.seed = Some(*seed);
+            }
+        }
+        for (place, failure) in &attempts.failure {
+            if let Some(record) = added.get_mut(*place as usize) {
+                record.failure = failures.get(*failure as usize).copied();
+            }
+        }
+        remembered.open.extend(attempts.open.iter().map(|(id, run)| (*id, run_at(*run))));
+        self.names = (runs, failures);
+    }
+}
+
+/// The records in columns.
+fn columns(records: &[Record]) -> Attempts {
+    // What is asked later is how often a seed failed that failed once.
+    let failed: HashSet<u64> = records
+        .iter()
+        .filter(|record| record.outcome == Outcome::Failed)
+        .filter_map(|record| record.seed)
+        .collect();
+    let mut attempts = Attempts::default();
+    let mut before = 0;
+    for (place, record) in records.iter().enumerate() {
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        attempts.id.push(record.id);
+        attempts.after_ms.push(record.unix_ms - before);
+        before = record.unix_ms;
+        attempts.run.push(record.run);
+        attempts.outcome.push(record.outcome.code() | (u8::from(record.counts) << 2));
+        if record.attempt != 1 {
+            attempts.attempt.push((place, record.attempt));
+        }
+        attempts
+            .seed
+            .extend(record.seed.filter(|seed| failed.contains(seed)).map(|seed| (place, seed)));
+        attempts.failure.extend(record.failure.map(|failure| (place, failure)));
+    }
+    attempts
+}
+
+impl LineReader for Memory {
+    fn line(&mut self, line: &[u8], file: &Path) {
+        if self.is_of_another_test(line) {
+            return;
+        }
+        match serde_json::from_slice::<Line<'_>>(line) {
+            Ok(read) if read.version <= FORMAT_VERSION => self.add(read),
+            other => {
+                let newer = other.is_ok()
+                    || serde_json::from_slice::<Versioned>(line)
+                        .is_ok_and(|line| line.version > FORMAT_VERSION);
+                self.unreadable(newer, file);
+            }
+        }
+    }
+
+    fn torn(&mut self, file: &Path) {
+        self.unreadable(false, file);
+    }
+}
+
+impl Memory {
+    fn unreadable(&mut self, newer: bool, file: &Path) {
+        match newer {
+            true => self.unreadable.newer += 1,
+            false => self.unreadable.torn += 1,
+        }
+        self.unreadable.first.get_or_insert_with(|| file.to_owned());
+    }
+}
