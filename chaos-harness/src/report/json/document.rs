@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chaos_core::assert::Assertion;
 use chaos_core::machine::Machine;
 use chaos_core::metrics::MetricsSnapshot;
+use chaos_core::run::JudgedAlert;
 use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,8 @@ use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
 use crate::run_event::PropertySummary;
 use crate::run_event::{
-    BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, Resources,
-    ServerReturn, SignalSummary, SystemicFailure, Trend,
+    BaselineSummary, BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary,
+    Resources, ServerReturn, SignalSummary, SystemicFailure, Trend,
 };
 use crate::triage::Triage;
 
@@ -201,6 +202,10 @@ pub(super) struct Attempt {
     pub(super) phases: Vec<PhaseSummary>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) bounds: Vec<BoundSummary>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) alerts: Vec<JudgedAlert>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) baselines: Vec<BaselineSummary>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) signals: Vec<SignalSummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
