@@ -7,8 +7,7 @@ use chaos_core::outcome::Outcome;
 
 use crate::run_event::{
     AttemptSummary, BaselineSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary,
-    PropertySummary,
-    ServerReturn, SignalSummary,
+    PropertySummary, ServerReturn, SignalSummary,
 };
 
 /// How many signals a summary keeps. The journal has more.
