@@ -6,7 +6,6 @@
 //! repeated in [`AttemptSummary`], so that a report need not read every journal.
 
 use chaos_core::check::Report;
-use chaos_core::event::ShrunkCase;
 use chaos_core::machine::Machine;
 use chaos_core::machine::counters::{GroupUsage, Usage};
 use chaos_core::metrics::MetricsSnapshot;
@@ -16,6 +15,10 @@ use chaos_core::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
 use crate::registry::{Declared, Flakiness, Gate, TestCase};
+
+mod property;
+
+pub use self::property::PropertySummary;
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
 pub const FORMAT_VERSION: u32 = 1;
@@ -277,28 +280,6 @@ pub struct AttemptSummary {
     /// those above.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<PropertySummary>,
-}
-
-/// What a property came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct PropertySummary {
-    /// On how many new cases it was to be tried.
-    pub wanted: u64,
-    /// On how many it was tried.
-    pub cases: u64,
-    /// In how many of them no fault touched anything.
-    pub vacuous: u64,
-    /// How many kept cases were tried.
-    pub replayed: u64,
-    /// Whether one of all these failed.
-    pub failed: bool,
-    /// What the failing case was made smaller to, if it was a new one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shrunk: Option<ShrunkCase>,
-    /// The file that keeps it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
 }
 
 /// A phase of a run: a step of its schedule.
