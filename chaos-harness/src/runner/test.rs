@@ -105,7 +105,7 @@ impl Runner {
         // Where the machine could carry some attempts, those decide.
         let carried = || ended.iter().filter(|attempt| !attempt.verdict.is_environment());
         let judged = carried().count();
-        let last = carried().last().or(ended.last()).expect("at least one attempt was made");
+        let last = carried().next_back().or(ended.last()).expect("at least one attempt was made");
         let (outcome, answer) = match &last.verdict {
             Verdict::Passed if judged == 1 => (TestOutcome::Passed, Answer::Passed),
             Verdict::Passed => (TestOutcome::PassedOnRetry, Answer::Passed),
