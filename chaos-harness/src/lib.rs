@@ -46,12 +46,14 @@
 //! * `cases`: what a property expands to.
 //! * `watch`: whether the machine could carry an attempt.
 //! * `attempt`: one attempt, from both sides. `failure`, `activity`, `summary`: what it came to.
+//! * [`baselines`]: how long things took, saved and compared.
 //! * [`run_event`]: what happens in a run. `run_directory`, `run_journal`, `history`: where it is
 //!   kept. `report`: how it is shown.
 
 mod activity;
 mod arguments;
 mod attempt;
+pub mod baselines;
 mod capability;
 #[cfg(feature = "property")]
 mod cases;

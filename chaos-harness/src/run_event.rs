@@ -9,7 +9,7 @@ use chaos_core::check::Report;
 use chaos_core::machine::Machine;
 use chaos_core::machine::counters::{GroupUsage, Usage};
 use chaos_core::metrics::MetricsSnapshot;
-use chaos_core::run::{Bound, Measured, MeasuredImpact, PhaseKind};
+use chaos_core::run::{Bound, JudgedAlert, Measured, MeasuredImpact, PhaseKind};
 use chaos_core::stats::Category;
 use chaos_core::verdict::Verdict;
 use serde::{Deserialize, Serialize};
@@ -274,6 +274,12 @@ pub struct AttemptSummary {
     /// The demands that were made on figures, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bounds: Vec<BoundSummary>,
+    /// The alert rules that were evaluated, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<JudgedAlert>,
+    /// What was measured to be compared with another day, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineSummary>,
     /// The signals that were given, in order. The first hundred are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<SignalSummary>,
@@ -311,6 +317,16 @@ pub struct BoundSummary {
     /// The demand, and what was found.
     #[serde(flatten)]
     pub bound: Bound,
+}
+
+/// How long something took, each time that it was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BaselineSummary {
+    /// What was measured.
+    pub name: String,
+    /// The values, in nanoseconds.
+    pub samples_ns: Vec<u64>,
 }
 
 /// Something that noticed a fault.

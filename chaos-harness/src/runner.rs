@@ -14,6 +14,8 @@ use libtest_mimic::{Completion, Trial};
 
 use crate::arguments::{Arguments, Color, Format};
 use crate::attempt::output::Capture;
+use crate::baselines::host::Host;
+use crate::baselines::{self, Measured, Mode};
 use crate::exit_code;
 use crate::history::{Evidence, History, HistoryError, Suite};
 use crate::identity::Identity;
@@ -54,6 +56,8 @@ pub(crate) struct Runner {
     /// Whether explorations only compare runs without faults.
     check_determinism: bool,
     has_failed: AtomicBool,
+    /// What tests measured, and what is to be done with it.
+    baselines: (Measured, Option<Mode>),
     /// Whether there is a test that must pass, and that the machine could not carry.
     has_overload: AtomicBool,
     suspicion: Suspicion,
@@ -131,6 +135,7 @@ impl Runner {
             capture,
             own_command_line,
             has_failed: AtomicBool::new(false),
+            baselines: (Measured::default(), arguments.baseline),
             has_overload: AtomicBool::new(false),
             suspicion: Suspicion::default(),
             began: Instant::now(),
@@ -171,7 +176,7 @@ impl Runner {
         let conclusion = libtest_mimic::run(&arguments, trials);
         let exit_code = match runner.interrupt.get() {
             Some(interruption) => interruption.exit_code(),
-            None if conclusion.has_failed() => exit_code::FAILED,
+            None if conclusion.has_failed() | runner.has_regressed() => exit_code::FAILED,
             None if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
             None => exit_code::PASSED,
         };
@@ -192,6 +197,23 @@ impl Runner {
             eprintln!("{problem}");
         }
         Ok(exit_code)
+    }
+
+    /// Saves or compares baselines if that was asked for, and says whether something became slower,
+    /// or could not be compared.
+    fn has_regressed(&self) -> bool {
+        let (measured, Some(mode)) = &self.baselines else { return false };
+        let path = baselines::path_of(&self.identity.target);
+        match measured.conclude(*mode, &path, &Host::here()) {
+            Ok(conclusion) => {
+                eprint!("{conclusion}");
+                conclusion.has_regressed()
+            }
+            Err(error) => {
+                eprintln!("error: {}", with_sources(&error));
+                true
+            }
+        }
     }
 
     /// Tells the reporters that the run begins.

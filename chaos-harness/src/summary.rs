@@ -5,8 +5,8 @@ use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::outcome::Outcome;
 
 use crate::run_event::{
-    AttemptSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary, PropertySummary,
-    ServerReturn, SignalSummary,
+    AttemptSummary, BaselineSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary,
+    PropertySummary, ServerReturn, SignalSummary,
 };
 
 /// How many signals a summary keeps. The journal has more.
@@ -83,6 +83,11 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
             }
             EventKind::BoundChecked { held, bound } => {
                 summary.bounds.push(BoundSummary { held: *held, bound: bound.clone() });
+            }
+            EventKind::AlertJudged { alert } => summary.alerts.push(alert.clone()),
+            EventKind::BaselineMeasured { name, samples } => {
+                let (name, samples_ns) = (name.clone(), samples.clone());
+                summary.baselines.push(BaselineSummary { name, samples_ns });
             }
             EventKind::Signal { name } if summary.signals.len() < MOST_SIGNALS => {
                 summary.signals.push(SignalSummary { name: name.clone(), at_ns: event.at });

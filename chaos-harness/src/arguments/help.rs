@@ -23,6 +23,9 @@ How they run
       --no-capture          Let tests write to the terminal
       --force-run-in-process  The same as CHAOS_IN_PROCESS=1
 
+      --chaos-baseline MODE  `save` the baselines that tests measure, or `compare` them with those
+                            that were saved: what became slower fails the run
+
 What is shown
       --format FORMAT       pretty, terse or json
   -q, --quiet               The same as --format terse

@@ -136,6 +136,9 @@ impl Runner {
         if outcome == TestOutcome::Failed {
             self.has_failed.store(true, Ordering::Relaxed);
         }
+        if last.verdict.is_passed() {
+            self.baselines.0.add(&test.name, &last.summary.baselines);
+        }
         self.suspect(&test.name, ended);
         let (category, trend) = self.judge(&test.name);
         let remarks = Vec::new();

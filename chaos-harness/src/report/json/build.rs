@@ -190,6 +190,8 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
         returns: summary.map_or_else(Vec::new, |summary| summary.returns.clone()),
         phases: summary.map_or_else(Vec::new, |summary| summary.phases.clone()),
         bounds: summary.map_or_else(Vec::new, |summary| summary.bounds.clone()),
+        alerts: summary.map_or_else(Vec::new, |summary| summary.alerts.clone()),
+        baselines: summary.map_or_else(Vec::new, |summary| summary.baselines.clone()),
         signals: summary.map_or_else(Vec::new, |summary| summary.signals.clone()),
         metrics: summary.and_then(|summary| summary.metrics.clone()),
         properties: summary.map_or_else(Vec::new, |summary| summary.properties.clone()),

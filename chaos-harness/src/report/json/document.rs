@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use chaos_core::machine::Machine;
 use chaos_core::metrics::MetricsSnapshot;
+use chaos_core::run::JudgedAlert;
 use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::report::judgement::Judgement;
 use crate::run_event::PropertySummary;
 use crate::run_event::{
-    BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, Resources,
-    ServerReturn, SignalSummary, SystemicFailure, Trend,
+    BaselineSummary, BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary,
+    Resources, ServerReturn, SignalSummary, SystemicFailure, Trend,
 };
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one;
@@ -190,6 +191,10 @@ pub(super) struct Attempt {
     pub(super) phases: Vec<PhaseSummary>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) bounds: Vec<BoundSummary>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) alerts: Vec<JudgedAlert>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) baselines: Vec<BaselineSummary>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) signals: Vec<SignalSummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
