@@ -58,6 +58,7 @@ mod capability;
 #[cfg(feature = "property")]
 mod cases;
 mod config;
+mod coverage;
 mod entry;
 mod environment;
 mod exclusive;
@@ -66,12 +67,14 @@ mod failure;
 mod failure_text;
 mod file_lock;
 mod fixture_error;
+pub mod gate;
 #[allow(hidden_glob_reexports, reason = "what clients did is `core::history`; this is of attempts")]
 mod history;
 mod identity;
 mod interrupt;
 mod list;
 mod nextest;
+mod quarantine;
 pub mod registry;
 mod repeat_command;
 mod report;
@@ -85,6 +88,7 @@ mod signature;
 mod suggestion;
 mod summary;
 mod termination;
+pub mod triage;
 mod watch;
 
 pub use chaos_core::{self as core, *};

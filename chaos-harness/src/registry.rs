@@ -66,6 +66,8 @@ pub struct Options {
     pub requires: &'static [&'static str],
     /// Whether the test runs alone.
     pub exclusive: bool,
+    /// The ids of the requirements that the test covers.
+    pub covers: &'static [&'static str],
     /// `#[ignore]`, with its reason.
     pub ignore: Option<&'static str>,
     /// `#[should_panic]`.
@@ -84,6 +86,7 @@ impl Options {
         seed: None,
         requires: &[],
         exclusive: false,
+        covers: &[],
         ignore: None,
         should_panic: None,
     };

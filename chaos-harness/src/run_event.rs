@@ -5,6 +5,7 @@
 //! an attempt is in the attempt's own journal, as [`chaos_core::event::Event`]; its figures are
 //! repeated in [`AttemptSummary`], so that a report need not read every journal.
 
+use chaos_core::assert::Assertion;
 use chaos_core::check::Report;
 use chaos_core::machine::Machine;
 use chaos_core::machine::counters::{GroupUsage, Usage};
@@ -14,6 +15,7 @@ use chaos_core::stats::Category;
 use chaos_core::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
+use crate::gate::GateJudged;
 use crate::registry::{Declared, Flakiness, Gate, TestCase};
 
 mod property;
@@ -62,6 +64,8 @@ pub enum RunEvent {
     AttemptEnded(AttemptEnded),
     /// The last attempt at a test ended.
     TestEnded(TestEnded),
+    /// All tests have ended, and a gate was judged.
+    GateJudged(GateJudged),
     /// The last line of a process that runs tests.
     RunEnded(RunEnded),
 }
@@ -125,6 +129,9 @@ pub struct TestDescription {
     /// The domain that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
+    /// The ids of the requirements that it covers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<String>,
     /// How flaky it says it is; what its history says is in [`CategorySummary`].
     pub declared: Category,
     /// Why it is flaky.
@@ -154,6 +161,7 @@ impl TestDescription {
             file: case.file.to_owned(),
             line: case.line,
             domain: case.options.domain.map(str::to_owned),
+            covers: case.options.covers.iter().map(|id| (*id).to_owned()).collect(),
             declared,
             declared_reason: flakiness.reason.map(str::to_owned),
             expected_rate: flakiness.expected_rate,
@@ -263,6 +271,9 @@ pub struct AttemptSummary {
     pub faults: Vec<FaultSummary>,
     /// The checks that were made, in order.
     pub checks: Vec<CheckSummary>,
+    /// What came of the assertions in the code, and of what has to be reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assertions: Vec<Assertion>,
     /// The notes that the test or the library left.
     pub notes: Vec<String>,
     /// Each time that a server of the test's own came back, in order.

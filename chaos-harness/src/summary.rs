@@ -1,5 +1,6 @@
 //! The figures of an attempt, taken from its journal.
 
+use chaos_core::assert::Assertion;
 use chaos_core::check::{Report, Validity};
 use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::outcome::Outcome;
@@ -109,6 +110,7 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                 });
             }
             EventKind::Judged { report } => summary.checks.push(judged(report)),
+            EventKind::Assertion { assertion } => add_assertion(&mut summary.assertions, assertion),
             EventKind::Note { message } => summary.notes.push(message.clone()),
             EventKind::ServerReady { target, after, recovered } => {
                 let (target, after_ns, recovered) = (target.clone(), *after, *recovered);
@@ -118,6 +120,15 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
         }
     }
     summary
+}
+
+/// The last line of each name counts; but what is expected may have come about before.
+fn add_assertion(all: &mut Vec<Assertion>, told: &Assertion) {
+    match all.iter_mut().find(|known| known.kind == told.kind && known.name == told.name) {
+        Some(known) if told.reached >= known.reached => *known = told.clone(),
+        Some(_) => {}
+        None => all.push(told.clone()),
+    }
 }
 
 fn count_of(summary: &mut AttemptSummary, outcome: Outcome) -> &mut u64 {

@@ -201,6 +201,10 @@ fn options_value(options: &Options, attributes: &Attributes, private: &TokenStre
     if options.exclusive {
         fields.push(quote!(exclusive: true));
     }
+    if !options.covers.is_empty() {
+        let covers = &options.covers;
+        fields.push(quote!(covers: &[#(#covers),*]));
+    }
     if !attributes.ignore.is_empty() {
         let value = under_conditions(&attributes.ignore, |reason| {
             let reason = reason.as_ref().map(LitStr::value).unwrap_or_default();

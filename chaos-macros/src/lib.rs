@@ -101,6 +101,7 @@ use quote::ToTokens;
 /// | `may_fail` | | a failure is reported, and the run can pass |
 /// | `seed = 42` | random | the seed of the first attempt, 0 to 2⁶⁴ - 1; `CHAOS_SEED` goes before it |
 /// | `requires(root, redis, packet_faults)` | nothing | what the machine must have, or else the test is skipped with the reason: `root` (the superuser), `redis` (the server's program), `packet_faults` (a kernel that lets packets be broken) |
+/// | `covers = ["N1", "T6"]` | nothing | the ids of the requirements that the test covers, for `--chaos-coverage` |
 /// | `exclusive` | | no other test runs at the same time |
 /// | `crate = path` | `::chaos_harness` | where chaos-harness is, for a crate that re-exports it or has renamed it |
 ///

@@ -222,6 +222,7 @@ fn description(test: &str) -> TestDescription {
         file: "tests/chaos.rs".to_owned(),
         line: 40,
         domain: (test == "latency_is_survived").then(|| "network".to_owned()),
+        covers: Vec::new(),
         declared: Category::Flaky,
         declared_reason: Some("timers are coarse here".to_owned()),
         expected_rate: Some(0.1),
@@ -360,6 +361,7 @@ fn money() -> AttemptSummary {
             expected: Some("10000".to_owned()),
             report: Some(judged()),
         }],
+        assertions: Vec::new(),
         notes: vec!["the pool was full for 1.2 s".to_owned()],
         returns: vec![ServerReturn {
             target: "postgres".to_owned(),

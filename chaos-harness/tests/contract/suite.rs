@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use chaos_harness::prelude::*;
 
+mod assertions;
+mod judging;
 mod properties;
 mod sessions;
 
