@@ -18,8 +18,10 @@ use serde::{Deserialize, Serialize};
 use crate::gate::GateJudged;
 use crate::registry::{Declared, Flakiness, Gate, TestCase};
 
+mod measured;
 mod property;
 
+pub use self::measured::{BaselineSummary, SignalSummary};
 pub use self::property::PropertySummary;
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -328,26 +330,6 @@ pub struct BoundSummary {
     /// The demand, and what was found.
     #[serde(flatten)]
     pub bound: Bound,
-}
-
-/// How long something took, each time that it was measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct BaselineSummary {
-    /// What was measured.
-    pub name: String,
-    /// The values, in nanoseconds.
-    pub samples_ns: Vec<u64>,
-}
-
-/// Something that noticed a fault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct SignalSummary {
-    /// What it is called.
-    pub name: String,
-    /// When, in nanoseconds since the attempt began.
-    pub at_ns: u64,
 }
 
 /// How a server came to accept connections again.
