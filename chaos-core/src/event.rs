@@ -222,6 +222,13 @@ pub enum EventKind {
         /// When it fired, and for which faults.
         alert: JudgedAlert,
     },
+    /// The test measured how long something takes, to be compared with another day.
+    BaselineMeasured {
+        /// What.
+        name: String,
+        /// How long it took each time, in nanoseconds.
+        samples: Vec<u64>,
+    },
     /// The test said that something noticed a fault.
     Signal {
         /// What it is called.

@@ -26,9 +26,10 @@
 //! * [`explore`]: a scenario, run once for each point at which it can break.
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
 //! * [`contention`]: a load that is raised until clients meet.
-//! * [`Chaos`]: what a test is given.
+//! * [`Chaos`]: what a test is given. [`baseline`]: how long something takes, compared with another day.
 
 pub mod assert;
+pub mod baseline;
 pub mod chaos;
 pub mod check;
 pub mod client;

@@ -43,6 +43,9 @@ pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;
 pub use crate::outcome::{Outcome, Rejected};
 pub use crate::postgres::{Part, Postgres, ServerOptions, StopMode};
+#[cfg(feature = "property")]
+pub use crate::property::Plan;
+pub use crate::run::AlertRule;
 pub use crate::schedule::Schedule;
 pub use crate::trigger::message::{
     Backend, Frontend, backend, command_complete, commit, commit_complete, frontend, query,

@@ -91,7 +91,7 @@ impl Requirements {
             for test in covering {
                 let answer = answers.get(test.name.as_str());
                 fails |= matches!(answer, Some(TestOutcome::Failed | TestOutcome::FailedAsAllowed));
-                writeln!(text, "        {:<18}{}", word(answer.copied()), test.name).ok();
+                writeln!(text, "        {:<32}{}", word(answer.copied()), test.name).ok();
             }
             failing += usize::from(fails);
         }
@@ -112,6 +112,7 @@ fn word(answer: Option<TestOutcome>) -> &'static str {
         Some(TestOutcome::PassedOnRetry) => "passed on a retry",
         Some(TestOutcome::Failed) => "FAILED",
         Some(TestOutcome::FailedAsAllowed) => "failed as it may",
+        Some(TestOutcome::Environment) => "the machine could not carry it",
         Some(TestOutcome::Skipped) => "skipped",
         Some(TestOutcome::Environment) => "environment",
         None => "not run",

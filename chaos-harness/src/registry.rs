@@ -50,6 +50,8 @@ impl TestCase {
 pub struct Options {
     /// How many more attempts a failed test gets.
     pub retries: u32,
+    /// On how many cases a property is tried; absent for a test that is none.
+    pub cases: Option<u32>,
     /// How flaky the test says it is.
     pub declared: Declared,
     /// How long an attempt may take; absent for the default.
@@ -76,6 +78,7 @@ impl Options {
     /// What an attribute without options means.
     pub const DEFAULT: Self = Self {
         retries: 0,
+        cases: None,
         declared: Declared::Stable,
         timeout: None,
         domain: None,

@@ -14,6 +14,8 @@ use libtest_mimic::{Completion, Trial};
 
 use crate::arguments::{Arguments, Color, Format};
 use crate::attempt::output::Capture;
+use crate::baselines::host::Host;
+use crate::baselines::{self, Measured, Mode};
 use crate::history::{Evidence, History, HistoryError, Suite};
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
@@ -56,6 +58,8 @@ pub(crate) struct Runner {
     /// Whether explorations only compare runs without faults.
     check_determinism: bool,
     has_failed: AtomicBool,
+    /// What tests measured, and what is to be done with it.
+    baselines: (Measured, Option<Mode>),
     /// Whether there is a test that must pass, and that the machine could not carry.
     has_overload: AtomicBool,
     suspicion: Suspicion,
@@ -133,6 +137,7 @@ impl Runner {
             capture,
             own_command_line,
             has_failed: AtomicBool::new(false),
+            baselines: (Measured::default(), arguments.baseline),
             has_overload: AtomicBool::new(false),
             suspicion: Suspicion::default(),
             began: Instant::now(),
@@ -174,12 +179,12 @@ impl Runner {
         let exit_code = match runner.interrupt.get() {
             Some(interruption) => interruption.exit_code(),
             None => {
-                // Also of a run that fails in any case.
-                let passes_gates = runner.passes_gates();
+                // Each tells what it finds, also in a run that fails in any case.
+                let (passes_gates, has_regressed) = (runner.passes_gates(), runner.has_regressed());
                 match conclusion.has_failed() {
                     true => exit_code::FAILED,
                     false if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
-                    false if !passes_gates => exit_code::GATE,
+                    false if !passes_gates || has_regressed => exit_code::GATE,
                     false => exit_code::PASSED,
                 }
             }
@@ -225,6 +230,23 @@ impl Runner {
             self.reporters.event(&RunEvent::GateJudged(gate));
         }
         passes
+    }
+
+    /// Saves or compares baselines if that was asked for, and says whether something became slower,
+    /// or could not be compared.
+    fn has_regressed(&self) -> bool {
+        let (measured, Some(mode)) = &self.baselines else { return false };
+        let path = baselines::path_of(&self.identity.target);
+        match measured.conclude(*mode, &path, &Host::here()) {
+            Ok(conclusion) => {
+                eprint!("{conclusion}");
+                conclusion.has_regressed()
+            }
+            Err(error) => {
+                eprintln!("error: {}", with_sources(&error));
+                true
+            }
+        }
     }
 
     /// Tells the reporters that the run begins.

@@ -6,8 +6,8 @@ use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::outcome::Outcome;
 
 use crate::run_event::{
-    AttemptSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
-    SignalSummary,
+    AttemptSummary, BaselineSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary,
+    PropertySummary, ServerReturn, SignalSummary,
 };
 
 /// How many signals a summary keeps. The journal has more.
@@ -18,8 +18,24 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
     let mut summary = AttemptSummary::default();
     // The ids of `summary.faults`, at the same indices.
     let mut ids = Vec::new();
+    let mut in_case = false;
     for event in events {
         match &event.what {
+            EventKind::CaseStarted { .. } => in_case = true,
+            EventKind::CaseEnded { .. } => in_case = false,
+            EventKind::PropertyEnded { wanted, cases, vacuous, replayed, failed, shrunk, file } => {
+                summary.properties.push(PropertySummary {
+                    wanted: *wanted,
+                    cases: *cases,
+                    vacuous: *vacuous,
+                    replayed: *replayed,
+                    failed: *failed,
+                    shrunk: shrunk.clone(),
+                    file: file.clone(),
+                });
+            }
+            // There are hundreds of them, and the journal has them all.
+            what if in_case && !matches!(what, EventKind::Operation { .. }) => {}
             EventKind::FaultStarted { fault, target, label, .. } => {
                 ids.push(*fault);
                 summary.faults.push(FaultSummary {
@@ -68,6 +84,11 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
             }
             EventKind::BoundChecked { held, bound } => {
                 summary.bounds.push(BoundSummary { held: *held, bound: bound.clone() });
+            }
+            EventKind::AlertJudged { alert } => summary.alerts.push(alert.clone()),
+            EventKind::BaselineMeasured { name, samples } => {
+                let (name, samples_ns) = (name.clone(), samples.clone());
+                summary.baselines.push(BaselineSummary { name, samples_ns });
             }
             EventKind::Signal { name } if summary.signals.len() < MOST_SIGNALS => {
                 summary.signals.push(SignalSummary { name: name.clone(), at_ns: event.at });

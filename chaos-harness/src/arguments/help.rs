@@ -23,6 +23,9 @@ How they run
       --no-capture          Let tests write to the terminal
       --force-run-in-process  The same as CHAOS_IN_PROCESS=1
 
+      --chaos-baseline MODE  `save` the baselines that tests measure, or `compare` them with those
+                            that were saved: what became slower fails the run
+
 What is shown
       --format FORMAT       pretty, terse or json
   -q, --quiet               The same as --format terse
@@ -70,7 +73,9 @@ Environment variables
       CHAOS_DIR=PATH        Where journals and reports go (default: target/chaos)
       CHAOS_IN_PROCESS=1    Run attempts in this process, for debuggers
       CHAOS_KEEP=1          Keep the databases of attempts that failed
-      CHAOS_REPLAY=TOKEN    Has explorations try only the point that a failure names
+      CHAOS_REPLAY=TOKEN    Tries only the point of an exploration, or the case of a property, that
+                            a failure names
+      CHAOS_SHRINK_SECS=30  For how long a failing case of a property is made smaller
       RUST_TEST_THREADS, RUST_TEST_SHUFFLE, RUST_TEST_SHUFFLE_SEED, RUST_TEST_NOCAPTURE
 
 Exit codes: 0 passed, 101 tests failed, 75 none failed and the machine could not carry one, 4 a gate

@@ -74,6 +74,7 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
     }
     cx.keep_databases_to_the_end();
     let began = Instant::now();
+    cx.name_test(spec.test.clone(), spec.timeout.map(|timeout| began + timeout));
     let ending = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(until_deadline(case, cx.clone(), spec, began))
     }));

@@ -142,6 +142,9 @@ impl Runner {
         if outcome == TestOutcome::Failed {
             self.has_failed.store(true, Ordering::Relaxed);
         }
+        if last.verdict.is_passed() {
+            self.baselines.0.add(&test.name, &last.summary.baselines);
+        }
         self.suspect(&test.name, ended);
         let (category, trend) = self.judge(&test.name);
         let remarks: Vec<String> = quarantined.into_iter().collect();
@@ -265,7 +268,8 @@ impl<'a> Attempts<'a> {
     /// both count from 1.
     fn attempt(&self, number: u32, ordinal: u32) -> AttemptEnded {
         let runner = self.runner;
-        let timeout = runner.settings.timeout(self.case).value.min(LONGEST_TIMEOUT);
+        let timeout = runner.settings.timeout(self.case).value + for_shrinking(self.case);
+        let timeout = timeout.min(LONGEST_TIMEOUT);
         let spec = Spec {
             test: self.name.to_owned(),
             attempt: number,
@@ -371,4 +375,18 @@ impl<'a> Attempts<'a> {
 
 fn journal(directory: &Path, attempt: u32) -> PathBuf {
     directory.join(format!("attempt-{attempt}.jsonl"))
+}
+
+/// The time in which a failing case of a property is made smaller, which comes on top of its timeout.
+#[cfg(feature = "property")]
+fn for_shrinking(case: &TestCase) -> Duration {
+    // The test says what is wrong with the variable.
+    case.options
+        .cases
+        .map_or(Duration::ZERO, |_| chaos_core::property::shrinking_time().unwrap_or_default())
+}
+
+#[cfg(not(feature = "property"))]
+fn for_shrinking(_: &TestCase) -> Duration {
+    Duration::ZERO
 }

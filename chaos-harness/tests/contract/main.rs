@@ -21,6 +21,7 @@ mod leftovers;
 mod nextest;
 #[cfg(target_os = "linux")]
 mod overload;
+mod properties;
 mod retries;
 mod suite;
 
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         nextest::TESTS,
         #[cfg(target_os = "linux")]
         overload::TESTS,
+        properties::TESTS,
         retries::TESTS,
     ];
     let tests = tests.concat().into_iter().map(|(name, test)| {

@@ -10,6 +10,7 @@ use chaos_harness::prelude::*;
 
 mod assertions;
 mod judging;
+mod properties;
 mod sessions;
 
 /// A file by which the attempts of a test talk to the judge.

@@ -6,15 +6,17 @@ use std::collections::BTreeMap;
 use chaos_core::assert::Assertion;
 use chaos_core::machine::Machine;
 use chaos_core::metrics::MetricsSnapshot;
+use chaos_core::run::JudgedAlert;
 use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
 use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
+use crate::run_event::PropertySummary;
 use crate::run_event::{
-    BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, Resources,
-    ServerReturn, SignalSummary, SystemicFailure, Trend,
+    BaselineSummary, BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary,
+    Resources, ServerReturn, SignalSummary, SystemicFailure, Trend,
 };
 use crate::triage::Triage;
 
@@ -201,9 +203,15 @@ pub(super) struct Attempt {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) bounds: Vec<BoundSummary>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) alerts: Vec<JudgedAlert>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) baselines: Vec<BaselineSummary>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) signals: Vec<SignalSummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) metrics: Option<MetricsSnapshot>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) properties: Vec<PropertySummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) journal: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
