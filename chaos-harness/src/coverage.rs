@@ -114,7 +114,6 @@ fn word(answer: Option<TestOutcome>) -> &'static str {
         Some(TestOutcome::FailedAsAllowed) => "failed as it may",
         Some(TestOutcome::Environment) => "the machine could not carry it",
         Some(TestOutcome::Skipped) => "skipped",
-        Some(TestOutcome::Environment) => "environment",
         None => "not run",
     }
 }
