@@ -175,6 +175,7 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
             kind: failure.kind,
             message: failure.message.clone(),
             location: failure.location.clone(),
+            replay: failure.replay.clone(),
         }),
         triage: record.triage(),
         judgement: (judgement != Judgement::None).then_some(judgement),

@@ -244,6 +244,8 @@ pub(super) struct AttemptFailure {
     pub(super) message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) replay: Option<String>,
 }
 
 /// How the operations of a workload ended.
