@@ -34,6 +34,13 @@ pub(crate) struct Arguments {
     pub(crate) help: bool,
     /// The run to make the report of, instead of running tests.
     pub(crate) report: Option<String>,
+    /// The run whose failures to list, instead of running tests.
+    pub(crate) inventory: Option<String>,
+    /// Whether to show which requirements are covered, instead of running tests.
+    pub(crate) coverage: bool,
+    /// The run to compare with the one that began last, or two runs with `..` between them, instead
+    /// of running tests.
+    pub(crate) compare: Option<String>,
     /// What to do with the baselines that tests measure.
     pub(crate) baseline: Option<Mode>,
     pub(crate) format: Format,
@@ -181,6 +188,10 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
                 parsed.report = Some(option.attached.unwrap_or_else(|| LATEST.to_owned()));
                 return Ok(());
             }
+            "--chaos-inventory" => {
+                parsed.inventory = Some(option.attached.unwrap_or_else(|| LATEST.to_owned()));
+                return Ok(());
+            }
             "--exact" => &mut parsed.exact,
             "--list" => &mut parsed.list,
             "-h" | "--help" => &mut parsed.help,
@@ -190,6 +201,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--fail-fast" => &mut parsed.fail_fast,
             "--exclude-should-panic" => &mut parsed.exclude_should_panic,
             "--force-run-in-process" => &mut parsed.in_process,
+            "--chaos-coverage" => &mut parsed.coverage,
             "--check-determinism" => &mut parsed.check_determinism,
             "--chaos-config" => &mut parsed.show_config,
             "--chaos-merge" => &mut parsed.merge,
@@ -208,6 +220,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--skip" => "a part of the names to leave out",
             "--test-threads" => "a whole number above 0",
             "--shuffle-seed" => "a whole number",
+            "--chaos-compare" => "a run, or two as `<before>..<after>`",
             "--logfile" => "the path of a file",
             "--color" => "`auto`, `always` or `never`",
             "--format" => "`pretty`, `terse` or `json`",
@@ -239,6 +252,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             ("--shuffle-seed", number) => {
                 parsed.shuffle_seed = Some(number.parse().map_err(|_| invalid())?);
             }
+            ("--chaos-compare", _) => parsed.compare = Some(value),
             ("--logfile", path) => parsed.logfile = Some(PathBuf::from(path)),
             ("--chaos-baseline", mode) => {
                 parsed.baseline = Some(Mode::parse(mode).ok_or_else(invalid)?);

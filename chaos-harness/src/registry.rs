@@ -50,6 +50,8 @@ impl TestCase {
 pub struct Options {
     /// How many more attempts a failed test gets.
     pub retries: u32,
+    /// On how many cases a property is tried; absent for a test that is none.
+    pub cases: Option<u32>,
     /// How flaky the test says it is.
     pub declared: Declared,
     /// How long an attempt may take; absent for the default.
@@ -64,6 +66,8 @@ pub struct Options {
     pub requires: &'static [&'static str],
     /// Whether the test runs alone.
     pub exclusive: bool,
+    /// The ids of the requirements that the test covers.
+    pub covers: &'static [&'static str],
     /// `#[ignore]`, with its reason.
     pub ignore: Option<&'static str>,
     /// `#[should_panic]`.
@@ -74,6 +78,7 @@ impl Options {
     /// What an attribute without options means.
     pub const DEFAULT: Self = Self {
         retries: 0,
+        cases: None,
         declared: Declared::Stable,
         timeout: None,
         domain: None,
@@ -81,6 +86,7 @@ impl Options {
         seed: None,
         requires: &[],
         exclusive: false,
+        covers: &[],
         ignore: None,
         should_panic: None,
     };

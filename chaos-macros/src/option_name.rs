@@ -19,11 +19,12 @@ pub(crate) enum OptionName {
     Seed,
     Requires,
     Exclusive,
+    Covers,
     Crate,
 }
 
 impl OptionName {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Retries,
         Self::Cases,
         Self::Workers,
@@ -36,6 +37,7 @@ impl OptionName {
         Self::Seed,
         Self::Requires,
         Self::Exclusive,
+        Self::Covers,
         Self::Crate,
     ];
 
@@ -57,6 +59,7 @@ impl OptionName {
             Self::Seed => "seed",
             Self::Requires => "requires",
             Self::Exclusive => "exclusive",
+            Self::Covers => "covers",
             Self::Crate => "crate",
         }
     }
@@ -71,6 +74,7 @@ impl OptionName {
             Self::Domain => "domain = \"network\"",
             Self::Seed => "seed = 42",
             Self::Requires => "requires(root, redis)",
+            Self::Covers => "covers = [\"N1\"]",
             Self::Crate => "crate = path::to::chaos_harness",
             flag => flag.as_str(),
         }
@@ -111,6 +115,10 @@ impl OptionName {
                  `requires(root, redis)`"
             }
             Self::Exclusive => "write `exclusive`, or leave it out",
+            Self::Covers => {
+                "`covers` takes the ids of requirements in brackets, each in quotes: \
+                 `covers = [\"N1\", \"T6\"]`"
+            }
             Self::Crate => {
                 "`crate` takes the path to chaos-harness, without quotes: \
                  `crate = path::to::chaos_harness`"

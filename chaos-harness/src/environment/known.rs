@@ -33,7 +33,7 @@ pub(crate) const OPTIONS: [SettingOption; 9] = [
 ];
 
 /// Every variable that the library reads. The README has a table of them.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 19] = [
     "CHAOS_ALLOW_REMOTE",
     "CHAOS_CACHE_DIR",
     "CHAOS_CONFIG",
@@ -50,6 +50,7 @@ const KNOWN: [&str; 18] = [
     "CHAOS_REPLAY",
     "CHAOS_RETRIES",
     "CHAOS_SEED",
+    "CHAOS_SHRINK_SECS",
     "CHAOS_TIMEOUT",
     "CHAOS_TIMEOUT_MULTIPLIER",
 ];

@@ -206,7 +206,7 @@ impl Reporter for Terminal {
                     live.progress(progress);
                 }
             }
-            RunEvent::AttemptEnded(_) => {}
+            RunEvent::AttemptEnded(_) | RunEvent::GateJudged(_) => {}
             RunEvent::TestEnded(ended) => self.finished(&ended.test),
             RunEvent::RunEnded(ended) => self.run_ended(ended),
         }

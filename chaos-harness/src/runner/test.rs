@@ -4,19 +4,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use chaos_core::postgres;
+use chaos_core::event::Event;
 use chaos_core::seed::Seed;
 use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
+use chaos_core::{journal, postgres};
 
 use super::{Runner, nanoseconds, seeds, unix_ms};
 use crate::activity::Activity;
-use crate::attempt::child;
 use crate::attempt::output::Capture;
 use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
+use crate::attempt::{assertions, child};
 use crate::history::HistoryError;
 use crate::nextest::Nextest;
+use crate::quarantine::Date;
 use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
@@ -24,7 +26,7 @@ use crate::run_event::{
     TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
-use crate::{capability, exclusive, failure_text, watch};
+use crate::{capability, exclusive, failure_text, summary, watch};
 
 /// Longer times would overflow the clocks that they are added to, and nobody waits a year.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -106,14 +108,18 @@ impl Runner {
         let carried = || ended.iter().filter(|attempt| !attempt.verdict.is_environment());
         let judged = carried().count();
         let last = carried().next_back().or(ended.last()).expect("at least one attempt was made");
+        let quarantined = self.quarantined(&test.name);
         let (outcome, answer) = match &last.verdict {
             Verdict::Passed if judged == 1 => (TestOutcome::Passed, Answer::Passed),
             Verdict::Passed => (TestOutcome::PassedOnRetry, Answer::Passed),
             Verdict::Failed(failure) if failure.kind == FailureKind::Interrupted => {
                 (TestOutcome::Skipped, Answer::Ignored(failure.message.clone()))
             }
-            Verdict::Failed(failure) if test.case.options.gate == Gate::MayFail => {
-                let reason = format!("failed, as it may: {}", failure.message);
+            Verdict::Failed(failure)
+                if quarantined.is_some() || test.case.options.gate == Gate::MayFail =>
+            {
+                let why = quarantined.as_deref().unwrap_or("as it may");
+                let reason = format!("failed, {why}: {}", failure.message);
                 (TestOutcome::FailedAsAllowed, Answer::Ignored(reason))
             }
             Verdict::Failed(failure) => {
@@ -141,7 +147,7 @@ impl Runner {
         }
         self.suspect(&test.name, ended);
         let (category, trend) = self.judge(&test.name);
-        let remarks = Vec::new();
+        let remarks: Vec<String> = quarantined.into_iter().collect();
         self.reporters.event(&RunEvent::TestEnded(TestEnded {
             test: test.name.clone(),
             outcome,
@@ -152,6 +158,12 @@ impl Runner {
             remarks,
         }));
         answer
+    }
+
+    /// What the quarantine says of a test that is in it.
+    fn quarantined(&self, test: &str) -> Option<String> {
+        let entry = self.settings.quarantine.entry(&self.identity.target, test, Date::today());
+        entry.map(ToString::to_string)
     }
 
     /// Counts the test if it was known to be stable. Under nextest no process knows of the others.
@@ -256,7 +268,8 @@ impl<'a> Attempts<'a> {
     /// both count from 1.
     fn attempt(&self, number: u32, ordinal: u32) -> AttemptEnded {
         let runner = self.runner;
-        let timeout = runner.settings.timeout(self.case).value.min(LONGEST_TIMEOUT);
+        let timeout = runner.settings.timeout(self.case).value + for_shrinking(self.case);
+        let timeout = timeout.min(LONGEST_TIMEOUT);
         let spec = Spec {
             test: self.name.to_owned(),
             attempt: number,
@@ -281,12 +294,13 @@ impl<'a> Attempts<'a> {
         runner.history.record_started(&started).unwrap_or_else(|error| complain(&error));
         runner.reporters.event(&RunEvent::AttemptStarted(started));
         let attempted = if runner.in_process { self.run_here(&spec) } else { self.run(&spec) };
+        let verdict = self.over_attempts(number, attempted.verdict, &attempted.summary);
         let ended = AttemptEnded {
             test: self.name.to_owned(),
             attempt: number,
             seed: spec.seed.0,
             duration_ns: nanoseconds(attempted.duration),
-            verdict: attempted.verdict,
+            verdict,
             summary: attempted.summary,
             stdout: attempted.stdout.map(|path| self.relative(&path)),
             stderr: attempted.stderr.map(|path| self.relative(&path)),
@@ -295,6 +309,20 @@ impl<'a> Attempts<'a> {
         runner.history.record_ended(&ended, ordinal == 1).unwrap_or_else(|error| complain(&error));
         runner.reporters.event(&RunEvent::AttemptEnded(ended.clone()));
         ended
+    }
+
+    /// The verdict about this attempt, with what earlier ones of the run brought about: also those of
+    /// another process, under nextest.
+    fn over_attempts(&self, number: u32, verdict: Verdict, summary: &AttemptSummary) -> Verdict {
+        if !verdict.is_passed() || summary.assertions.is_empty() {
+            return verdict;
+        }
+        let earlier = (1..number).map(|number| {
+            let lines = journal::read::<Event>(&journal(&self.directory, number));
+            lines.map_or_else(|_| Vec::new(), |lines| summary::of(&lines.records).assertions)
+        });
+        let all: Vec<_> = earlier.chain([summary.assertions.clone()]).collect();
+        assertions::over_attempts(verdict, &all)
     }
 
     fn run(&self, spec: &Spec) -> Attempted {
@@ -347,4 +375,18 @@ impl<'a> Attempts<'a> {
 
 fn journal(directory: &Path, attempt: u32) -> PathBuf {
     directory.join(format!("attempt-{attempt}.jsonl"))
+}
+
+/// The time in which a failing case of a property is made smaller, which comes on top of its timeout.
+#[cfg(feature = "property")]
+fn for_shrinking(case: &TestCase) -> Duration {
+    // The test says what is wrong with the variable.
+    case.options
+        .cases
+        .map_or(Duration::ZERO, |_| chaos_core::property::shrinking_time().unwrap_or_default())
+}
+
+#[cfg(not(feature = "property"))]
+fn for_shrinking(_: &TestCase) -> Duration {
+    Duration::ZERO
 }

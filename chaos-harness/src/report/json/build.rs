@@ -56,6 +56,7 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
         totals,
         categories,
         slowest_recoveries: slowest_recoveries(&tests),
+        gates: journals.iter().flat_map(|journal| journal.run.gates.clone()).collect(),
         systemic: journals
             .iter()
             .flat_map(|journal| &journal.run.processes)
@@ -140,6 +141,7 @@ fn about(description: &TestDescription) -> About {
         file: description.file.clone(),
         line: description.line,
         domain: description.domain.clone(),
+        covers: description.covers.clone(),
         declared: description.declared,
         declared_reason: description.declared_reason.clone(),
         expected_rate: description.expected_rate,
@@ -174,6 +176,7 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
             message: failure.message.clone(),
             location: failure.location.clone(),
         }),
+        triage: record.triage(),
         judgement: (judgement != Judgement::None).then_some(judgement),
         began_unix_ms: started.map(|started| started.unix_ms),
         timeout_ms: started.map(|started| started.timeout_ms),
@@ -186,6 +189,7 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
         }),
         faults: summary.map_or_else(Vec::new, |summary| summary.faults.clone()),
         checks: summary.map_or_else(Vec::new, |summary| summary.checks.clone()),
+        assertions: summary.map_or_else(Vec::new, |summary| summary.assertions.clone()),
         notes: summary.map_or_else(Vec::new, |summary| summary.notes.clone()),
         returns: summary.map_or_else(Vec::new, |summary| summary.returns.clone()),
         phases: summary.map_or_else(Vec::new, |summary| summary.phases.clone()),
@@ -194,6 +198,7 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
         baselines: summary.map_or_else(Vec::new, |summary| summary.baselines.clone()),
         signals: summary.map_or_else(Vec::new, |summary| summary.signals.clone()),
         metrics: summary.and_then(|summary| summary.metrics.clone()),
+        properties: summary.map_or_else(Vec::new, |summary| summary.properties.clone()),
         journal: started.map(|started| path(&started.journal)),
         stdout: ended.and_then(|ended| ended.stdout.as_ref()).map(path),
         stderr: ended.and_then(|ended| ended.stderr.as_ref()).map(path),
