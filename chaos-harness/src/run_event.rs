@@ -302,7 +302,7 @@ pub struct AttemptSummary {
     /// What its properties came to, in order. Faults, checks and notes of their cases are not among
     /// those above.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub properties: Vec<PropertySummary>,
+    pub tried_properties: Vec<PropertySummary>,
 }
 
 /// A phase of a run: a step of its schedule.
