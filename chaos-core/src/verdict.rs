@@ -48,12 +48,22 @@ pub struct Failure {
     /// Where, as `file:line:column`, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// The SQLSTATE, where an answer of the server is among the sources of the error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sqlstate: Option<String>,
 }
 
 impl Failure {
     /// A failure of this kind without a location.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), location: None }
+        Self { kind, message: message.into(), location: None, sqlstate: None }
+    }
+
+    /// Adds the SQLSTATE of the server's answer.
+    #[must_use]
+    pub fn with_sqlstate(mut self, sqlstate: impl Into<String>) -> Self {
+        self.sqlstate = Some(sqlstate.into());
+        self
     }
 
     /// Adds where it happened.

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use chaos_core::check::{CheckFailed, NotUpheld};
 use chaos_core::error::{Error, with_sources};
+use chaos_core::outcome::sqlstate;
 use chaos_core::recovery::RecoveryError;
 use chaos_core::run::{BoundError, RunError};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
@@ -14,6 +15,15 @@ use crate::fixture_error::FixtureError;
 ///
 /// The error and its sources are searched for errors of the library, so that a test may wrap them.
 pub(crate) fn verdict_of(error: &(dyn StdError + 'static)) -> Verdict {
+    match (verdict_without_sqlstate(error), sqlstate(error)) {
+        (Verdict::Failed(failure), Some(sqlstate)) => {
+            Verdict::Failed(failure.with_sqlstate(sqlstate))
+        }
+        (verdict, _) => verdict,
+    }
+}
+
+fn verdict_without_sqlstate(error: &(dyn StdError + 'static)) -> Verdict {
     let message = with_sources(error);
     let mut source = Some(error);
     while let Some(error) = source {

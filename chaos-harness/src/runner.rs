@@ -6,7 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chaos_core::error::with_sources;
@@ -28,11 +28,16 @@ use crate::run_event::{
 use crate::selection::Selection;
 use crate::settings::Settings;
 
+mod declaration;
+mod measure;
+mod policy;
 mod reporters;
 mod seeds;
 mod suspicion;
 mod test;
 
+use self::measure::Workload;
+pub(crate) use self::policy::Policy;
 use self::suspicion::Suspicion;
 pub(crate) use self::test::Answer;
 
@@ -53,6 +58,9 @@ pub(crate) struct Runner {
     fail_fast: bool,
     has_failed: AtomicBool,
     suspicion: Suspicion,
+    /// How many tests failed at their first attempts.
+    failures: AtomicU64,
+    workload: Workload,
     began: Instant,
 }
 
@@ -127,6 +135,8 @@ impl Runner {
             own_command_line,
             has_failed: AtomicBool::new(false),
             suspicion: Suspicion::default(),
+            failures: AtomicU64::new(0),
+            workload: Workload::default(),
             began: Instant::now(),
         })
     }
@@ -214,6 +224,10 @@ impl Runner {
             );
         }
         let retries = tests.iter().any(|test| self.settings.retries(test.case).value > 0);
+        if let Some(runs) = self.settings.environment.runs {
+            let tests = tests.iter().filter(|test| !test.ignored).count() as u64;
+            self.workload.add(tests * u64::from(runs));
+        }
         if retries && self.yields_retries() {
             eprintln!("nextest repeats failed tests, so the `retries` of chaos tests are not used");
         }

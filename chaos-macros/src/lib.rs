@@ -91,6 +91,8 @@ use quote::ToTokens;
 /// | option | default | meaning |
 /// |---|---|---|
 /// | `retries = 3` | 0 | how many further attempts a failed test gets, 0 to 100; so `3` means up to four attempts |
+/// | `only_retry = "40001\|40P01"` | every failure | which failures get one: SQLSTATEs, or a regular expression of the kind of failure and its message, such as `"^timed out"` |
+/// | `backoff = "100ms"` | none | the pause before the first retry; doubled for each further one, up to 30 s, and shortened by up to a half at random |
 /// | `flaky` | not flaky | declares that 5 % to 20 % of first attempts fail; changes no verdict and no statistics, but is compared with what is measured |
 /// | `very_flaky` | not flaky | the same for 20 % to 50 % |
 /// | `timeout = "30s"` | the harness's | how long one attempt may take, more than zero, in `us`, `ms`, `s`, `m` or `h` |

@@ -8,6 +8,8 @@ use crate::suggestion;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OptionName {
     Retries,
+    OnlyRetry,
+    Backoff,
     Flaky,
     VeryFlaky,
     Timeout,
@@ -21,8 +23,10 @@ pub(crate) enum OptionName {
 }
 
 impl OptionName {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Retries,
+        Self::OnlyRetry,
+        Self::Backoff,
         Self::Flaky,
         Self::VeryFlaky,
         Self::Timeout,
@@ -42,6 +46,8 @@ impl OptionName {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Retries => "retries",
+            Self::OnlyRetry => "only_retry",
+            Self::Backoff => "backoff",
             Self::Flaky => "flaky",
             Self::VeryFlaky => "very_flaky",
             Self::Timeout => "timeout",
@@ -59,6 +65,8 @@ impl OptionName {
     fn example(self) -> &'static str {
         match self {
             Self::Retries => "retries = 3",
+            Self::OnlyRetry => "only_retry = \"40001\"",
+            Self::Backoff => "backoff = \"100ms\"",
             Self::Timeout => "timeout = \"30s\"",
             Self::Domain => "domain = \"network\"",
             Self::Seed => "seed = 42",
@@ -74,6 +82,14 @@ impl OptionName {
             Self::Retries => {
                 "`retries` takes a whole number from 0 to 100, the further attempts of a failed \
                  test: `retries = 3`"
+            }
+            Self::OnlyRetry => {
+                "`only_retry` takes SQLSTATEs, or a regular expression of the failures that get \
+                 another attempt, in quotes: `only_retry = \"40001|40P01\"`"
+            }
+            Self::Backoff => {
+                "`backoff` takes a number and a unit (us, ms, s or m) in quotes, the pause before the \
+                 first retry: `backoff = \"100ms\"`"
             }
             Self::Flaky => {
                 "write `flaky`, or say more of it: `flaky(reason = \"..\", expected_rate = 0.1)`"
@@ -149,6 +165,8 @@ pub(crate) fn unknown(written: &str) -> String {
 fn synonym(written: &str) -> Option<OptionName> {
     match written {
         "attempts" | "repeat" | "retry" | "times" => Some(OptionName::Retries),
+        "retry_on" | "only_rerun" | "retry_if" => Some(OptionName::OnlyRetry),
+        "delay" | "pause" | "retry_delay" => Some(OptionName::Backoff),
         "deadline" | "time_limit" => Some(OptionName::Timeout),
         "category" | "group" | "phase" | "tag" => Some(OptionName::Domain),
         "must_succeed" | "required" => Some(OptionName::MustPass),

@@ -127,6 +127,7 @@ pub(super) struct About {
 #[serde(rename_all = "snake_case")]
 pub(super) enum TestAnswer {
     Passed,
+    Measured,
     PassedOnRetry,
     Failed,
     FailedAsAllowed,
@@ -139,8 +140,9 @@ pub(super) enum TestAnswer {
 }
 
 impl TestAnswer {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Passed,
+        Self::Measured,
         Self::PassedOnRetry,
         Self::Failed,
         Self::FailedAsAllowed,
@@ -164,6 +166,8 @@ pub(super) struct Attempt {
     pub(super) began_unix_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) timeout_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) waited_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) duration_ns: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -209,6 +213,8 @@ pub(super) struct AttemptFailure {
     pub(super) message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sqlstate: Option<String>,
 }
 
 /// How the operations of a workload ended.
