@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::check::{CheckFailed, Checker, Evidence, Finding, Report};
 use crate::client::Client;
@@ -17,16 +18,19 @@ use crate::metrics::Metrics;
 use crate::postgres::{Postgres, ServerOptions};
 use crate::run::{Run, RunError};
 use crate::schedule::Schedule;
-use crate::scope::Scope;
+use crate::scope::{Scope, TestOfScope};
 use crate::seed::Seed;
+use crate::sizing::Sizing;
 use crate::workload::{WorkError, Worked, Workload};
 
 mod leftovers;
+mod sizes;
 
 /// What a test is given: the way to targets, workloads and checks. Clones are the same context.
 #[derive(Debug, Clone)]
 pub struct Chaos {
     inner: Arc<Inner>,
+    sizing: Sizing,
 }
 
 #[derive(Debug)]
@@ -41,7 +45,18 @@ impl Chaos {
     /// `#[tokio::test]` or in a benchmark.
     #[must_use]
     pub fn new(seed: Seed, journal: Journal) -> Self {
-        Self { inner: Arc::new(Inner { scope: Scope::new(seed, journal) }) }
+        Self::in_scope(Scope::new(seed, journal))
+    }
+
+    /// The context of this scope.
+    pub(crate) fn in_scope(scope: Scope) -> Self {
+        Self { inner: Arc::new(Inner { scope }), sizing: Sizing::EXACT }
+    }
+
+    /// For harnesses, before the test runs: its name, after which files about it are named, and when
+    /// it has to be over.
+    pub fn name_test(&self, name: impl Into<String>, deadline: Option<Instant>) {
+        self.scope().set_test(TestOfScope { name: name.into(), deadline });
     }
 
     /// What everything in this attempt shares.
@@ -212,6 +227,11 @@ impl Chaos {
         }
         let (name, location) = (name.to_owned(), Location::caller());
         Err(CheckFailed { name, finding: finding(), location }.into())
+    }
+
+    /// Has explorations only compare runs without faults, as `--check-determinism` does.
+    pub fn only_check_determinism(&self) {
+        self.scope().only_check_determinism();
     }
 
     /// Names what the test does from here on, for the live view and the report.

@@ -17,7 +17,10 @@ use std::panic::Location;
 mod amount;
 mod checker;
 mod evidence;
+#[cfg(test)]
+mod hostile_tests;
 pub mod invariants;
+mod isolation;
 mod label;
 pub mod linearizability;
 mod not_upheld;
@@ -31,6 +34,7 @@ pub use self::amount::Amount;
 pub use self::checker::{AllOf, CheckError, Checker, MayBeVacuous};
 pub use self::evidence::{Evidence, Rows};
 pub use self::invariants::*;
+pub use self::isolation::{Isolation, isolation};
 pub use self::not_upheld::NotUpheld;
 pub use self::per_key::{PerKey, per_key};
 pub use self::report::{CycleStep, Report, Violation};

@@ -12,7 +12,7 @@ use crate::direction::Direction;
 use crate::fault::FaultSpec;
 use crate::metrics::MetricsSnapshot;
 use crate::outcome::Outcome;
-use crate::run::{Bound, Measured, MeasuredImpact, PhaseKind};
+use crate::run::{Bound, JudgedAlert, Measured, MeasuredImpact, PhaseKind};
 use crate::verdict::Verdict;
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -216,6 +216,11 @@ pub enum EventKind {
         /// The demand, and what was found.
         bound: Bound,
     },
+    /// A test had an alert rule evaluated over a run.
+    AlertJudged {
+        /// When it fired, and for which faults.
+        alert: JudgedAlert,
+    },
     /// The test said that something noticed a fault.
     Signal {
         /// What it is called.
@@ -243,6 +248,44 @@ pub enum EventKind {
         /// Whether it recovered from a crash first.
         recovered: bool,
     },
+    /// A scenario is about to be explored: it was run without faults, and this is what there is.
+    ExplorationStarted {
+        /// Which exploration of the attempt, counted from 1.
+        exploration: u64,
+        /// How many messages a run without faults exchanges; 0 where points are no messages.
+        messages: u64,
+        /// Over how many connections.
+        connections: u64,
+    },
+    /// A scenario was run with a fault at a point, or with two.
+    PointTried {
+        /// Which exploration of the attempt, counted from 1.
+        exploration: u64,
+        /// What repeats it: `CHAOS_REPLAY=<token>`.
+        token: String,
+        /// Where the fault struck and how, in words.
+        point: String,
+        /// What the operation came to; absent when the fault was not met.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
+        /// What was wrong afterwards, in words; empty when nothing was.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        findings: Vec<String>,
+    },
+    /// An exploration is over.
+    ExplorationEnded {
+        /// Which exploration of the attempt, counted from 1.
+        exploration: u64,
+        /// How many points were tried, and met.
+        tried: u64,
+        /// After how many of them something was wrong.
+        violated: u64,
+        /// How many were not met.
+        not_met: u64,
+        /// What was left out.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        skipped: Vec<SkippedPoints>,
+    },
     /// A named check was made.
     Check {
         /// What ought to hold.
@@ -255,6 +298,49 @@ pub enum EventKind {
         /// What was expected.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expected: Option<String>,
+    },
+    /// A run of a case of a property began.
+    CaseStarted {
+        /// Which case, counted from 1; 0 for one that is kept in a file.
+        case: u64,
+        /// What the run is for.
+        purpose: CasePurpose,
+        /// How many operations it has.
+        operations: u64,
+        /// Its faults, as text.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<String>,
+    },
+    /// A run of a case of a property ended.
+    CaseEnded {
+        /// Which case, counted from 1; 0 for one that is kept in a file.
+        case: u64,
+        /// What the run was for.
+        purpose: CasePurpose,
+        /// What it came to.
+        answer: CaseAnswer,
+        /// Why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
+    /// A property was tried, on all cases or until one failed.
+    PropertyEnded {
+        /// On how many new cases it was to be tried.
+        wanted: u64,
+        /// On how many it was tried.
+        cases: u64,
+        /// In how many of them no fault touched anything.
+        vacuous: u64,
+        /// How many kept cases were tried.
+        replayed: u64,
+        /// Whether one of all these failed.
+        failed: bool,
+        /// What the failing case was made smaller to, if it was a new one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shrunk: Option<ShrunkCase>,
+        /// The file that keeps it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
     },
     /// A checker judged what clients did and saw, or what is in a database.
     Judged {
@@ -283,6 +369,72 @@ pub enum EventKind {
         /// What it came to.
         result: Verdict,
     },
+}
+
+/// Points of an exploration that were not tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SkippedPoints {
+    /// How many.
+    pub count: u64,
+    /// Why.
+    pub why: String,
+}
+
+impl SkippedPoints {
+    pub(crate) fn new(count: usize, why: impl Into<String>) -> Self {
+        Self { count: count as u64, why: why.into() }
+    }
+}
+
+/// What a run of a case of a property is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CasePurpose {
+    /// To see, without faults, which messages pass.
+    Recording,
+    /// To try it with its faults.
+    Faults,
+    /// To learn how often it fails.
+    Confirming,
+    /// To make it smaller.
+    Shrinking,
+    /// To try a case that is kept.
+    Replay,
+}
+
+/// What a run of a case of a property came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CaseAnswer {
+    /// It passed.
+    Passed,
+    /// It passed, and no fault touched anything.
+    Vacuous,
+    /// It failed.
+    Failed,
+}
+
+/// What a failing case was made smaller to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ShrunkCase {
+    /// How many operations are left.
+    pub operations: u64,
+    /// How many faults are left.
+    pub faults: u64,
+    /// How many operations there were.
+    pub from_operations: u64,
+    /// How many faults there were.
+    pub from_faults: u64,
+    /// How many runs it took.
+    pub runs: u64,
+    /// How many runs of what is left failed.
+    pub failed: u64,
+    /// Of how many.
+    pub of: u64,
 }
 
 /// How a connection ended.

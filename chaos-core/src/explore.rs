@@ -29,8 +29,7 @@
 //!         .setup(async |pg| Ledger::open(pg.pool(1)?).await)
 //!         .run(async |ledger| ledger.transfer_once(KEY, 1, 2, 50).await)
 //!         .check(async |ledger, outcome| {
-//!             outcome.agrees_with(ledger.has_applied(KEY).await?)?;
-//!             TestResult::Ok(())
+//!             Ok(outcome.agrees_with(ledger.has_applied(KEY).await?)?)
 //!         })
 //!         .await?;
 //!     Ok(())
@@ -54,9 +53,10 @@ use std::time::Duration;
 use futures::future::LocalBoxFuture;
 
 use crate::chaos::Chaos;
-use crate::error::TestError;
+use crate::error::{TestError, TestResult};
 use crate::outcome::Outcome;
 use crate::postgres::{Omitted, Postgres};
+use crate::replay::{self, Asked};
 use crate::scope::Scope;
 
 mod baseline;
@@ -74,7 +74,6 @@ mod worker;
 pub use self::error::ExploreError;
 pub use self::finding::{Finding, FindingKind};
 pub use self::mode::{InvalidMode, Mode};
-pub use self::plan::Skipped;
 pub use self::report::{Explored, Point};
 pub use self::token::{InvalidToken, ReplayToken};
 use self::worker::Scenario;
@@ -225,8 +224,10 @@ struct Options {
 impl Options {
     /// The point that is to be tried alone in the exploration with this number.
     fn replay(&self, number: u64) -> Result<Option<ReplayToken>, InvalidToken> {
-        let given = std::env::var("CHAOS_REPLAY").ok().filter(|text| !text.is_empty());
-        let given = given.map(|text| text.trim().parse::<ReplayToken>()).transpose()?;
+        let given = match replay::asked() {
+            Some(Asked::Point(token)) => Some(token.parse::<ReplayToken>()?),
+            Some(Asked::Case(_)) | None => None,
+        };
         let token = self.replay.clone().or(given);
         Ok(token.filter(|token| token.exploration == number))
     }
@@ -307,18 +308,14 @@ impl Explore {
 
     /// How the scenario is set up in a database of its own: the tables and what they hold, and
     /// whatever the operation needs, such as a service with its pool.
-    pub fn setup<'a, S, E>(
+    pub fn setup<'a, S: 'a>(
         self,
-        set_up: impl AsyncFn(Postgres) -> Result<S, E> + 'a,
-    ) -> Prepared<'a, S>
-    where
-        S: 'a,
-        E: Into<TestError>,
-    {
+        set_up: impl AsyncFn(Postgres) -> TestResult<S> + 'a,
+    ) -> Prepared<'a, S> {
         let set_up = Rc::new(set_up);
-        let set_up = move |pg: Postgres| -> LocalBoxFuture<'a, Result<S, TestError>> {
+        let set_up = move |pg: Postgres| -> LocalBoxFuture<'a, TestResult<S>> {
             let set_up = Rc::clone(&set_up);
-            Box::pin(async move { set_up(pg).await.map_err(Into::into) })
+            Box::pin(async move { set_up(pg).await })
         };
         Prepared { explore: self, set_up: Box::new(set_up) }
     }
@@ -366,14 +363,11 @@ pub struct Exploration<'a, S> {
 impl<'a, S: 'a> Exploration<'a, S> {
     /// What ought to hold after each run, given what the operation came to, before anybody repeats
     /// it. By then the fault is over, and the server at rest.
-    pub fn check<E>(mut self, check: impl AsyncFn(&S, Outcome) -> Result<(), E> + 'a) -> Self
-    where
-        E: Into<TestError>,
-    {
+    pub fn check(mut self, check: impl AsyncFn(&S, Outcome) -> TestResult + 'a) -> Self {
         let check = Rc::new(check);
-        let check = move |state: Rc<S>, outcome| -> LocalBoxFuture<'a, Result<(), TestError>> {
+        let check = move |state: Rc<S>, outcome| -> LocalBoxFuture<'a, TestResult> {
             let check = Rc::clone(&check);
-            Box::pin(async move { check(&state, outcome).await.map_err(Into::into) })
+            Box::pin(async move { check(&state, outcome).await })
         };
         self.scenario.check = Some(Box::new(check));
         self

@@ -5,7 +5,8 @@
 //! process has at most one operation under way, and does nothing more after an `info`.
 //!
 //! A [`Recorder`] writes a history while a test runs. Histories are read and written as JSON, one
-//! entry a line, in the keys that the tools around Jepsen use (`elle-cli`, Porcupine's loaders):
+//! entry a line, in the keys that the tools around Jepsen use (`elle-cli`, Porcupine's loaders); those
+//! that Jepsen itself publishes are read as [EDN](History::from_edn).
 //!
 //! ```
 //! use chaos_core::history::History;
@@ -19,9 +20,11 @@
 //! # Ok::<(), chaos_core::history::HistoryError>(())
 //! ```
 
+mod edn;
 mod entry;
 mod error;
 mod jsonl;
+pub(crate) mod lines;
 mod operation;
 mod recorder;
 

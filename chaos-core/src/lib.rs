@@ -8,6 +8,7 @@
 //! From the bottom to the top; a module imports only what stands above it in this list.
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
+//! * [`machine`], [`sizing`]: where all this runs, what it bears, and what it has used.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`commit`], [`verdict`]: the nouns.
 //!   Faults are data.
 //! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
@@ -23,12 +24,14 @@
 //! * [`workload`]: what clients do to a service, recorded as a history, with the checker of each.
 //! * [`explore`]: a scenario, run once for each point at which it can break.
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
+//! * [`contention`]: a load that is raised until clients meet.
 //! * [`Chaos`]: what a test is given.
 
 pub mod chaos;
 pub mod check;
 pub mod client;
 pub mod commit;
+pub mod contention;
 pub mod delay;
 pub mod direction;
 pub mod duration;
@@ -42,6 +45,7 @@ pub mod journal;
 pub mod leftover;
 pub mod link;
 pub mod load;
+pub mod machine;
 pub mod metrics;
 mod operation;
 pub mod outcome;
@@ -49,14 +53,18 @@ pub mod packets;
 pub mod postgres;
 pub mod prelude;
 pub mod probability;
+#[cfg(feature = "property")]
+pub mod property;
 pub mod rate;
 pub mod recovery;
 pub mod reexec;
+mod replay;
 pub mod run;
 pub mod sabotage;
 pub mod schedule;
 pub mod scope;
 pub mod seed;
+pub mod sizing;
 pub mod stats;
 #[cfg(feature = "toxiproxy")]
 pub mod toxiproxy;

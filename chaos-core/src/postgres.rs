@@ -59,6 +59,7 @@ mod server;
 #[path = "postgres/unsupported.rs"]
 mod server;
 mod session;
+mod settle;
 mod stage;
 mod storage;
 mod template;
@@ -253,6 +254,10 @@ impl Postgres {
 impl Target for Postgres {
     fn link(&self) -> &Link {
         &self.link
+    }
+
+    async fn settled(&self) {
+        settle::settle(self).await;
     }
 }
 

@@ -6,6 +6,7 @@ pub use crate::all_of;
 pub use crate::chaos::{Chaos, Fixture};
 pub use crate::check::{Checker, per_key};
 pub use crate::client::Client;
+pub use crate::contention::Observed;
 pub use crate::delay::Delay;
 pub use crate::error::{TestError, TestResult};
 pub use crate::explore::{Granularity, Mode, cancellation_points, cut_points};

@@ -13,6 +13,7 @@ use crate::client::Client;
 use crate::duration::{Display, rounded};
 use crate::error::{Error, TestError, with_sources};
 use crate::event::EventKind;
+use crate::journal::Journal;
 use crate::load::Load;
 use crate::metrics::{Counter, Metrics, SignalGiven, Timing, nanos};
 use crate::operation::{OperationId, within as as_operation};
@@ -22,12 +23,15 @@ use crate::recovery::{Disturbance, Recovery, RecoveryError, recoveries, within};
 use crate::schedule::{Held, Schedule, Step};
 use crate::scope::Scope;
 
+mod alert;
 mod bound;
 mod figures;
 mod impact;
 mod phase;
 mod resolving;
 
+pub use self::alert::{AlertRule, Alerts, BurnWindow, Detection, Firing, JudgedAlert};
+use self::alert::{Watched, judge};
 pub use self::bound::{Bound, BoundError, Side, Unit};
 pub use self::figures::{ErrorCount, Figures, Latency, Measured};
 pub use self::impact::{Impact, MeasuredImpact, STEADY, STEADY_RATE};
@@ -73,6 +77,11 @@ pub struct Run {
     overall: Figures,
     phases: Vec<Phase>,
     impacts: Vec<Impact>,
+    disturbances: Vec<Disturbance>,
+    signals: Vec<SignalGiven>,
+    began: Duration,
+    ended: Duration,
+    journal: Journal,
 }
 
 impl Run {
@@ -153,6 +162,20 @@ impl Run {
         let labels: Vec<String> = self.impacts.iter().map(label_of).collect();
         let place = bound::find(&labels, "fault", fault)?;
         Ok(&self.impacts[place])
+    }
+
+    /// Evaluates an alert rule over the run, and judges it by the faults that were active:
+    /// `run.alerts(&rule).detects_within(5.secs())?`.
+    pub fn alerts(&self, rule: &AlertRule) -> Alerts {
+        let watched = Watched {
+            operations: &self.operations,
+            signals: &self.signals,
+            disturbances: &self.disturbances,
+            began: self.began,
+            ended: self.ended,
+            journal: &self.journal,
+        };
+        judge(rule, &watched)
     }
 }
 
@@ -235,7 +258,7 @@ pub(crate) async fn run<T, E: Into<TestError>>(
 
     let disturbances = disturbances(scope, began, ended);
     let signals = scope.metrics().signals();
-    let mut run = workload.conclude_run(&disturbances, &signals, ended);
+    let mut run = workload.conclude_run(disturbances, signals, ended);
     // Figures are of what the clients were told.
     workload.resolving.finish(scope, &mut run.operations).await;
     Ok(run)
@@ -456,13 +479,13 @@ impl<'a> Workload<'a> {
     /// Makes of the operations what is asked of a run, and writes it to the journal.
     fn conclude_run(
         &self,
-        disturbances: &[Disturbance],
-        signals: &[SignalGiven],
+        disturbances: Vec<Disturbance>,
+        signals: Vec<SignalGiven>,
         ended: Duration,
     ) -> Run {
         let operations = self.operations.take();
         let journal = self.scope.journal();
-        let recoveries = recoveries(disturbances, &operations, ended);
+        let recoveries = recoveries(&disturbances, &operations, ended);
         for recovery in &recoveries {
             journal.record(EventKind::Recovery {
                 fault: recovery.fault,
@@ -481,9 +504,9 @@ impl<'a> Workload<'a> {
             });
         }
         let observed = Observed {
-            disturbances,
+            disturbances: &disturbances,
             operations: &operations,
-            signals,
+            signals: &signals,
             steady_state: self.load.steady_state,
             began: self.began,
             ended,
@@ -497,7 +520,18 @@ impl<'a> Workload<'a> {
         let completes = |it: &&Operation| it.outcome == Outcome::Ok && it.ended < ended;
         let completed = operations.iter().filter(completes).count() as u64;
         let overall = Figures::of("the run".to_owned(), journal, &operations, length, completed);
-        Run { operations, recoveries, overall, phases, impacts }
+        Run {
+            operations,
+            recoveries,
+            overall,
+            phases,
+            impacts,
+            disturbances,
+            signals,
+            began: self.began,
+            ended,
+            journal: journal.clone(),
+        }
     }
 
     /// Waits until an operation has ended, because a slow machine may need longer than the calm to

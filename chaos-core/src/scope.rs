@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -25,13 +25,25 @@ pub struct Scope {
     inner: Arc<Inner>,
 }
 
+/// What a harness says of the test.
+#[derive(Debug, Clone)]
+pub(crate) struct TestOfScope {
+    pub(crate) name: String,
+    /// When the attempt has to be over.
+    pub(crate) deadline: Option<Instant>,
+}
+
 #[derive(Debug)]
 struct Inner {
     seed: Seed,
     journal: Journal,
-    next_fault: AtomicU64,
+    /// Shared by the scopes of its cases, as the journal is.
+    next_fault: Arc<AtomicU64>,
     next_run: AtomicU64,
+    next_property: AtomicU64,
+    test: OnceLock<TestOfScope>,
     next_exploration: AtomicU64,
+    checks_determinism: AtomicBool,
     links: Mutex<Vec<String>>,
     ledger: Mutex<Vec<Arc<FaultRecord>>>,
     end_checks: EndChecks,
@@ -47,13 +59,29 @@ impl Scope {
     /// A scope with this seed, whose events go to `journal`.
     #[must_use]
     pub fn new(seed: Seed, journal: Journal) -> Self {
+        let metrics = Metrics::new(journal.clone());
+        Self::with(seed, journal, metrics, Arc::new(AtomicU64::new(1)))
+    }
+
+    /// A scope for one case of many, with links, faults and checks at the end of its own. Its events
+    /// go to the same journal, in which its faults have numbers of their own, and its figures are the test's.
+    #[cfg(feature = "property")]
+    pub(crate) fn for_case(&self, seed: Seed) -> Self {
+        let Inner { journal, metrics, next_fault, .. } = &*self.inner;
+        Self::with(seed, journal.clone(), metrics.clone(), Arc::clone(next_fault))
+    }
+
+    fn with(seed: Seed, journal: Journal, metrics: Metrics, next_fault: Arc<AtomicU64>) -> Self {
         let inner = Inner {
             seed,
-            metrics: Metrics::new(journal.clone()),
+            metrics,
             journal,
-            next_fault: AtomicU64::new(1),
+            next_fault,
             next_run: AtomicU64::new(0),
+            next_property: AtomicU64::new(0),
+            test: OnceLock::new(),
             next_exploration: AtomicU64::new(1),
+            checks_determinism: AtomicBool::new(false),
             links: Mutex::default(),
             ledger: Mutex::default(),
             end_checks: EndChecks::default(),
@@ -95,6 +123,23 @@ impl Scope {
         self.inner.next_run.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The number of the property that is tried now, counted from 0.
+    #[cfg(feature = "property")]
+    pub(crate) fn begin_property(&self) -> u64 {
+        self.inner.next_property.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Says which test this is. Only the first call counts.
+    pub(crate) fn set_test(&self, test: TestOfScope) {
+        self.inner.test.get_or_init(|| test);
+    }
+
+    /// What a harness said of the test.
+    #[cfg(feature = "property")]
+    pub(crate) fn test(&self) -> Option<&TestOfScope> {
+        self.inner.test.get()
+    }
+
     /// What is counted and timed in the attempt.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
@@ -104,6 +149,15 @@ impl Scope {
     /// The number of the exploration that begins now, counted from 1.
     pub(crate) fn begin_exploration(&self) -> u64 {
         self.inner.next_exploration.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Has explorations only compare runs without faults.
+    pub(crate) fn only_check_determinism(&self) {
+        self.inner.checks_determinism.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn checks_determinism(&self) -> bool {
+        self.inner.checks_determinism.load(Ordering::Relaxed)
     }
 
     /// What is looked at when the attempt has ended.

@@ -21,16 +21,22 @@ mod category;
 mod change_point;
 #[cfg(test)]
 mod error_rates;
+mod holm;
 mod interval;
+mod mann_whitney;
 mod posterior;
 mod quantile;
 mod rate_change;
 mod retry_posterior;
+mod sample;
 
 pub use self::assessment::{Assessment, Assessor, LOOKED_AT, NEWS, Segment, is_decided};
 pub use self::category::Category;
+pub use self::holm::holm;
 pub use self::interval::Interval;
+pub use self::mann_whitney::MannWhitney;
 pub use self::posterior::{CONFIRMED, Classification, FlakinessPosterior, LEAST_ATTEMPTS, LIKELY};
 pub use self::quantile::quantile;
 pub use self::rate_change::{ALARM, RateChange, WINDOW};
 pub use self::retry_posterior::RetryPosterior;
+pub use self::sample::{RESAMPLES, SampleSummary, median};

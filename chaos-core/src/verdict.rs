@@ -18,6 +18,14 @@ pub enum Verdict {
         /// What is missing.
         reason: String,
     },
+    /// The machine could not carry the test, so that the attempt says nothing of it.
+    Environment {
+        /// What was wrong with the machine.
+        reason: String,
+        /// How the attempt failed, if it did: on such a machine that proves nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+    },
 }
 
 impl Verdict {
@@ -27,13 +35,21 @@ impl Verdict {
         matches!(self, Self::Passed)
     }
 
-    /// The failure, if the attempt failed.
+    /// The failure, if the attempt failed. One that the machine is to be blamed for is none.
     #[must_use]
     pub const fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Failed(failure) => Some(failure),
             _ => None,
         }
+    }
+}
+
+impl Verdict {
+    /// Whether the attempt says nothing of the test, because the machine could not carry it.
+    #[must_use]
+    pub const fn is_environment(&self) -> bool {
+        matches!(self, Self::Environment { .. })
     }
 }
 
@@ -51,18 +67,29 @@ pub struct Failure {
     /// The SQLSTATE, where an answer of the server is among the sources of the error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
+    /// The token of the point of an exploration that shows it (`CHAOS_REPLAY`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
 }
 
 impl Failure {
     /// A failure of this kind without a location.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), location: None, sqlstate: None }
+        let message = message.into();
+        Self { kind, message, location: None, sqlstate: None, replay: None }
     }
 
     /// Adds the SQLSTATE of the server's answer.
     #[must_use]
     pub fn with_sqlstate(mut self, sqlstate: impl Into<String>) -> Self {
         self.sqlstate = Some(sqlstate.into());
+        self
+    }
+
+    /// Adds the point of an exploration that shows it.
+    #[must_use]
+    pub fn replayed_by(mut self, token: impl fmt::Display) -> Self {
+        self.replay = Some(token.to_string());
         self
     }
 
@@ -103,6 +130,8 @@ pub enum FailureKind {
     SteadyState,
     /// The system did not recover, or not in time.
     Recovery,
+    /// A promise breaks at some points of an exploration, or its scenario cannot be explored.
+    Exploration,
     /// A figure, such as a latency or an error rate, is on the wrong side of a bound.
     Bound,
     /// A fault was injected and touched nothing.
@@ -139,6 +168,7 @@ impl fmt::Display for FailureKind {
             Self::Unproven => "proved nothing",
             Self::SteadyState => "no steady state before the fault",
             Self::Recovery => "did not recover",
+            Self::Exploration => "a promise breaks at a point",
             Self::Bound => "missed a bound",
             Self::Vacuous => "a fault touched nothing",
             Self::Leftover => "left something behind in a database",

@@ -43,6 +43,8 @@ pub(crate) struct Arguments {
     pub(crate) shuffle_seed: Option<u64>,
     pub(crate) fail_fast: bool,
     pub(crate) in_process: bool,
+    /// Whether explorations are only to compare runs without faults.
+    pub(crate) check_determinism: bool,
     /// Whether the settings are to be shown, instead of running tests.
     pub(crate) show_config: bool,
     /// Whether the filters are directories of histories to add, instead of running tests.
@@ -185,6 +187,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--fail-fast" => &mut parsed.fail_fast,
             "--exclude-should-panic" => &mut parsed.exclude_should_panic,
             "--force-run-in-process" => &mut parsed.in_process,
+            "--check-determinism" => &mut parsed.check_determinism,
             "--chaos-config" => &mut parsed.show_config,
             "--chaos-merge" => &mut parsed.merge,
             "--bench" => &mut parsed.only_benchmarks,

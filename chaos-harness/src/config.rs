@@ -57,6 +57,7 @@ pub(crate) mod run;
 mod sections;
 pub(crate) mod size;
 mod table;
+pub(crate) mod watch;
 
 #[cfg(test)]
 mod tests;

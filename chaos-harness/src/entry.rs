@@ -172,6 +172,10 @@ pub fn run_under_libtest(case: &'static TestCase) {
         Ok(runner) => match runner.test(&selected) {
             Answer::Passed => {}
             Answer::Ignored(reason) => eprintln!("skipped: {reason}"),
+            // libtest knows only two answers, and this is not the good one.
+            Answer::Environment(reason) => fail(format!(
+                "nothing is known of the test, the machine could not carry it: {reason}"
+            )),
             Answer::Failed(text) => fail(text),
         },
         Err(error) => fail(error),

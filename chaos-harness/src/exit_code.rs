@@ -6,6 +6,10 @@ pub const PASSED: u8 = 0;
 /// At least one test failed. libtest uses the same code.
 pub const FAILED: u8 = 101;
 
+/// No test failed, and at least one could not be judged, because the machine could not carry it. The
+/// number is `EX_TEMPFAIL` of `sysexits.h`: it may be tried again.
+pub const ENVIRONMENT: u8 = 75;
+
 /// An argument or an environment variable could not be understood; no test was run.
 pub const USAGE: u8 = 2;
 

@@ -3,7 +3,9 @@
 use std::error::Error as StdError;
 
 use chaos_core::check::{CheckFailed, NotUpheld};
+use chaos_core::contention::ContentionError;
 use chaos_core::error::{Error, with_sources};
+use chaos_core::explore::ExploreError;
 use chaos_core::outcome::sqlstate;
 use chaos_core::recovery::RecoveryError;
 use chaos_core::run::{BoundError, RunError};
@@ -30,10 +32,16 @@ fn verdict_without_sqlstate(error: &(dyn StdError + 'static)) -> Verdict {
         if let Some(Error::Unavailable { reason }) = error.downcast_ref() {
             return Verdict::Skipped { reason: reason.clone() };
         }
+        if let Some(ContentionError::OutOfReach { .. }) = error.downcast_ref() {
+            return Verdict::Environment { reason: message, failure: None };
+        }
         if let Some(fixture) = error.downcast_ref::<FixtureError>() {
             // Its chain leaves its own source out, because the message has it.
             return match verdict_of(fixture.source.as_ref()) {
                 Verdict::Skipped { reason } => Verdict::Skipped { reason },
+                Verdict::Environment { reason, failure } => {
+                    Verdict::Environment { reason, failure }
+                }
                 _ => Verdict::Failed(Failure::new(FailureKind::Fixture, message)),
             };
         }
@@ -45,12 +53,36 @@ fn verdict_without_sqlstate(error: &(dyn StdError + 'static)) -> Verdict {
             let failure = Failure::new(broken.kind(), message);
             return Verdict::Failed(failure.at(broken.location()));
         }
+        if let Some(failure) = of_exploration(error, &message) {
+            return Verdict::Failed(failure);
+        }
         if let Some(kind) = kind_of(error) {
             return Verdict::Failed(Failure::new(kind, message));
         }
         source = error.source();
     }
     Verdict::Failed(Failure::new(FailureKind::Error, message))
+}
+
+fn of_exploration(error: &(dyn StdError + 'static), message: &str) -> Option<Failure> {
+    let kind = match error.downcast_ref()? {
+        ExploreError::NoMessages | ExploreError::NothingTried { .. } => FailureKind::Vacuous,
+        // What is missing for the scenario skips the test, and stands in a source.
+        ExploreError::Baseline { source, .. } => match verdict_of(source.as_ref()) {
+            Verdict::Skipped { .. } => return None,
+            _ => FailureKind::SteadyState,
+        },
+        ExploreError::Library(_) => return None,
+        _ => FailureKind::Exploration,
+    };
+    let failure = Failure::new(kind, message);
+    Some(match error.downcast_ref() {
+        Some(ExploreError::Violated(explored)) => match explored.replay() {
+            Some(token) => failure.replayed_by(token),
+            None => failure,
+        },
+        _ => failure,
+    })
 }
 
 fn kind_of(error: &(dyn StdError + 'static)) -> Option<FailureKind> {

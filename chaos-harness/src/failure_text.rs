@@ -34,7 +34,7 @@ pub(crate) fn of(
             text.push_str(&format!("    {line}\n"));
         }
     }
-    let command = identity.reproduce(&attempt.test, attempt.seed);
+    let command = identity.reproduce(&attempt.test, attempt.seed, failure.replay.as_deref());
     text.push_str(&format!("reproduce: {command}"));
     text
 }

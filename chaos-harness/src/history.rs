@@ -126,7 +126,8 @@ impl History {
     }
 
     /// Remembers what an attempt came to. To be called before the category is asked for. A `fresh`
-    /// attempt is one that no failure led to.
+    /// attempt is one that no failure led to; attempts that the machine could not carry are not counted
+    /// among those before it.
     ///
     /// # Errors
     ///
@@ -140,10 +141,12 @@ impl History {
         let (outcome, failure) = match &attempt.verdict {
             Verdict::Passed => (Outcome::Passed, None),
             Verdict::Failed(failure) => (Outcome::Failed, Some(line::name_of(failure.kind))),
+            Verdict::Environment { .. } => (Outcome::Environment, None),
             _ => (Outcome::Skipped, None),
         };
         let signature = attempt.verdict.failure().map(Signature::of);
         let counts = fresh
+            && outcome != Outcome::Environment
             && self.suite.evidence == Evidence::Counts
             && failure.as_deref().is_none_or(line::is_failure_of_the_test);
         self.append(

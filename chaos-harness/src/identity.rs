@@ -57,11 +57,18 @@ impl Identity {
     }
 
     /// The command that makes one attempt at a test again, with the same seed.
-    pub(crate) fn reproduce(&self, test: &str, seed: u64) -> String {
+    pub(crate) fn reproduce(&self, test: &str, seed: u64, replay: Option<&str>) -> String {
         let Self { package, target, kind } = self;
         let target = (*kind == Kind::Test).then_some(target.as_str());
-        let command =
-            RepeatCommand { package, target, test, seed, has_retries: true, is_ignored: false };
+        let command = RepeatCommand {
+            package,
+            target,
+            test,
+            seed,
+            replay,
+            has_retries: true,
+            is_ignored: false,
+        };
         command.to_string()
     }
 }
@@ -81,7 +88,11 @@ mod tests {
     use super::*;
 
     fn reproduce(krate: &str, file: &str) -> String {
-        Identity::from("bank".into(), krate, Some(Path::new(file))).reproduce("pool::drains", 42)
+        Identity::from("bank".into(), krate, Some(Path::new(file))).reproduce(
+            "pool::drains",
+            42,
+            None,
+        )
     }
 
     #[test]

@@ -45,6 +45,7 @@
 //!   `list`: its tests.
 //! * `runner`: the tests of a run, their attempts and retries. `capability`, `exclusive`,
 //!   `interrupt`: when they run, and when they do not.
+//! * `watch`: whether the machine could carry an attempt.
 //! * `attempt`: one attempt, from both sides. `failure`, `activity`, `summary`: what it came to.
 //! * [`run_event`]: what happens in a run. `run_directory`, `run_journal`, `history`: where it is
 //!   kept. `report`: how it is shown.
@@ -81,6 +82,7 @@ mod signature;
 mod suggestion;
 mod summary;
 mod termination;
+mod watch;
 
 pub use chaos_core::{self as core, *};
 pub use chaos_macros::chaos_test;

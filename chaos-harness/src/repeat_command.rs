@@ -11,6 +11,8 @@ pub(crate) struct RepeatCommand<'a> {
     pub(crate) target: Option<&'a str>,
     pub(crate) test: &'a str,
     pub(crate) seed: u64,
+    /// The point of an exploration that is tried alone.
+    pub(crate) replay: Option<&'a str>,
     /// Whether the test has retries, which would go on to other seeds, and pass.
     pub(crate) has_retries: bool,
     /// Whether it takes an option to run the test, because it is ignored.
@@ -22,6 +24,9 @@ impl fmt::Display for RepeatCommand<'_> {
         write!(f, "CHAOS_SEED={}", self.seed)?;
         if self.has_retries {
             f.write_str(" CHAOS_RETRIES=0")?;
+        }
+        if let Some(token) = self.replay {
+            write!(f, " CHAOS_REPLAY={token}")?;
         }
         write!(f, " cargo test -p {}", Word(self.package))?;
         if let Some(target) = self.target {

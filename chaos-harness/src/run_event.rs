@@ -6,6 +6,8 @@
 //! repeated in [`AttemptSummary`], so that a report need not read every journal.
 
 use chaos_core::check::Report;
+use chaos_core::machine::Machine;
+use chaos_core::machine::counters::{GroupUsage, Usage};
 use chaos_core::metrics::MetricsSnapshot;
 use chaos_core::run::{Bound, Measured, MeasuredImpact, PhaseKind};
 use chaos_core::stats::Category;
@@ -91,6 +93,15 @@ pub struct RunStarted {
     pub cores: usize,
     /// Whether `CI` is set.
     pub ci: bool,
+    /// The machine, as far as the process may use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
+    /// The environment of `chaos.toml`, such as `ci`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The hardware profile of `chaos.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
 }
 
 /// What is known of a test before it runs.
@@ -224,6 +235,28 @@ pub struct AttemptEnded {
     /// The same for its standard error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stderr: Option<String>,
+    /// What was used meanwhile, unless the attempt ran in the process of the harness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+}
+
+/// What the machine and the processes of an attempt used while it ran.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Resources {
+    /// What the machine used, by whomever.
+    pub machine: Usage,
+    /// What the processes of the attempt used.
+    pub processes: GroupUsage,
+    /// How often a probe beside the attempt was to be woken.
+    pub probes: u64,
+    /// How late it was woken, in microseconds: 19 of 20 times it was earlier.
+    pub delay_p95_us: u64,
+    /// The longest of these delays, in microseconds.
+    pub longest_delay_us: u64,
+    /// A clause for each bound of the resource watch that the machine was beyond.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beyond: Vec<String>,
 }
 
 /// The figures of an attempt, taken from its journal.
@@ -395,6 +428,8 @@ pub enum TestOutcome {
     FailedAsAllowed,
     /// An attempt found that something is missing here.
     Skipped,
+    /// The machine could carry none of its attempts, so nothing is known of the test.
+    Environment,
 }
 
 /// The category of a test, with its evidence: a posterior over the first attempts in its history.

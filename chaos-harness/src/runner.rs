@@ -56,7 +56,11 @@ pub(crate) struct Runner {
     /// Whether the command line is ours, and not libtest's.
     own_command_line: bool,
     fail_fast: bool,
+    /// Whether explorations only compare runs without faults.
+    check_determinism: bool,
     has_failed: AtomicBool,
+    /// Whether there is a test that must pass, and that the machine could not carry.
+    has_overload: AtomicBool,
     suspicion: Suspicion,
     /// How many tests failed at their first attempts.
     failures: AtomicU64,
@@ -124,6 +128,7 @@ impl Runner {
         Ok(Self {
             in_process: arguments.in_process || settings.environment.in_process,
             fail_fast: arguments.fail_fast,
+            check_determinism: arguments.check_determinism,
             reporters: FanOut::new(reporters),
             settings,
             nextest,
@@ -134,6 +139,7 @@ impl Runner {
             capture,
             own_command_line,
             has_failed: AtomicBool::new(false),
+            has_overload: AtomicBool::new(false),
             suspicion: Suspicion::default(),
             failures: AtomicU64::new(0),
             workload: Workload::default(),
@@ -165,6 +171,9 @@ impl Runner {
                 Answer::Passed => Ok(Completion::Completed),
                 Answer::Ignored(reason) if reason.is_empty() => Ok(Completion::ignored()),
                 Answer::Ignored(reason) => Ok(Completion::ignored_with(reason)),
+                Answer::Environment(reason) => {
+                    Ok(Completion::ignored_with(format!("environment: {reason}")))
+                }
                 Answer::Failed(text) => Err(text.into()),
             });
             trials.push(trial.with_ignored_flag(true));
@@ -173,6 +182,7 @@ impl Runner {
         let exit_code = match runner.interrupt.get() {
             Some(interruption) => interruption.exit_code(),
             None if conclusion.has_failed() => exit_code::FAILED,
+            None if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
             None => exit_code::PASSED,
         };
         let systemic = runner.suspicion.verdict();
@@ -197,6 +207,7 @@ impl Runner {
     /// Tells the reporters that the run begins.
     pub(crate) fn announce(&self, selection: &Selection, threads: usize) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let settings = &self.settings;
         let tests = &selection.tests;
         self.reporters.event(&RunEvent::RunStarted(RunStarted {
             version: FORMAT_VERSION,
@@ -216,6 +227,9 @@ impl Runner {
             arch: std::env::consts::ARCH.to_owned(),
             cores,
             ci: std::env::var_os("CI").is_some_and(|value| !value.is_empty()),
+            machine: settings.machine.clone(),
+            environment: Some(settings.config.environment().to_owned()),
+            profile: settings.config.profile().map(str::to_owned),
         }));
         if self.in_process {
             eprintln!(

@@ -18,12 +18,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chaos_core::error::with_sources;
+use chaos_core::machine::Machine;
 use chaos_core::seed::Seed;
+use chaos_core::sizing::Sizing;
 
 use crate::arguments::Arguments;
 use crate::config::attempts::MOST_RETRIES;
 use crate::config::profile::Hardware;
 use crate::config::run::FlakyResult;
+use crate::config::size::Size;
 use crate::config::{Config, FilePlace, Found, Located, Sections, find};
 use crate::environment::Environment;
 use crate::nextest::Nextest;
@@ -31,6 +34,10 @@ use crate::registry::TestCase;
 use crate::run_directory;
 
 pub(crate) mod listing;
+mod watch;
+
+/// The environment in which a test gets exactly what it asks for.
+const VALIDATION: &str = "validation";
 
 /// How long an attempt may take where nobody says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -77,6 +84,8 @@ impl fmt::Display for Source {
 pub(crate) struct Settings {
     pub(crate) environment: Environment,
     pub(crate) config: Config,
+    /// What machine this is.
+    pub(crate) machine: Option<Machine>,
     environment_source: Option<Source>,
 }
 
@@ -102,9 +111,12 @@ impl Settings {
         });
         let chosen = chosen.unwrap_or_else(detected_environment);
         let profile = environment.profile.as_deref();
-        let config = Config::new(file, &chosen.value, profile, hardware())
+        let machine = Machine::detect();
+        let hardware = Hardware { cores: Some(machine.cores), memory: machine.memory };
+        let config = Config::new(file, &chosen.value, profile, hardware)
             .map_err(|error| vec![error.to_string()])?;
-        Ok(Self { environment, config, environment_source: Some(chosen.source) })
+        let (machine, environment_source) = (Some(machine), Some(chosen.source));
+        Ok(Self { environment, config, machine, environment_source })
     }
 
     /// The environment, such as `ci`.
@@ -197,14 +209,14 @@ impl Settings {
     pub(crate) fn load_multiplier(&self, case: &TestCase) -> Setting<f64> {
         self.given("CHAOS_LOAD_MULTIPLIER", self.environment.load_multiplier)
             .or_else(|| self.found(case, |sections| sections.load.multiplier.as_ref()))
-            .unwrap_or(Setting { value: 1.0, source: Source::Default })
+            .unwrap_or_else(|| self.fitted(Machine::load_multiplier))
     }
 
     /// What `cx.timeout(..)` multiplies times with.
     pub(crate) fn timeout_multiplier(&self, case: &TestCase) -> Setting<f64> {
         self.given("CHAOS_TIMEOUT_MULTIPLIER", self.environment.timeout_multiplier)
             .or_else(|| self.found(case, |sections| sections.load.timeout_multiplier.as_ref()))
-            .unwrap_or(Setting { value: 1.0, source: Source::Default })
+            .unwrap_or_else(|| self.fitted(Machine::timeout_multiplier))
     }
 
     /// What `cx.pool_size(..)` answers, whatever it is asked for; absent if nobody says.
@@ -214,6 +226,31 @@ impl Settings {
             found.map(|found| found.map(|size| u32::try_from(size).unwrap_or(u32::MAX)))
         };
         self.given("CHAOS_POOL_SIZE", self.environment.pool_size).or_else(in_file)
+    }
+
+    /// How loads, times and pools of the test are fitted to the machine.
+    pub(crate) fn sizing(&self, case: &TestCase) -> Sizing {
+        Sizing {
+            load_multiplier: self.load_multiplier(case).value,
+            timeout_multiplier: self.timeout_multiplier(case).value,
+            pool_size: self.pool_size(case).map(|size| size.value),
+        }
+    }
+
+    /// What the machine suggests, except where a validation wants full loads wherever it runs.
+    fn fitted(&self, of: impl Fn(&Machine) -> f64) -> Setting<f64> {
+        match &self.machine {
+            Some(machine) if self.config.environment() != VALIDATION => {
+                let (cores, memory) = (machine.cores, machine.memory.map(Size));
+                let memory = memory.map_or_else(String::new, |memory| format!(", {memory}"));
+                let load = machine
+                    .load_average
+                    .map_or_else(String::new, |[minute, ..]| format!(", load {minute:.1}"));
+                let source = Source::Detected(format!("{cores} cores{memory}{load}"));
+                Setting { value: of(machine), source }
+            }
+            _ => Setting { value: 1.0, source: Source::Default },
+        }
     }
 
     /// Where journals, history and reports go; absent for the target directory.
@@ -288,11 +325,6 @@ fn detected_environment() -> Setting<String> {
     let is_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
     let (name, why) = if is_ci { ("ci", "CI is set") } else { ("local", "CI is not set") };
     Setting { value: name.to_owned(), source: Source::Detected(why.to_owned()) }
-}
-
-fn hardware() -> Hardware {
-    let cores = std::thread::available_parallelism().ok();
-    Hardware { cores: cores.map(|cores| usize::from(cores) as f64), memory: None }
 }
 
 /// For messages: the file that was read, from the root of the workspace where it lies in it.

@@ -181,6 +181,9 @@ fn options_value(options: &Options, attributes: &Attributes, private: &TokenStre
     if let Some(min_passes) = options.flakiness.as_ref().and_then(|it| it.min_passes) {
         fields.push(quote!(min_passes: #min_passes));
     }
+    if let Some(cases) = options.cases {
+        fields.push(quote!(cases: ::core::option::Option::Some(#cases)));
+    }
     if let Some(flakiness) = &options.flakiness {
         let variant = match flakiness.band {
             Band::Flaky => quote!(Flaky),
@@ -282,7 +285,14 @@ fn run(function: &Function, options: &Options, private: &TokenStream) -> TokenSt
     };
     let mut set_ups = TokenStream::new();
     let mut arguments = TokenStream::new();
+    let plan = function.plan().filter(|_| options.cases.is_some());
+    let mut plan_type = TokenStream::new();
     for (index, parameter) in function.parameters().enumerate() {
+        if plan == Some(index) {
+            plan_type = parameter.ty.to_token_stream();
+            arguments.extend(quote!(__plan,));
+            continue;
+        }
         let fixture = &parameter.ty;
         let variable = format_ident!("__fixture_{index}", span = Span::call_site());
         let conditions = parameter.attrs.iter().filter(|attribute| {
@@ -304,11 +314,25 @@ fn run(function: &Function, options: &Options, private: &TokenStream) -> TokenSt
     }
     let place = function.returned().map_or(Span::call_site(), place_of);
     let name = at(place, &signature.ident.to_token_stream());
-    let private = at(place, private);
+    let private_there = at(place, private);
     let awaited = signature.asyncness.map(|_| quote_spanned!(place=> .await));
     let result = quote_spanned! {place=>
-        #private::ReturnedByTest::into_result(#name(#arguments)#awaited)
+        #private_there::ReturnedByTest::into_result(#name(#arguments)#awaited)
     };
+    if let Some(cases) = options.cases {
+        let workers = options.workers.unwrap_or(1);
+        return quote! {
+            |__cx| ::std::boxed::Box::pin(#private::try_cases(
+                __cx,
+                #cases,
+                #workers,
+                async |__cx: #private::Chaos, __plan: #plan_type| {
+                    #set_ups
+                    #result
+                },
+            ))
+        };
+    }
     quote! {
         |__cx| ::std::boxed::Box::pin(async move {
             #set_ups

@@ -7,6 +7,7 @@ use syn::{Attribute, FnArg, ReturnType, Signature, Type, Visibility};
 
 use crate::compact;
 use crate::errors::Errors;
+use crate::options::Options;
 
 /// A function whose body is left unread, so that it reaches the compiler, and an editor in the
 /// middle of a line, exactly as it was written.
@@ -85,12 +86,49 @@ impl Function {
         })
     }
 
+    /// Which parameter is the plan of a property.
+    pub(crate) fn plan(&self) -> Option<usize> {
+        self.parameters().position(|parameter| is_plan(&parameter.ty))
+    }
+
+    /// Notes what a property lacks, or a test that is none has of one.
+    pub(crate) fn refuse_half_a_property(&self, options: &Options, errors: &mut Errors) {
+        match (options.cases, self.plan()) {
+            (Some(_), None) => errors.at(
+                &self.signature.ident,
+                "a test with `cases` takes the plan of each case; add a parameter \
+                 `plan: Plan<Operation>`, with the type of your operations",
+            ),
+            (None, _) if options.workers.is_some() => errors.at(
+                &self.signature.ident,
+                "`workers` carry out the plan of a test with `cases`; say how many it has: \
+                 `cases = 64`",
+            ),
+            (Some(_), Some(first)) => {
+                let second = self.parameters().skip(first + 1).find(|it| is_plan(&it.ty));
+                if let Some(second) = second {
+                    let message = "a case has one plan; make one enum of the operations of both";
+                    errors.at(&second.ty, message);
+                }
+            }
+            (None, _) => {}
+        }
+    }
+
     /// The return type, if one is written.
     pub(crate) fn returned(&self) -> Option<&Type> {
         match &self.signature.output {
             ReturnType::Default => None,
             ReturnType::Type(_, returned) => Some(returned),
         }
+    }
+}
+
+/// Whether the type is called `Plan`, from wherever it is.
+fn is_plan(written: &Type) -> bool {
+    match written {
+        Type::Path(path) => path.path.segments.last().is_some_and(|it| it.ident == "Plan"),
+        _ => false,
     }
 }
 

@@ -10,6 +10,8 @@ pub(crate) enum OptionName {
     Retries,
     OnlyRetry,
     Backoff,
+    Cases,
+    Workers,
     Flaky,
     VeryFlaky,
     Timeout,
@@ -23,10 +25,12 @@ pub(crate) enum OptionName {
 }
 
 impl OptionName {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Retries,
         Self::OnlyRetry,
         Self::Backoff,
+        Self::Cases,
+        Self::Workers,
         Self::Flaky,
         Self::VeryFlaky,
         Self::Timeout,
@@ -48,6 +52,8 @@ impl OptionName {
             Self::Retries => "retries",
             Self::OnlyRetry => "only_retry",
             Self::Backoff => "backoff",
+            Self::Cases => "cases",
+            Self::Workers => "workers",
             Self::Flaky => "flaky",
             Self::VeryFlaky => "very_flaky",
             Self::Timeout => "timeout",
@@ -67,6 +73,8 @@ impl OptionName {
             Self::Retries => "retries = 3",
             Self::OnlyRetry => "only_retry = \"40001\"",
             Self::Backoff => "backoff = \"100ms\"",
+            Self::Cases => "cases = 64",
+            Self::Workers => "workers = 4",
             Self::Timeout => "timeout = \"30s\"",
             Self::Domain => "domain = \"network\"",
             Self::Seed => "seed = 42",
@@ -90,6 +98,14 @@ impl OptionName {
             Self::Backoff => {
                 "`backoff` takes a number and a unit (us, ms, s or m) in quotes, the pause before the \
                  first retry: `backoff = \"100ms\"`"
+            }
+            Self::Cases => {
+                "`cases` takes a whole number from 1 to 1000000, the cases on which the property is \
+                 tried: `cases = 64`"
+            }
+            Self::Workers => {
+                "`workers` takes a whole number from 1 to 1000, how many carry the operations of a \
+                 plan out at once: `workers = 4`"
             }
             Self::Flaky => {
                 "write `flaky`, or say more of it: `flaky(reason = \"..\", expected_rate = 0.1)`"
@@ -142,10 +158,6 @@ impl fmt::Display for OptionName {
 
 /// What to say of a name that is none of the options.
 pub(crate) fn unknown(written: &str) -> String {
-    if written == "cases" {
-        return "`cases` is kept for property tests, which do not exist yet; leave it out"
-            .to_owned();
-    }
     if let Some(attribute) = ["ignore", "should_panic"].into_iter().find(|name| *name == written) {
         return format!(
             "`{attribute}` is an attribute of its own; write `#[{attribute}]` below `#[chaos_test]`"

@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) retries: Option<u32>,
     pub(crate) only_retry: Option<LitStr>,
     pub(crate) backoff: Option<Duration>,
+    pub(crate) cases: Option<u32>,
+    pub(crate) workers: Option<u32>,
     pub(crate) flakiness: Option<Flakiness>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) domain: Option<LitStr>,
@@ -85,6 +87,12 @@ impl Options {
             }
             OptionName::Backoff => {
                 self.backoff = Some(time("backoff", &literal(entry, name)?, usage)?);
+            }
+            OptionName::Cases => {
+                self.cases = Some(literal(entry, name)?.whole("cases", 1..=1_000_000, usage)?);
+            }
+            OptionName::Workers => {
+                self.workers = Some(literal(entry, name)?.whole("workers", 1..=1000, usage)?);
             }
             OptionName::Seed => {
                 self.seed = Some(literal(entry, name)?.whole("seed", 0..=u64::MAX, usage)?);

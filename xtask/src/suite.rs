@@ -24,7 +24,7 @@ pub(crate) fn test(no_fail_fast: bool, arguments: &[OsString]) -> Result<(), Err
 }
 
 /// The test binaries of `chaos-core` that start a server, as cargo's patterns.
-const NEED_A_SERVER: [&str; 5] = ["postgres*", "sabotage", "pool", "explore", "found"];
+const NEED_A_SERVER: [&str; 6] = ["postgres*", "sabotage", "pool", "explore", "found", "property"];
 
 /// Runs the tests that need a server against other versions of it.
 pub(crate) fn versions(majors: &[u32]) -> Result<(), Error> {

@@ -36,6 +36,8 @@ use super::Validity;
 use crate::history::{History, HistoryError};
 
 mod calls;
+#[cfg(test)]
+mod model_tests;
 mod models;
 mod placed;
 mod search;
@@ -44,7 +46,7 @@ mod tests;
 
 use self::calls::Calls;
 pub use self::calls::{Answer, Asked};
-pub use self::models::{Counter, FifoQueue, Lock, Register, Set};
+pub use self::models::{Counter, FencedLease, FifoQueue, Lock, Map, Once, Register, Set, Text};
 use self::search::{Search, Turn};
 
 /// What operations do, one after another.
@@ -138,6 +140,7 @@ impl<M: Model> Linearizability<M> {
             validity: Validity::Valid,
             operations,
             keys: parts.len(),
+            is_concurrent: parts.values().any(Calls::is_concurrent),
             violation: None,
             unknown: None,
         };
@@ -160,7 +163,8 @@ impl<M: Model> Linearizability<M> {
                     Turn::Violated => {
                         report.validity = Validity::Violated;
                         report.unknown = None;
-                        report.violation = Some(search.violation(self.per_key.then_some(key)));
+                        let violation = search.violation(self.per_key.then_some(key));
+                        report.violation = Some(Box::new(violation));
                         return report;
                     }
                     Turn::Over if left > 0 => next.push((key, search)),
@@ -185,8 +189,10 @@ pub struct LinearizabilityReport {
     pub operations: usize,
     /// How many keys they were for; 1 where the history was not parted by keys.
     pub keys: usize,
+    /// Whether any two operations overlapped. If not, any system would have done.
+    pub is_concurrent: bool,
     /// Why it is not linearizable.
-    pub violation: Option<Violation>,
+    pub violation: Option<Box<Violation>>,
     /// Why nothing can be said.
     pub unknown: Option<&'static str>,
 }
@@ -217,6 +223,15 @@ pub struct Violation {
     pub placed: Vec<String>,
     /// The operations of which one would have to come next, and none can.
     pub stuck: Vec<String>,
+    /// The entries of the history that invoked or completed those, counted from 0.
+    pub entries: Vec<u64>,
+}
+
+impl Violation {
+    /// The same, for where the key is told in another place.
+    pub(super) fn without_key(&self) -> String {
+        Self { key: None, ..self.clone() }.to_string()
+    }
 }
 
 impl fmt::Display for Violation {

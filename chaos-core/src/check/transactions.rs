@@ -7,6 +7,9 @@
 //! that of Kingsbury and Alvaro, *Elle: Inferring Isolation Anomalies from Experimental
 //! Observations* (VLDB 2020); the anomalies are Adya's.
 //!
+//! Registers are judged too: rows with a version column, which tells as much as a list, and plain
+//! values, which tell less (see [`KeyOrder`]). The forms of their steps stand in `docs/checking.md`.
+//!
 //! ```
 //! use chaos_core::check::Validity;
 //! use chaos_core::check::transactions::{Model, Transactions};
@@ -40,10 +43,15 @@ mod explain;
 mod graph;
 mod ingest;
 mod json;
+mod key_order;
 mod log;
 mod model;
 mod order;
+mod register;
+#[cfg(test)]
+mod register_tests;
 mod report;
+mod scan;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -53,10 +61,12 @@ use self::cycles::{Found, Search};
 pub use self::datum::Datum;
 use self::graph::Graph;
 use self::ingest::Ingest;
+pub use self::key_order::KeyOrder;
 use self::log::{Log, Status};
 pub use self::model::{Model, UnknownModel};
+use self::register::Form;
 pub use self::report::TransactionReport;
-pub use self::step::Step;
+pub use self::step::{Step, Written};
 
 /// How many edges a search for proofs goes along before it is given up. It takes about a second.
 const STEPS: u64 = 50_000_000;
@@ -123,8 +133,10 @@ impl TransactionsBuilder {
 }
 
 impl Transactions {
-    /// The transactions of a history whose values are lists of steps: `["append", key, element]` and
-    /// `["r", key, [element, ..]]`, where `null` stands for an empty list.
+    /// The transactions of a history whose values are lists of steps: of lists `["append", key, element]`
+    /// and `["r", key, [element, ..]]`; of rows with versions `["w", key, {"version": 4}]` and
+    /// `["r", key, {"version": 3}]`; of plain values `["w", key, value]` and `["r", key, value]`. `null`
+    /// stands for the state before the first write.
     ///
     /// What was invoked and did not complete may have taken effect. Entries of others than clients,
     /// such as `nemesis`, are left out.
@@ -151,8 +163,22 @@ impl Transactions {
     fn of(ingest: Ingest) -> Self {
         let Ingest { mut log, mut found, truncated, .. } = ingest;
         order::settle(&mut log);
+        register::settle(&mut log, &mut found);
         direct::find(&log, &mut found);
         Self { log, found, truncated }
+    }
+
+    /// Assumes something of the order in which values without a version were written, to find more.
+    /// By default nothing is.
+    ///
+    /// Lists and versions tell their order themselves: there it changes nothing. Where what is assumed
+    /// contradicts itself, that is an anomaly of its own, `cyclic-versions`, and not used for others.
+    #[must_use]
+    pub fn assuming(mut self, order: KeyOrder) -> Self {
+        if self.log.form == Form::Values {
+            key_order::assume(&mut self.log, order, &mut self.found);
+        }
+        self
     }
 
     /// About how many bytes of memory it takes.
@@ -180,7 +206,7 @@ impl Transactions {
         } else if given_up {
             Some("the search for a cycle was given up")
         } else if !graph.has_dependencies() {
-            Some("no transaction comes before another one")
+            Some(report::VACUOUS)
         } else {
             None
         };
@@ -227,6 +253,7 @@ impl Transactions {
         Anomaly {
             kind: cycle.kind(),
             transactions: cycle.steps.iter().map(entry).collect(),
+            dependencies: cycle.steps.iter().map(|(_, edge)| edge.name()).collect(),
             because: explain::explain(&self.log, cycle),
         }
     }

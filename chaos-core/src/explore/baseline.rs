@@ -21,6 +21,7 @@ pub(super) struct Baseline {
 pub(super) async fn baseline<'s, 'a, S>(
     mut worker: Worker<'s, 'a, S>,
     options: &Options,
+    strictly: bool,
 ) -> Result<(Worker<'s, 'a, S>, Baseline), ExploreError> {
     let mut omitted = worker.stage().omissions(&options.omitted).await?;
     worker.judge_without(&omitted).await?;
@@ -32,7 +33,7 @@ pub(super) async fn baseline<'s, 'a, S>(
         return Err(ExploreError::Unsound { problem });
     }
     let (again, second) = worker.rehearse().await?;
-    if let Some(difference) = trace.difference(&again, options.checks_determinism) {
+    if let Some(difference) = trace.difference(&again, strictly) {
         return Err(difference.into());
     }
     let takes_messages = matches!(options.points, Points::Cut(_));

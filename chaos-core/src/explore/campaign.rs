@@ -11,11 +11,12 @@ use futures::stream::FuturesUnordered;
 use super::baseline::{Baseline, baseline};
 use super::error::ExploreError;
 use super::mode::Mode;
-use super::plan::{Plan, Skipped, Trial};
+use super::plan::{Plan, Trial};
 use super::report::{Explored, Point};
 use super::token::ReplayToken;
 use super::worker::{Observed, Scenario, Worker};
 use super::{CutPoints, Options, Points};
+use crate::event::{EventKind, SkippedPoints};
 use crate::journal::Journal;
 use crate::postgres::{Postgres, ServerOptions};
 use crate::scope::Scope;
@@ -33,15 +34,17 @@ pub(super) async fn explore<S>(
     scenario: &Scenario<'_, S>,
 ) -> Result<Explored, ExploreError> {
     let began = Instant::now();
+    let checks_determinism = options.checks_determinism || scope.checks_determinism();
     let number = scope.begin_exploration();
     let replay = options.replay(number)?;
     // What hundreds of runs do is told by one event each; one run alone is told like any other.
     let quiet = Scope::new(scope.seed(), Journal::nowhere());
     let stage = if replay.is_some() { scope.clone() } else { quiet };
     let leader = Worker::open(Postgres::shared(&stage).await?, scenario).await?;
-    let (leader, baseline) = baseline(leader, &options).await?;
+    let (leader, baseline) = baseline(leader, &options, checks_determinism).await?;
     let mut campaign = Campaign {
         number,
+        journal: scope.journal().clone(),
         scope: stage,
         scenario,
         workers: options.workers,
@@ -50,18 +53,22 @@ pub(super) async fn explore<S>(
         points: Vec::new(),
         skipped: Vec::new(),
     };
-    if !options.checks_determinism {
+    campaign.announce();
+    if !checks_determinism {
         match &replay {
             Some(token) => campaign.replay(token).await?,
             None => campaign.all(&options).await?,
         }
     }
-    campaign.conclude(began, options.checks_determinism)
+    campaign.conclude(began, checks_determinism)
 }
 
 /// The runs of an exploration.
 struct Campaign<'s, 'a, S> {
     number: u64,
+    /// The journal of the attempt.
+    journal: Journal,
+    /// What databases and links are opened in.
     scope: Scope,
     scenario: &'s Scenario<'a, S>,
     /// How many workers there are at the most.
@@ -69,19 +76,28 @@ struct Campaign<'s, 'a, S> {
     crew: Vec<Worker<'s, 'a, S>>,
     baseline: Baseline,
     points: Vec<Point>,
-    skipped: Vec<Skipped>,
+    skipped: Vec<SkippedPoints>,
 }
 
 impl<'s, 'a, S> Campaign<'s, 'a, S> {
+    fn announce(&self) {
+        let trace = &self.baseline.trace;
+        self.journal.record(EventKind::ExplorationStarted {
+            exploration: self.number,
+            messages: trace.messages.len() as u64,
+            connections: trace.connections(),
+        });
+    }
+
     async fn all(&mut self, options: &Options) -> Result<(), ExploreError> {
         match &options.points {
             Points::Cut(points) => self.cut(points, options.most).await,
             Points::Cancellation(_) => {
-                let work = Work::polls(options.most);
+                let work = self.work(Work::polls(options.most));
                 self.carry_out(&work, usize::MAX).await?;
                 if work.is_polling.get() {
-                    let why = "the polls behind the last one of `at_most`".to_owned();
-                    self.skipped.push(Skipped { count: 1, why });
+                    let why = "the polls behind the last one of `at_most`";
+                    self.skipped.push(SkippedPoints::new(1, why));
                 }
                 self.take(work)
             }
@@ -110,7 +126,7 @@ impl<'s, 'a, S> Campaign<'s, 'a, S> {
         let sound = self.points.iter().filter(|point| point.is_met() && !point.is_violated());
         let sound: Vec<_> = sound.map(|point| point.token.strikes.clone()).collect();
         let firsts = singles.into_iter().filter(|trial| sound.contains(&trial.strikes));
-        let work = Work::recordings(firsts);
+        let work = self.work(Work::recordings(firsts));
         let size = work.len();
         self.carry_out(&work, size).await?;
         let recorded = work.recorded.into_inner();
@@ -132,7 +148,7 @@ impl<'s, 'a, S> Campaign<'s, 'a, S> {
         modes: &[Mode],
     ) -> Result<(), ExploreError> {
         let (killing, others): (Vec<_>, Vec<_>) = trials.partition(Trial::takes_a_server);
-        let work = Work::trials(others, modes);
+        let work = self.work(Work::trials(others, modes));
         let size = work.len();
         self.carry_out(&work, size).await?;
         self.take(work)?;
@@ -140,7 +156,7 @@ impl<'s, 'a, S> Campaign<'s, 'a, S> {
             return Ok(());
         }
         let shared = std::mem::take(&mut self.crew);
-        let work = Work::trials(killing, &[]);
+        let work = self.work(Work::trials(killing, &[]));
         let servers = self.workers.min(SERVERS).min(work.len());
         for _ in 0..servers {
             let pg = Postgres::own(&self.scope, ServerOptions::new()).await?;
@@ -160,6 +176,11 @@ impl<'s, 'a, S> Campaign<'s, 'a, S> {
             return Ok(());
         }
         Err(ExploreError::NotMet { token: token.to_string() })
+    }
+
+    /// Work that is told in the journal of the attempt.
+    fn work(&self, work: Work) -> Work {
+        Work { told: Some((self.journal.clone(), self.number)), ..work }
     }
 
     /// Has the crew do all of the work, and takes on more workers if there is enough of it.
@@ -219,13 +240,21 @@ impl<'s, 'a, S> Campaign<'s, 'a, S> {
             took: began.elapsed(),
             not_compared: self.baseline.omitted.reasons().collect(),
         };
-        if explored.violated().next().is_some() {
+        let (tried, violated) = (explored.met(), explored.violated().count());
+        self.journal.record(EventKind::ExplorationEnded {
+            exploration: self.number,
+            tried: tried as u64,
+            violated: violated as u64,
+            not_met: (explored.points.len() - tried) as u64,
+            skipped: explored.skipped.clone(),
+        });
+        if violated > 0 {
             return Err(ExploreError::Violated(Box::new(explored)));
         }
-        if explored.met() == 0 && !only_compared {
+        if tried == 0 && !only_compared {
             let why = match explored.skipped.first() {
                 _ if !explored.points.is_empty() => "no fault was met".to_owned(),
-                Some(Skipped { why, .. }) => why.clone(),
+                Some(SkippedPoints { why, .. }) => why.clone(),
                 None => "there is none; does `modes` name one, and does the operation ever wait?"
                     .to_owned(),
             };
@@ -244,6 +273,8 @@ struct Work {
     most: usize,
     /// What is tried at messages that turn up behind the last one.
     modes: Vec<Mode>,
+    /// Where each run is told, and of which exploration.
+    told: Option<(Journal, u64)>,
     done: RefCell<Vec<(usize, Trial, Observed)>>,
     recorded: RefCell<Vec<(Trial, super::trace::Trace)>>,
 }
@@ -262,6 +293,7 @@ impl Work {
             is_polling: Cell::new(false),
             most: usize::MAX,
             modes: Vec::new(),
+            told: None,
             done: RefCell::default(),
             recorded: RefCell::default(),
         }
@@ -326,7 +358,20 @@ impl Work {
         if trial.is_beyond {
             self.follow(&trial);
         }
+        self.tell(&trial, &observed);
         self.done.borrow_mut().push((index, trial, observed));
+    }
+
+    fn tell(&self, trial: &Trial, observed: &Observed) {
+        let Some((journal, exploration)) = &self.told else { return };
+        let (exploration, strikes) = (*exploration, trial.strikes.clone());
+        journal.record(EventKind::PointTried {
+            exploration,
+            token: ReplayToken { exploration, strikes }.to_string(),
+            point: trial.words.clone(),
+            outcome: observed.outcome,
+            findings: observed.findings.iter().map(|finding| finding.words.clone()).collect(),
+        });
     }
 
     /// There are more messages than were recorded: goes on behind them.

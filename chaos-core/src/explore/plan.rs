@@ -7,6 +7,7 @@ use super::token::{Place, ReplayToken, Strike};
 use super::trace::{Message, Trace};
 use super::{CutPoints, Granularity};
 use crate::direction::Direction;
+use crate::event::SkippedPoints;
 use crate::fault::SqlCode;
 use crate::seed::Seed;
 use crate::trigger::message::{Backend, Frontend, MessageKind};
@@ -28,21 +29,11 @@ pub(super) struct Trial {
     pub(super) is_beyond: bool,
 }
 
-/// Points that were not tried, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Skipped {
-    /// How many.
-    pub count: usize,
-    /// Why.
-    pub why: String,
-}
-
 /// The runs, and what was left out.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) trials: Vec<Trial>,
-    pub(super) skipped: Vec<Skipped>,
+    pub(super) skipped: Vec<SkippedPoints>,
 }
 
 impl Plan {
@@ -102,7 +93,7 @@ impl Plan {
 
     pub(super) fn skip(&mut self, count: usize, why: &str) {
         if count > 0 {
-            self.skipped.push(Skipped { count, why: why.to_owned() });
+            self.skipped.push(SkippedPoints::new(count, why));
         }
     }
 }

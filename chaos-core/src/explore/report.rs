@@ -5,9 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::finding::Finding;
-use super::plan::Skipped;
 use super::token::ReplayToken;
 use crate::duration::{Display, rounded};
+use crate::event::SkippedPoints;
 use crate::outcome::Outcome;
 
 /// How many points of a cause are named.
@@ -20,7 +20,7 @@ pub struct Explored {
     /// Every run with a fault, in the order of the points.
     pub points: Vec<Point>,
     /// What was left out, and why.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedPoints>,
     /// How many messages a run without faults exchanges; 0 where points are no messages.
     pub messages: usize,
     /// Over how many connections.
@@ -108,7 +108,7 @@ impl Explored {
         if not_met > 0 {
             text.push_str(&format!("; {not_met} not met"));
         }
-        for Skipped { count, why } in &self.skipped {
+        for SkippedPoints { count, why } in &self.skipped {
             text.push_str(&format!("; {count} skipped: {why}"));
         }
         text

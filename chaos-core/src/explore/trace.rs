@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 
 use super::token::Place;
 use crate::direction::Direction;
 use crate::trigger::message::{Backend, Frontend, MessageKind};
 use crate::wire::postgres::Passed;
+use crate::wire::sql;
 
 /// How much of a statement belongs in a sentence.
 const WORDS: usize = 60;
@@ -24,6 +26,8 @@ pub(super) struct Message {
     pub(super) words: String,
     /// Its kind and what it carries, as the wire has it.
     summary: String,
+    /// Its statements without literals, which may be other ones in another run.
+    likeness: Vec<String>,
     /// Which exchange of its connection it belongs to: 0 for the start-up.
     pub(super) exchange: usize,
 }
@@ -50,9 +54,11 @@ pub(super) struct Difference {
 }
 
 impl Trace {
-    /// What passed since the link had `before` connections, up to the questions that followed.
-    pub(super) fn since(before: u64, passed: Vec<Passed>) -> Self {
-        let ours = passed.into_iter().filter(|one| one.connection > before);
+    /// What passed on the connections of these numbers that the operation opened, up to the questions
+    /// that followed.
+    pub(super) fn of(opened: RangeInclusive<u64>, passed: Vec<Passed>) -> Self {
+        let before = opened.start() - 1;
+        let ours = passed.into_iter().filter(|one| opened.contains(&one.connection));
         let ours: Vec<Passed> = ours.collect();
         let mut asked: BTreeMap<u64, Asked> = BTreeMap::new();
         let mut messages = Vec::new();
@@ -68,7 +74,18 @@ impl Trace {
             let Passed { direction, kind, summary, .. } = one;
             let place = Place::Message { connection, direction, nth };
             let words = summary.clone();
-            messages.push(Message { place, direction, kind, words, summary, exchange: 0 });
+            let mut message = Message {
+                place,
+                direction,
+                kind,
+                words,
+                summary,
+                likeness: Vec::new(),
+                exchange: 0,
+            };
+            let sql = message.sql().map(sql::statements).unwrap_or_default();
+            message.likeness = sql.into_iter().map(|one| one.fingerprint).collect();
+            messages.push(message);
         }
         let mut trace = Self { messages };
         trace.name_exchanges();
@@ -103,7 +120,12 @@ impl Trace {
     /// The first message that is not alike in another run: in kind, or also in what it carries.
     pub(super) fn difference(&self, other: &Self, strictly: bool) -> Option<Difference> {
         let alike = |one: &Message, another: &Message| {
-            one.kind == another.kind && (!strictly || one.summary == another.summary)
+            one.kind == another.kind
+                && if strictly {
+                    one.summary == another.summary
+                } else {
+                    one.likeness == another.likeness
+                }
         };
         for message in &self.messages {
             match other.words_at(message.place) {
@@ -166,7 +188,7 @@ impl Trace {
             }
             is_over = matches!(kind, Frontend::Query | Frontend::Sync | Frontend::FunctionCall);
             message.exchange = exchange;
-            if let Some(statement) = message.statement() {
+            if let Some(statement) = message.sql().map(shortened) {
                 titles.entry(exchange).or_insert(statement);
             }
         }
@@ -199,10 +221,10 @@ impl Message {
     }
 
     /// What it carries, if that is SQL.
-    fn statement(&self) -> Option<String> {
+    fn sql(&self) -> Option<&str> {
         let MessageKind::Frontend(kind) = self.kind else { return None };
         let sql = self.summary.strip_prefix(kind.name())?.trim();
-        if sql.is_empty() { None } else { Some(shortened(sql)) }
+        if sql.is_empty() { None } else { Some(sql) }
     }
 
     fn sentence(&self, title: Option<&String>) -> String {

@@ -12,17 +12,18 @@ use std::time::Duration;
 use futures::future::LocalBoxFuture;
 
 use super::error::ExploreError;
-use super::finding::Finding;
+use super::finding::{Finding, FindingKind};
 use super::mode::Mode;
 use super::plan::Trial;
 use super::strike;
 use super::token::{Place, Strike};
 use super::trace::Trace;
 use crate::error::{TestError, with_sources};
+use crate::fault::cut;
 use crate::link::{ActiveFault, Target};
 use crate::outcome::Outcome;
 use crate::postgres::fingerprint::Fingerprint;
-use crate::postgres::{Omitted, Part, Postgres, Stage};
+use crate::postgres::{Omitted, Part, Postgres, ServerOptions, Stage};
 use crate::scope::FaultRecord;
 use crate::wire::postgres::Trace as Recording;
 
@@ -59,6 +60,8 @@ pub(super) struct Worker<'s, 'a, S> {
     stage: Stage,
     state: Rc<S>,
     expected: Expected,
+    /// What is not compared.
+    omitted: Omitted,
     recording: Recording,
 }
 
@@ -137,7 +140,8 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         let state = Rc::new(state.map_err(failed)?);
         let stage = Stage::set(&pg).await?;
         let expected = Expected::default();
-        Ok(Self { scenario, pg, stage, state, expected, recording })
+        let omitted = Omitted::default();
+        Ok(Self { scenario, pg, stage, state, expected, omitted, recording })
     }
 
     pub(super) fn stage(&mut self) -> &mut Stage {
@@ -146,6 +150,7 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
 
     /// What fingerprints are to leave out.
     pub(super) async fn judge_without(&mut self, omitted: &Omitted) -> Result<(), ExploreError> {
+        self.omitted = omitted.clone();
         Ok(self.stage.judge_without(omitted).await?)
     }
 
@@ -156,6 +161,7 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         self.recording.start();
         self.recording.take();
         let ended = self.call(&mut []).await;
+        let opened = before + 1..=self.pg.link().connections().total;
         let unsound = |problem: String| ExploreError::Unsound { problem };
         match ended {
             Ended::Ok => {}
@@ -172,7 +178,7 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
             sessions.extend(states.map_err(|error| unsound(Finding::follow_up(&error).words))?);
         }
         let busy = self.stage.settle().await?;
-        let trace = Trace::since(before, self.recording.take());
+        let trace = Trace::of(opened, self.recording.take());
         self.recording.stop();
         if let Some(session) = busy.first() {
             return Err(unsound(Finding::open_session(session).words));
@@ -239,8 +245,9 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
             self.call(&mut []).await;
         }
         drop(armed);
+        let opened = before + 1..=self.pg.link().connections().total;
         self.ask_pools().await;
-        let trace = Trace::since(before, self.recording.take());
+        let trace = Trace::of(opened, self.recording.take());
         self.recording.stop();
         self.stage.expel().await?;
         Ok(trace)
@@ -294,7 +301,10 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         let Ok(server) = self.pg.server() else { return };
         // What cannot be killed or started is told by whoever connects next.
         server.kill(Part::Server).await.ok();
+        // What is held is lost with the server.
+        let lost = self.pg.link().activate(cut().may_be_idle().into());
         drop(held);
+        drop(lost);
         server.start().await.ok();
     }
 
@@ -379,8 +389,31 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
 
     /// Does away with what a run left behind that went wrong.
     async fn clean_up(&mut self, findings: &[Finding]) -> Result<(), ExploreError> {
-        let _ = findings;
-        Ok(self.stage.expel().await?)
+        self.stage.expel().await?;
+        // What the set-up returned may never work again, such as a pool without connections.
+        let is_lost = |finding: &Finding| {
+            matches!(
+                finding.kind,
+                FindingKind::Connection
+                    | FindingKind::Hang
+                    | FindingKind::FollowUp
+                    | FindingKind::Retry
+            )
+        };
+        if !findings.iter().any(is_lost) {
+            return Ok(());
+        }
+        let is_own = self.pg.server().is_ok();
+        let scope = self.pg.scope().clone();
+        let pg = match is_own {
+            true => Postgres::own(&scope, ServerOptions::new()).await?,
+            false => Postgres::shared(&scope).await?,
+        };
+        let mut fresh = Self::open(pg, self.scenario).await?;
+        fresh.judge_without(&self.omitted).await?;
+        fresh.rehearse().await?;
+        *self = fresh;
+        Ok(())
     }
 }
 

@@ -20,6 +20,14 @@ pub enum HistoryError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// The text is no EDN, or not made of entries.
+    #[error("line {line}: {what}")]
+    Edn {
+        /// The number of the line, counted from 1.
+        line: u64,
+        /// What is wrong, and what is expected.
+        what: String,
+    },
     /// A process completed an operation that it had not invoked, or invoked one during another.
     #[error("entry {entry}: {process} {what}")]
     Order {

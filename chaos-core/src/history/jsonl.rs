@@ -2,7 +2,8 @@
 
 use std::io::{self, BufRead, Write};
 
-use super::{Entry, History, HistoryError};
+use super::lines::{Lines, entry};
+use super::{History, HistoryError};
 
 impl History {
     /// Reads a history, one JSON object a line. Empty lines are skipped, and keys that are not known
@@ -13,14 +14,9 @@ impl History {
     /// When the source cannot be read, or a line is no entry; it says which one and why.
     pub fn from_jsonl(source: impl BufRead) -> Result<Self, HistoryError> {
         let mut entries = Vec::new();
-        for (line, text) in (1..).zip(source.lines()) {
-            let text = text.map_err(HistoryError::Read)?;
-            if text.trim().is_empty() {
-                continue;
-            }
-            let entry: Entry = serde_json::from_str(&text)
-                .map_err(|source| HistoryError::Line { line, source })?;
-            entries.push(entry);
+        let mut lines = Lines::of(source);
+        while let Some((number, text)) = lines.next()? {
+            entries.push(entry(number, text)?);
         }
         Ok(Self::new(entries))
     }

@@ -38,6 +38,13 @@ pub trait Target {
             output
         }
     }
+
+    /// Waits until the service behind the link is done with what it was sent on connections that are
+    /// gone, where that can be known: what happened can be judged then.
+    #[doc(hidden)]
+    fn settled(&self) -> impl Future<Output = ()> {
+        async {}
+    }
 }
 
 impl Target for Link {

@@ -1,5 +1,7 @@
 //! A service that transfers money, and ways to get it wrong.
 
+use std::time::{Duration, Instant};
+
 use chaos_core::TestResult;
 use chaos_core::postgres::Postgres;
 use deadpool_postgres::{Pool, PoolError};
@@ -40,6 +42,19 @@ impl Ledger {
             tried += 1;
             match self.transfer_once(key).await {
                 Err(error) if tried < TRIES && is_worth_a_retry(&error) => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Tries again until the database is back.
+    pub(crate) async fn patiently(&self, key: Option<i64>) -> Result<(), LedgerError> {
+        let deadline = Instant::now() + Duration::from_secs(8);
+        loop {
+            match self.transfer_once(key).await {
+                Err(_) if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
                 result => return result,
             }
         }

@@ -36,6 +36,10 @@ Settings, each of which goes before the variable of its name (see below) and bef
       --chaos-pool-size N  --chaos-dir PATH  --chaos-max-failures N  --chaos-flaky-result fail
       --chaos-runs N        Measure: run each test until its category is decided, N times at most
 
+Explorations
+      --check-determinism   Only run each scenario twice without faults, and name the first message
+                            that differs
+
 Instead of running tests
       --chaos-config        Show every setting of the selected tests, and where it comes from
       --chaos-merge DIR...  Add the histories in these directories to ours, as those of the shards of
@@ -64,6 +68,6 @@ Environment variables
       CHAOS_REPLAY=TOKEN    Has explorations try only the point that a failure names
       RUST_TEST_THREADS, RUST_TEST_SHUFFLE, RUST_TEST_SHUFFLE_SEED, RUST_TEST_NOCAPTURE
 
-Exit codes: 0 passed, 101 tests failed, 2 wrong arguments or variables, 3 the harness could not
-work, 130 interrupted, 143 terminated.
+Exit codes: 0 passed, 101 tests failed, 75 none failed and the machine could not carry one, 2 wrong
+arguments, variables or chaos.toml, 3 the harness could not work, 130 interrupted, 143 terminated.
 ";

@@ -65,7 +65,10 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
         Err(error) => return harness_failure(format!("failed to start the runtime: {error}")),
     };
 
-    let cx = Chaos::new(spec.seed, journal.clone());
+    let cx = Chaos::new(spec.seed, journal.clone()).with_sizing(spec.sizing);
+    if spec.check_determinism {
+        cx.only_check_determinism();
+    }
     cx.keep_databases_to_the_end();
     let began = Instant::now();
     let ending = catch_unwind(AssertUnwindSafe(|| {

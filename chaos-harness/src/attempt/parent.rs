@@ -20,8 +20,9 @@ use super::spec::{self, Spec};
 use super::tail::Tail;
 use crate::activity::Activity;
 use crate::interrupt::Interrupt;
-use crate::run_event::AttemptSummary;
+use crate::run_event::{AttemptSummary, Resources};
 use crate::summary;
+use crate::watch::{self, Bounds, Watch};
 
 /// How long after its deadline an attempt may take to stop by itself.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
@@ -40,6 +41,7 @@ pub(crate) struct Attempted {
     pub(crate) summary: AttemptSummary,
     pub(crate) stdout: Option<PathBuf>,
     pub(crate) stderr: Option<PathBuf>,
+    pub(crate) resources: Option<Resources>,
 }
 
 impl Attempted {
@@ -47,7 +49,7 @@ impl Attempted {
     pub(crate) fn in_process(spec: &Spec, verdict: Verdict, duration: Duration) -> Self {
         let events = journal::read::<Event>(&spec.journal).map(|lines| lines.records);
         let summary = summary::of(&events.unwrap_or_default());
-        Self { verdict, duration, summary, stdout: None, stderr: None }
+        Self { verdict, duration, summary, stdout: None, stderr: None, resources: None }
     }
 }
 
@@ -59,6 +61,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) keep: bool,
     /// Whether the command line of the test binary is ours, and not libtest's.
     pub(crate) own_command_line: bool,
+    /// From when on the machine is to blame for a failure, if it ever is.
+    pub(crate) bounds: Option<Bounds>,
     /// Told what the attempt does, if anybody wants to know.
     pub(crate) progress: Option<&'a dyn Fn(&Activity)>,
 }
@@ -72,19 +76,19 @@ pub(crate) fn run(spec: &Spec, surroundings: &Surroundings<'_>) -> Attempted {
         Capture::Files => files.sift(),
         Capture::Inherited | Capture::InheritedOnStderr => (None, None),
     };
-    let (verdict, events) = ended.unwrap_or_else(|error| {
+    let (verdict, events, resources) = ended.unwrap_or_else(|error| {
         let message = format!("failed to run the attempt in a process of its own: {error}");
-        (Verdict::Failed(Failure::new(FailureKind::Harness, message)), Vec::new())
+        (Verdict::Failed(Failure::new(FailureKind::Harness, message)), Vec::new(), None)
     });
     let summary = summary::of(&events);
-    Attempted { verdict, duration: began.elapsed(), summary, stdout, stderr }
+    Attempted { verdict, duration: began.elapsed(), summary, stdout, stderr, resources }
 }
 
 fn supervise(
     spec: &Spec,
     surroundings: &Surroundings<'_>,
     files: &Files,
-) -> io::Result<(Verdict, Vec<Event>)> {
+) -> io::Result<(Verdict, Vec<Event>, Option<Resources>)> {
     let mut process = start(spec, surroundings, files)?;
     let group = process.group();
     let echo = match process.take_stderr().map(|pipe| Echo::start(pipe, OUTPUT_END)).transpose() {
@@ -96,8 +100,10 @@ fn supervise(
         }
     };
     surroundings.interrupt.watch(group);
+    let watch = Watch::over(group.leader());
     let waited = wait(&mut process, spec, surroundings);
     surroundings.interrupt.unwatch(group);
+    let mut resources = watch.finish();
     let killed_after = waited.inspect_err(|_| group.kill())?;
     let (status, survivors) = process.finish()?;
 
@@ -114,7 +120,11 @@ fn supervise(
         killed_after,
         interrupted: surroundings.interrupt.get(),
     };
-    let verdict = ended.verdict();
+    if let (Some(seen), Some(bounds)) = (&mut resources, &surroundings.bounds) {
+        seen.beyond = bounds.exceeded(seen);
+    }
+    let beyond = resources.as_ref().map_or(&[][..], |seen| &seen.beyond);
+    let verdict = watch::judge(ended.verdict(), beyond);
     if surroundings.keep && verdict.failure().is_some() {
         // Also a process that was killed in the midst of the test has left them.
         match postgres::databases_left_by(group.leader()) {
@@ -122,7 +132,7 @@ fn supervise(
             Err(error) => eprintln!("cannot find what CHAOS_KEEP kept: {error}"),
         }
     }
-    Ok((verdict, events))
+    Ok((verdict, events, resources))
 }
 
 /// Says where the databases of a failed attempt are.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chaos_core::seed::Seed;
+use chaos_core::sizing::Sizing;
 use serde::{Deserialize, Serialize};
 
 /// The environment variable that makes a process an attempt.
@@ -24,6 +25,8 @@ pub(crate) struct Spec {
     pub(crate) attempt: u32,
     /// The seed.
     pub(crate) seed: Seed,
+    /// How loads, times and pools are fitted to the machine.
+    pub(crate) sizing: Sizing,
     /// The file of the journal.
     pub(crate) journal: PathBuf,
     /// How long the test may run; absent for as long as it likes.
@@ -32,6 +35,8 @@ pub(crate) struct Spec {
     pub(crate) harness: u32,
     /// Whether standard output is a file of this attempt.
     pub(crate) captured: bool,
+    /// Whether explorations only compare runs without faults.
+    pub(crate) check_determinism: bool,
 }
 
 /// The variable is set, and not by a harness of this version.

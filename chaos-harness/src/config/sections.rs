@@ -4,6 +4,7 @@ use super::attempts::Attempts;
 use super::load::Loads;
 use super::run::Run;
 use super::table::Table;
+use super::watch::Watch;
 
 /// A section of the file: `[attempts]`.
 pub(crate) trait Section: Default {
@@ -33,13 +34,18 @@ pub(crate) struct Sections {
     pub(crate) attempts: Attempts,
     pub(crate) load: Loads,
     pub(crate) run: Run,
+    pub(crate) watch: Watch,
 }
 
 impl Sections {
     /// Reads the sections of a layer.
     pub(super) fn read(table: &mut Table<'_>, place: Place) -> Self {
-        let mut sections =
-            Self { attempts: section(table), load: section(table), ..Self::default() };
+        let mut sections = Self {
+            attempts: section(table),
+            load: section(table),
+            watch: section(table),
+            ..Self::default()
+        };
         if place != Place::Override {
             sections.run = section(table);
         }

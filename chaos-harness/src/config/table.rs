@@ -74,7 +74,6 @@ impl<'a> Table<'a> {
     }
 
     /// A share of a whole, in percent: `"20 %"`.
-    #[allow(dead_code, reason = "for the sections that are still to come")]
     pub(crate) fn share(&mut self, key: &'static str) -> Option<Located<Probability>> {
         let expected = "a share from 0 % to 100 % with its unit, such as \"20 %\"";
         self.parse(key, expected, |value| {

@@ -131,7 +131,7 @@ pub(super) struct Attempts {
     pub(super) after_ms: Vec<u64>,
     /// The place in [`Names::runs`].
     pub(super) run: Vec<u32>,
-    /// 0 passed, 1 failed, 2 skipped; and 4 more if it counts.
+    /// 0 passed, 1 failed, 2 skipped, 3 the machine could not carry it; and 4 more if it counts.
     pub(super) outcome: Vec<u8>,
     /// The number of the attempt, where that is not 1, by its place.
     pub(super) attempt: Vec<(u32, u32)>,
@@ -150,6 +150,8 @@ pub(super) enum Outcome {
     Passed,
     Failed,
     Skipped,
+    /// The machine could not carry it.
+    Environment,
     /// What a newer version may add.
     #[serde(other)]
     Other,
@@ -162,6 +164,7 @@ impl Outcome {
             Self::Passed => 0,
             Self::Failed => 1,
             Self::Skipped | Self::Other => 2,
+            Self::Environment => 3,
         }
     }
 
@@ -171,6 +174,7 @@ impl Outcome {
             0 => Self::Passed,
             1 => Self::Failed,
             2 => Self::Skipped,
+            3 => Self::Environment,
             _ => Self::Other,
         }
     }

@@ -46,6 +46,7 @@ fn ended(test: &str, attempt: u32, verdict: Verdict) -> AttemptEnded {
         summary: AttemptSummary::default(),
         stdout: None,
         stderr: None,
+        resources: None,
     }
 }
 
@@ -77,6 +78,8 @@ fn only_first_attempts_that_say_something_of_the_test_count() {
     assert_eq!(counts(&history, TEST), (1, 1, 0));
     attempt(&history, TEST, 1, Verdict::Passed);
     attempt(&history, TEST, 1, Verdict::Skipped { reason: "no root".to_owned() });
+    let reason = "the machine was busy".to_owned();
+    attempt(&history, TEST, 1, Verdict::Environment { reason, failure: None });
     attempt(&history, TEST, 1, failed(FailureKind::Fixture));
     attempt(&history, TEST, 1, failed(FailureKind::Interrupted));
     attempt(&history, TEST, 1, failed(FailureKind::Harness));

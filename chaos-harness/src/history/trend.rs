@@ -125,7 +125,7 @@ fn retries(records: &[Record]) -> Option<RetryRate> {
                 match record.outcome {
                     Outcome::Passed => passed += 1,
                     Outcome::Failed => reproduced += u64::from(record.failure == first.failure),
-                    Outcome::Skipped | Outcome::Other => continue,
+                    Outcome::Skipped | Outcome::Environment | Outcome::Other => continue,
                 }
                 n += 1;
             }

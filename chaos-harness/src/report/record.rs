@@ -212,6 +212,14 @@ impl TestRecord {
         })
     }
 
+    /// What was wrong with the machine at the last attempt that it could not carry.
+    pub(crate) fn reason_for_environment(&self) -> Option<&str> {
+        self.attempts.iter().rev().find_map(|attempt| match attempt.verdict() {
+            Some(Verdict::Environment { reason, .. }) => Some(reason.as_str()),
+            _ => None,
+        })
+    }
+
     /// The longest recovery time of the last attempt that ended.
     pub(crate) fn recovery(&self) -> Option<Duration> {
         self.attempts.iter().rev().find(|attempt| attempt.ended.is_some())?.recovery()
@@ -225,6 +233,11 @@ impl AttemptRecord {
 
     pub(crate) fn failure(&self) -> Option<&Failure> {
         self.verdict()?.failure()
+    }
+
+    /// Whether the machine could not carry it.
+    pub(crate) fn is_environment(&self) -> bool {
+        self.verdict().is_some_and(Verdict::is_environment)
     }
 
     pub(crate) fn duration(&self) -> Option<Duration> {

@@ -13,6 +13,8 @@ pub(crate) fn command(test: &TestRecord, process: &ProcessRecord) -> Option<Stri
     let started = &process.started;
     let runs_ignored =
         |argument: &String| ["--ignored", "--include-ignored"].contains(&argument.as_str());
+    let failures = test.attempts.iter().filter(|attempt| attempt.seed == seed);
+    let mut failures = failures.filter_map(|attempt| attempt.failure());
     let is_ignored = started.arguments.iter().any(runs_ignored);
     let mut attempts = test.attempts.iter().filter_map(|attempt| attempt.started.as_ref());
     let command = RepeatCommand {
@@ -20,6 +22,7 @@ pub(crate) fn command(test: &TestRecord, process: &ProcessRecord) -> Option<Stri
         target: (!is_unit_test(test)).then_some(started.binary.as_str()),
         test: &test.name,
         seed,
+        replay: failures.find_map(|failure| failure.replay.as_deref()),
         has_retries: attempts.any(|started| started.of > 1),
         is_ignored,
     };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chaos_core::check::Report;
 use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::journal::Journal;
+use chaos_core::machine::Machine;
 use chaos_core::outcome::Outcome;
 use chaos_core::prelude::*;
 use chaos_core::run::MeasuredImpact;
@@ -16,9 +17,9 @@ use serde_json::{Value, json};
 
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
-    FaultSummary, KnownFailure, KnownSeed, Rate, Regression, RetryRate, RunEnded, RunEvent,
-    RunStarted, ServerReturn, SystemicFailure, TestDescription, TestEnded, TestOutcome, Trend,
-    TrendSegment,
+    FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources, RetryRate, RunEnded,
+    RunEvent, RunStarted, ServerReturn, SystemicFailure, TestDescription, TestEnded, TestOutcome,
+    Trend, TrendSegment,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -70,10 +71,20 @@ pub(crate) fn events() -> Vec<RunEvent> {
     attempt(&mut events, "old_version", 1, 1, 6, 20, verdict, summary);
     ended(&mut events, "old_version", TestOutcome::Skipped, 1, category(0, 0, 0));
 
+    let late = Failure::new(FailureKind::Timeout, "still running at its deadline of 30s");
+    let reason = "a waiting task was woken 312ms late or more in 1 of 20 cases (bound 50ms)";
+    let verdict = Verdict::Environment {
+        reason: reason.to_owned(),
+        failure: Some(late.at("tests/chaos.rs:7:1")),
+    };
+    let busy = "under_load";
+    attempt(&mut events, busy, 1, 1, 8, 30_100, verdict, AttemptSummary::default());
+    ended(&mut events, busy, TestOutcome::Environment, 1, category(30, 0, 0));
+
     events.push(RunEvent::RunEnded(RunEnded {
         passed: 2,
         failed: 1,
-        ignored: 4,
+        ignored: 5,
         duration_ns: 71_234_000_000,
         exit_code: 101,
         systemic: Some(SystemicFailure { failed: 6, of: 9 }),
@@ -141,6 +152,7 @@ fn run_started() -> RunStarted {
         "old_version",
         "refused",
         "slow_one",
+        "under_load",
     ];
     RunStarted {
         version: crate::run_event::FORMAT_VERSION,
@@ -157,7 +169,50 @@ fn run_started() -> RunStarted {
         arch: "x86_64".to_owned(),
         cores: 2,
         ci: false,
+        machine: Some(machine()),
+        environment: Some("local".to_owned()),
+        profile: Some("small".to_owned()),
     }
+}
+
+fn machine() -> Machine {
+    let machine = json!({
+        "os": "linux",
+        "arch": "x86_64",
+        "kernel": "6.18.44",
+        "processor": "a processor",
+        "cores": 1.5,
+        "allowed_cores": 2,
+        "cpu_quota": 1.5,
+        "memory": 4_294_967_296_u64,
+        "total_memory": 8_589_934_592_u64,
+        "available_memory": 2_147_483_648_u64,
+        "load_average": [0.5, 1.25, 2.0],
+        "descriptors": 1024,
+        "ci": "GitHub Actions",
+        "container": "docker",
+        "clock_step_ns": 30,
+        "disk": { "file_system": "ext4", "free": 1_000_000, "total": 2_000_000 },
+    });
+    serde_json::from_value(machine).unwrap()
+}
+
+fn resources(beyond: &str) -> Resources {
+    let resources = json!({
+        "machine": {
+            "cpu": 1.0, "steal": 0.0, "throttled": 0.25, "memory_stalled": 0.0,
+            "memory_available": 0.5, "descriptors": 0.01,
+        },
+        "processes": {
+            "cpu_ms": 120, "ran_ms": 120, "waited_ms": 900, "memory": 9_000_000,
+            "descriptors": 12, "processes": 1,
+        },
+        "probes": 1_400,
+        "delay_p95_us": 312_400,
+        "longest_delay_us": 900_000,
+        "beyond": [beyond],
+    });
+    serde_json::from_value(resources).unwrap()
 }
 
 fn description(test: &str) -> TestDescription {
@@ -206,6 +261,10 @@ fn attempt(
     }));
     let stderr = (test == "bank::money_is_conserved")
         .then(|| format!("{directory}/attempt-{attempt}.stderr"));
+    let resources = match &verdict {
+        Verdict::Environment { reason, .. } => Some(resources(reason)),
+        _ => None,
+    };
     events.push(RunEvent::AttemptEnded(AttemptEnded {
         test: test.to_owned(),
         attempt,
@@ -215,6 +274,7 @@ fn attempt(
         summary,
         stdout: (test == "refused").then(|| format!("{directory}/attempt-{attempt}.stdout")),
         stderr,
+        resources,
     }));
 }
 

@@ -18,6 +18,7 @@ use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
 use crate::config::run::FlakyResult;
 use crate::history::HistoryError;
+use crate::nextest::Nextest;
 use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
@@ -25,7 +26,7 @@ use crate::run_event::{
     RunEvent, TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
-use crate::{capability, exclusive, failure_text};
+use crate::{capability, exclusive, failure_text, watch};
 
 /// Longer times would overflow the clocks that they are added to, and nobody waits a year.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -37,6 +38,8 @@ pub(crate) enum Answer {
     Passed,
     /// It did not run, or its failure does not count; the reason may be empty.
     Ignored(String),
+    /// The machine could not carry it, in this way.
+    Environment(String),
     /// It failed, and this is what to show.
     Failed(String),
 }
@@ -113,6 +116,7 @@ impl Runner {
             summary: AttemptSummary::default(),
             stdout: None,
             stderr: None,
+            resources: None,
         };
         self.reporters.event(&RunEvent::AttemptEnded(ended.clone()));
         ended
@@ -120,7 +124,9 @@ impl Runner {
 
     fn conclude(&self, test: &Selected, made: Made, took: Duration) -> Answer {
         let Made { ended, passed, measured, mut remarks } = made;
-        let last = ended.last().expect("at least one attempt was made");
+        // Where the machine could carry some attempts, those decide.
+        let carried = ended.iter().filter(|attempt| !attempt.verdict.is_environment());
+        let last = carried.last().or(ended.last()).expect("at least one attempt was made");
         let failure = ended.iter().rev().find_map(|it| Some((it, it.verdict.failure()?)));
         let fails_if_flaky = self.settings.flaky_result().value == FlakyResult::Fail;
         let (outcome, answer) = match (&last.verdict, failure) {
@@ -151,6 +157,12 @@ impl Runner {
                     }
                     (TestOutcome::Failed, Answer::Failed(text))
                 }
+            }
+            (Verdict::Environment { reason, .. }, _) => {
+                if test.case.options.gate == Gate::MustPass {
+                    self.has_overload.store(true, Ordering::Relaxed);
+                }
+                (TestOutcome::Environment, Answer::Environment(reason.clone()))
             }
             (other, None) => {
                 let text = format!("the harness does not know the verdict {other:?}");
@@ -257,21 +269,36 @@ impl<'a> Attempts<'a> {
             Made { ended: Vec::new(), passed: false, measured: false, remarks: Vec::new() };
         let (mut passes, mut is_lost) = (0, false);
         let mut waited = Duration::ZERO;
-        for number in first..=last {
-            let attempt = self.attempt(number, seeds::of_attempt(self.first_seed, number), waited);
+        let mut excused = 0;
+        let mut number = first;
+        while number <= last + excused {
+            let ordinal = number - excused;
+            let seed = seeds::of_attempt(self.first_seed, ordinal);
+            let attempt = self.attempt(number, ordinal, seed, waited);
+            waited = Duration::ZERO;
+            let is_excused = attempt.verdict.is_environment();
             let failure = attempt.verdict.failure().cloned();
             let passed = attempt.verdict.is_passed();
             made.ended.push(attempt);
             passes += u32::from(passed);
             made.passed = passes >= needed && !is_lost;
-            let left = last - number;
+            number += 1;
+            if is_excused {
+                if excused == self.excuses() || self.runner.interrupt.get().is_some() {
+                    break;
+                }
+                excused += 1;
+                self.await_quiet();
+                continue;
+            }
+            let left = last - ordinal;
             let Some(failure) = failure else {
                 if !passed || made.passed || is_lost || passes + left < needed {
                     break;
                 }
                 continue;
             };
-            if number == 1 {
+            if ordinal == 1 {
                 self.runner.failures.fetch_add(1, Ordering::Relaxed);
             }
             if left == 0 || self.runner.interrupt.get().is_some() || is_lost {
@@ -291,7 +318,7 @@ impl<'a> Attempts<'a> {
                 made.remarks.push(remark);
                 break;
             }
-            waited = self.pause(number + 1 - first);
+            waited = self.pause(ordinal + 1 - first);
         }
         made
     }
@@ -329,11 +356,13 @@ impl<'a> Attempts<'a> {
             // With a seed of its own every first attempt has that one.
             let seed = if has_seed { 1 } else { number };
             let seed = seeds::of_run(self.first_seed, seed);
-            let mut attempt = self.attempt(number, seed, Duration::ZERO);
+            let mut attempt = self.attempt(number, number, seed, Duration::ZERO);
             measure::tidy(&self.directory, &mut attempt);
             let is_skipped = matches!(attempt.verdict, Verdict::Skipped { .. });
             let is_interrupted = runner.interrupt.get().is_some();
-            if !is_skipped && !is_interrupted {
+            if attempt.verdict.is_environment() {
+                self.await_quiet();
+            } else if !is_skipped && !is_interrupted {
                 series.add(&attempt);
             }
             made.ended.push(attempt);
@@ -363,22 +392,42 @@ impl<'a> Attempts<'a> {
         made
     }
 
-    fn attempt(&self, number: u32, seed: Seed, waited: Duration) -> AttemptEnded {
+    /// How many more attempts there may be because the machine could not carry some. nextest numbers
+    /// its own, and is not to be overtaken.
+    fn excuses(&self) -> u32 {
+        let by_nextest = self.runner.nextest.as_ref().is_some_and(Nextest::retries);
+        if by_nextest { 0 } else { self.runner.settings.watch(self.case).retries }
+    }
+
+    /// Gives the machine time to become quiet; the next attempt is made in any case.
+    fn await_quiet(&self) {
+        let watch = self.runner.settings.watch(self.case);
+        if let Some(bounds) = &watch.bounds {
+            let goes_on = || self.runner.interrupt.get().is_none();
+            watch::until_quiet(bounds, watch.quiet_within, goes_on);
+        }
+    }
+
+    /// Makes the attempt `number`, the `ordinal`-th of those that the machine was able to carry so far:
+    /// both count from 1.
+    fn attempt(&self, number: u32, ordinal: u32, seed: Seed, waited: Duration) -> AttemptEnded {
         let runner = self.runner;
         let timeout = runner.settings.timeout(self.case).value.min(LONGEST_TIMEOUT);
         let spec = Spec {
             test: self.name.to_owned(),
             attempt: number,
             seed,
+            sizing: runner.settings.sizing(self.case),
             journal: journal(&self.directory, number),
             timeout: (!runner.in_process).then_some(timeout),
             harness: std::process::id(),
             captured: runner.capture == Capture::Files,
+            check_determinism: runner.check_determinism,
         };
         let started = AttemptStarted {
             test: self.name.to_owned(),
             attempt: number,
-            of: self.total(),
+            of: self.total() + (number - ordinal),
             waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
             seed: spec.seed.0,
             unix_ms: unix_ms(),
@@ -397,8 +446,9 @@ impl<'a> Attempts<'a> {
             summary: attempted.summary,
             stdout: attempted.stdout.map(|path| self.relative(&path)),
             stderr: attempted.stderr.map(|path| self.relative(&path)),
+            resources: attempted.resources,
         };
-        let is_fresh = number == 1 || runner.settings.environment.runs.is_some();
+        let is_fresh = ordinal == 1 || runner.settings.environment.runs.is_some();
         runner.history.record_ended(&ended, is_fresh).unwrap_or_else(|error| complain(&error));
         runner.reporters.event(&RunEvent::AttemptEnded(ended.clone()));
         ended
@@ -420,6 +470,7 @@ impl<'a> Attempts<'a> {
             interrupt: &runner.interrupt,
             keep: runner.settings.keep().value,
             own_command_line: runner.own_command_line,
+            bounds: runner.settings.watch(self.case).bounds,
             progress: runner.reporters.wants_progress().then_some(&progress),
         };
         parent::run(spec, &surroundings)

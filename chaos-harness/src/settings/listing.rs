@@ -97,7 +97,12 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
 /// What may differ from test to test.
 fn of_test(settings: &Settings, case: &TestCase) -> Vec<Row> {
     let timeout = settings.timeout(case);
-    vec![
+    let quiet = settings.quiet_within(case);
+    let delay = settings.scheduling_delay(case);
+    let shares = settings.share_bounds(case).into_iter().map(|(name, share)| {
+        Row::new(name, format!("{:.0} %", share.value * 100.0), &share.source)
+    });
+    let mut rows = vec![
         Row::new("timeout", Display(timeout.value), &timeout.source),
         Row::of("retries", settings.retries(case)),
         Row::or("only retry", settings.only_retry(case), "every failure"),
@@ -112,7 +117,13 @@ fn of_test(settings: &Settings, case: &TestCase) -> Vec<Row> {
         Row::of("load multiplier", settings.load_multiplier(case)),
         Row::of("timeout multiplier", settings.timeout_multiplier(case)),
         Row::or("pool size", settings.pool_size(case), "as asked for, by the load multiplier"),
-    ]
+        Row::of("watch", settings.watch_enabled(case)),
+        Row::of("watch retries", settings.watch_retries(case)),
+        Row::new("watch quiet within", Display(quiet.value), &quiet.source),
+        Row::new("watch delay", Display(delay.value), &delay.source),
+    ];
+    rows.extend(shares);
+    rows
 }
 
 fn write<'a>(text: &mut String, indent: &str, rows: impl IntoIterator<Item = &'a Row>) {

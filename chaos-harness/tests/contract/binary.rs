@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chaos_harness::core::verdict::{Failure, FailureKind, Verdict};
 use chaos_harness::journal;
-use chaos_harness::run_event::{AttemptEnded, RunEvent, RunLine, TestOutcome};
+use chaos_harness::run_event::{AttemptEnded, CategorySummary, RunEvent, RunLine, TestOutcome};
 use tempfile::TempDir;
 
 /// The suite and its directory.
@@ -71,6 +71,11 @@ impl Suite {
         }
     }
 
+    /// What the latest run left behind, of which nothing was captured.
+    pub(crate) fn seen(&self) -> Run {
+        Run { code: None, stdout: String::new(), stderr: String::new(), events: self.events() }
+    }
+
     /// The events of the latest run so far.
     pub(crate) fn events(&self) -> Vec<RunEvent> {
         events_in(&self.latest())
@@ -103,6 +108,15 @@ impl Run {
             Verdict::Failed(failure) => failure,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// What the history said of a test when it had ended.
+    pub(crate) fn category(&self, test: &str) -> &CategorySummary {
+        let category = self.events.iter().find_map(|event| match event {
+            RunEvent::TestEnded(ended) if ended.test == test => Some(&ended.category),
+            _ => None,
+        });
+        category.unwrap_or_else(|| panic!("{test} has not ended"))
     }
 
     /// How each failed attempt failed.

@@ -7,6 +7,7 @@
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+use parking_lot::RwLock;
 
 mod attempts;
 mod binary;
@@ -16,8 +17,13 @@ mod environment;
 mod interruption;
 mod leftovers;
 mod nextest;
+#[cfg(target_os = "linux")]
+mod overload;
 mod retries;
 mod suite;
+
+/// Held by all tests, and by those alone that overload the machine.
+static ALONE: RwLock<()> = RwLock::new(());
 
 /// Makes this binary the suite.
 const SUITE: &str = "CHAOS_CONTRACT_SUITE";
@@ -35,12 +41,18 @@ fn main() -> ExitCode {
         interruption::TESTS,
         leftovers::TESTS,
         nextest::TESTS,
+        #[cfg(target_os = "linux")]
+        overload::TESTS,
         retries::TESTS,
     ];
     let tests = tests.concat().into_iter().map(|(name, test)| {
         let name = name.trim_start_matches("contract::");
         Trial::test(name, move || {
+            // Those that overload the machine run alone, as they would spoil what others see.
+            let alone = name.starts_with("overload::").then(|| ALONE.write());
+            let beside_others = alone.is_none().then(|| ALONE.read());
             test();
+            drop((alone, beside_others));
             Ok(())
         })
     });

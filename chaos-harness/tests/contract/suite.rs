@@ -263,3 +263,29 @@ async fn waits_for_ever() {
     std::fs::rename(scratch("running.tmp"), scratch("running")).unwrap();
     std::future::pending::<()>().await;
 }
+
+/// Works for four seconds by the clock, and fails.
+#[chaos_test]
+fn works_and_fails() -> TestResult {
+    let until = std::time::Instant::now() + Duration::from_secs(4);
+    while std::time::Instant::now() < until {
+        std::hint::spin_loop();
+    }
+    Err("it took too long".into())
+}
+
+/// Sees less contention, the more clients there are.
+#[chaos_test]
+async fn wants_contention(cx: Chaos) -> TestResult {
+    let contention = cx.contention(50.percent()).from(2).up_to(16);
+    let crowd = contention.until(async |clients| Ok(Observed::of(1, clients as usize))).await?;
+    cx.note(format!("never: {crowd:?}"));
+    Ok(())
+}
+
+#[chaos_test]
+async fn asks_what_suits_the_machine(cx: Chaos) -> TestResult {
+    cx.check("pool", cx.pool_size(8), 4)?;
+    cx.check("timeout", cx.timeout(5.secs()), 15.secs())?;
+    cx.check("clients", format!("{:?}", cx.load(100)).contains("clients: 50"), true)
+}

@@ -16,12 +16,16 @@ struct Bank {
     ledger: Ledger,
 }
 
+/// What a retry sends, which is right unless the environment says otherwise.
+fn retry() -> Retry {
+    let is_wrong = std::env::var_os("QUICKSTART_WRONG_RETRY").is_some();
+    if is_wrong { Retry::NewKey } else { Retry::SameKey }
+}
+
 impl Fixture for Bank {
     async fn set_up(cx: &Chaos) -> TestResult<Self> {
-        let wrong = std::env::var_os("QUICKSTART_WRONG_RETRY").is_some();
-        let retry = if wrong { Retry::NewKey } else { Retry::SameKey };
         let pg = cx.postgres().await?;
-        let ledger = Ledger::open(pg.pool(8)?, retry).await?;
+        let ledger = Ledger::open(pg.pool(8)?, retry()).await?;
         Ok(Self { pg, ledger })
     }
 }
@@ -71,6 +75,17 @@ async fn a_transfer_is_made_once_wherever_the_connection_breaks(
             break;
         }
     }
+    Ok(())
+}
+
+/// Whichever statement the connection dies at, on whichever side of the server, and whenever a caller
+/// gives a transfer up: it is made once, and the pool is well.
+#[chaos_test(domain = "network", timeout = "2m")]
+async fn a_transfer_is_made_once_at_every_cut_point(cx: Chaos) -> TestResult {
+    cx.explore(cut_points())
+        .setup(async |pg| Ok(Ledger::open(pg.pool(1)?, retry()).await?))
+        .run(async |ledger| ledger.transfer(1, 1, 2, 5).await)
+        .await?;
     Ok(())
 }
 

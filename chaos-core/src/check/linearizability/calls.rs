@@ -1,11 +1,11 @@
 //! Operations from a history: what was asked, what was answered, and when.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::{Model, text};
-use crate::history::{Entry, EntryKind, History, HistoryError, Process};
+use crate::history::{self, History, HistoryError, Process};
 
 /// What a client asked, and what it was answered.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +46,18 @@ pub(super) struct Calls<C> {
     pub(super) operations: Vec<Operation<C>>,
 }
 
+impl<C> Calls<C> {
+    /// Whether any two operations overlap.
+    pub(super) fn is_concurrent(&self) -> bool {
+        let mut latest = Some(0);
+        self.operations.iter().any(|operation| {
+            let overlaps = latest.is_none_or(|latest| latest > operation.invoked);
+            latest = latest.and_then(|latest| operation.returned.map(|at| at.max(latest)));
+            overlaps
+        })
+    }
+}
+
 /// The operations of a history, by the keys of the objects that they are on.
 pub(super) fn by_key<M: Model>(
     model: &M,
@@ -53,35 +65,10 @@ pub(super) fn by_key<M: Model>(
     per_key: bool,
 ) -> Result<BTreeMap<String, Calls<M::Call>>, HistoryError> {
     let mut keys: BTreeMap<String, Calls<M::Call>> = BTreeMap::new();
-    let mut add = |invoked: (u64, &Entry), completed: Option<(u64, &Entry)>| {
-        let (key, operation) = operation(model, invoked, completed, per_key)?;
+    for asked in history.operations()?.iter().filter(|asked| asked.may_have_happened()) {
+        let (key, operation) = operation(model, asked, per_key)?;
         let calls = keys.entry(key).or_insert(Calls { operations: Vec::new() });
         calls.operations.extend(operation);
-        Ok(())
-    };
-    let mut under_way: HashMap<&Process, (u64, &Entry)> = HashMap::new();
-    let clients = (0..).zip(history.entries());
-    for (at, entry) in clients.filter(|(_, entry)| matches!(entry.process, Process::Client(_))) {
-        let wrong =
-            |what| HistoryError::Order { entry: at, process: entry.process.to_string(), what };
-        if entry.kind == EntryKind::Invoke {
-            if under_way.insert(&entry.process, (at, entry)).is_some() {
-                return Err(wrong("invokes an operation while another one is under way"));
-            }
-            continue;
-        }
-        let Some(invoked) = under_way.remove(&entry.process) else {
-            return Err(wrong("completes an operation that it did not invoke"));
-        };
-        if entry.kind != EntryKind::Fail {
-            add(invoked, Some((at, entry)))?;
-        }
-    }
-    for invoked in under_way.into_values() {
-        add(invoked, None)?;
-    }
-    for calls in keys.values_mut() {
-        calls.operations.sort_by_key(|operation| operation.invoked);
     }
     Ok(keys)
 }
@@ -91,26 +78,21 @@ type OnKey<C> = (String, Option<Operation<C>>);
 
 fn operation<M: Model>(
     model: &M,
-    (invoked, invocation): (u64, &Entry),
-    completed: Option<(u64, &Entry)>,
+    asked: &history::Operation<'_>,
     per_key: bool,
 ) -> Result<OnKey<M::Call>, HistoryError> {
-    let wrong = |what| HistoryError::Value { entry: invoked, what };
-    let f = invocation.f.as_deref().unwrap_or_default();
-    let completion = completed.filter(|(_, entry)| entry.kind == EntryKind::Ok);
-    let (key, argument) = part(&invocation.value, per_key).map_err(wrong)?;
-    let result = match completion {
-        Some((_, entry)) => Some(part(&entry.value, per_key).map_err(wrong)?.1),
-        None => None,
-    };
+    let wrong = |what| HistoryError::Value { entry: asked.invoked, what };
+    let (key, argument) = part(asked.argument, per_key).map_err(wrong)?;
+    let result = asked.result.map(|value| part(value, per_key)).transpose().map_err(wrong)?;
+    let result = result.map(|(_, value)| value);
     let answer = result.map_or(Answer::Unknown, Answer::Ok);
-    let call = model.call(Asked { f, argument, answer }).map_err(wrong)?;
+    let call = model.call(Asked { f: asked.f, argument, answer }).map_err(wrong)?;
     let key = key.map(ToString::to_string).unwrap_or_default();
     let operation = call.map(|call| Operation {
         call,
-        text: describe(&invocation.process, f, argument, result),
-        invoked,
-        returned: completion.map(|(at, _)| at),
+        text: describe(asked.process, asked.f, argument, result),
+        invoked: asked.invoked,
+        returned: asked.settled(),
     });
     Ok((key, operation))
 }

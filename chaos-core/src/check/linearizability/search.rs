@@ -205,10 +205,15 @@ impl<'a, M: Model> Search<'a, M> {
 
     pub(super) fn violation(&self, key: Option<&String>) -> Violation {
         let text = |operation: &usize| self.calls.operations[*operation].text.clone();
+        let entries = |operation: &usize| {
+            let operation = &self.calls.operations[*operation];
+            std::iter::once(operation.invoked).chain(operation.returned)
+        };
         Violation {
             key: key.cloned(),
             placed: self.most.iter().map(text).collect(),
             stuck: self.stuck.iter().map(text).collect(),
+            entries: self.stuck.iter().flat_map(entries).collect(),
         }
     }
 }

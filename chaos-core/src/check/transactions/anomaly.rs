@@ -22,6 +22,8 @@ pub enum AnomalyKind {
     DirtyUpdate,
     /// A transaction read what it wrote only later.
     FutureRead,
+    /// The values of a key have no order, by what is assumed of it.
+    CyclicVersions,
     /// A transaction contradicts what it read or wrote itself before.
     Internal,
     /// Two transactions read the same version of a key and both wrote it.
@@ -61,7 +63,7 @@ pub enum Order {
 impl AnomalyKind {
     /// The kinds that no cycle is needed for.
     #[cfg(test)]
-    const DIRECT: [Self; 9] = [
+    const DIRECT: [Self; 10] = [
         Self::DuplicateElements,
         Self::UnwrittenRead,
         Self::AbortedRead,
@@ -69,6 +71,7 @@ impl AnomalyKind {
         Self::IncompatibleOrder,
         Self::DirtyUpdate,
         Self::FutureRead,
+        Self::CyclicVersions,
         Self::Internal,
         Self::LostUpdate,
     ];
@@ -94,6 +97,7 @@ impl AnomalyKind {
             Self::IncompatibleOrder => "incompatible-order",
             Self::DirtyUpdate => "dirty-update",
             Self::FutureRead => "future-read",
+            Self::CyclicVersions => "cyclic-versions",
             Self::Internal => "internal",
             Self::LostUpdate => "lost-update",
             Self::Cycle(kind, order) => kind.name(order),
@@ -143,6 +147,9 @@ pub struct Anomaly {
     /// The transactions that prove it, by the numbers of the entries that completed them; those of
     /// a cycle in its order.
     pub transactions: Vec<u64>,
+    /// Of a cycle, how each next transaction depends on it: `ww`, `wr`, `rw`, `process` or
+    /// `realtime`. Empty where there is no cycle.
+    pub dependencies: Vec<&'static str>,
     /// Why, in words for a person. Of a cycle, why each transaction comes before the next.
     pub because: Vec<String>,
 }

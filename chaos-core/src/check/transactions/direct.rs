@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::anomaly::{Anomaly, AnomalyKind};
 use super::log::{Log, NONE, Status};
+use super::register::Form;
 
 /// Proofs of one kind that are kept; more of them say nothing new.
 const KEPT: usize = 16;
@@ -11,6 +12,11 @@ const KEPT: usize = 16;
 /// Finds the anomalies that show without a cycle, but for those within one transaction.
 pub(super) fn find(log: &Log, found: &mut Vec<Anomaly>) {
     let mut search = Search { log, found };
+    if log.form != Form::Lists {
+        search.register_reads();
+        search.lost_updates();
+        return;
+    }
     for key in (0..).take(log.keys.len()) {
         search.duplicate_elements(key);
         search.incompatible_orders(key);
@@ -37,7 +43,8 @@ impl Search<'_> {
         }
         let entry = |number: &u32| u64::from(self.log.transactions[*number as usize].completed);
         let transactions = transactions.iter().map(entry).collect();
-        self.found.push(Anomaly { kind, transactions, because: vec![because(self.log)] });
+        let because = vec![because(self.log)];
+        self.found.push(Anomaly { kind, transactions, dependencies: Vec::new(), because });
     }
 
     /// Who read at least `length` elements of this branch, the first that did.
@@ -178,6 +185,49 @@ impl Search<'_> {
         }
     }
 
+    fn register_reads(&mut self) {
+        let log = self.log;
+        for read in log.reads.iter().filter(|read| read.last != NONE) {
+            self.intermediate_read(read);
+            let writer = log.appends[read.last as usize];
+            if log.status(read.last) == Status::Aborted {
+                self.add(
+                    AnomalyKind::AbortedRead,
+                    &[read.transaction, writer.transaction],
+                    |log| {
+                        format!(
+                            "{} read {} as {}, which {} wrote and aborted",
+                            log.title(read.transaction),
+                            log.name(read.key),
+                            log.element(writer.element),
+                            log.title(writer.transaction)
+                        )
+                    },
+                );
+            } else if writer.transaction == read.transaction && writer.step > read.step {
+                self.add(AnomalyKind::FutureRead, &[read.transaction], |log| {
+                    format!(
+                        "{} read {} as {} before it wrote it itself",
+                        log.title(read.transaction),
+                        log.name(read.key),
+                        log.element(writer.element)
+                    )
+                });
+            }
+        }
+        for number in &log.unwritten {
+            let (read, cell) = (log.reads[*number as usize], log.seen[*number as usize]);
+            self.add(AnomalyKind::UnwrittenRead, &[read.transaction], |log| {
+                let title = log.title(read.transaction);
+                format!(
+                    "{title} read {} as {}, which nobody wrote",
+                    log.name(read.key),
+                    log.cell(cell)
+                )
+            });
+        }
+    }
+
     fn intermediate_read(&mut self, read: &super::log::Read) {
         let last = self.log.appends[read.last as usize];
         if !last.overwritten || last.transaction == read.transaction {
@@ -185,9 +235,10 @@ impl Search<'_> {
         }
         self.add(AnomalyKind::IntermediateRead, &[read.transaction, last.transaction], |log| {
             format!(
-                "{} read {} up to {}, to which {} added more in the same transaction",
+                "{} read {} {} {}, which {} went on to change in the same transaction",
                 log.title(read.transaction),
                 log.name(read.key),
+                log.read_as(),
                 log.element(last.element),
                 log.title(last.transaction)
             )
@@ -219,7 +270,7 @@ impl Search<'_> {
 
     fn lost_updates(&mut self) {
         let log = self.log;
-        let mut updates: HashMap<(u32, u32), u32> = HashMap::new();
+        let mut updates: HashMap<(u32, u32, u32), u32> = HashMap::new();
         let is_first = |read: &&super::log::Read| {
             let earlier =
                 |other: &super::log::Read| other.key == read.key && other.step < read.step;
@@ -228,19 +279,24 @@ impl Search<'_> {
         for read in log.reads.iter().filter(is_first) {
             let writes =
                 |append: &super::log::Append| append.key == read.key && append.step > read.step;
-            if read.version == NONE || !log.appends_of(read.transaction).iter().any(writes) {
+            let is_unknown = read.version == NONE && (read.last == NONE || log.form == Form::Lists);
+            if is_unknown || !log.appends_of(read.transaction).iter().any(writes) {
                 continue;
             }
-            let first = *updates.entry((read.key, read.version)).or_insert(read.transaction);
+            let first =
+                *updates.entry((read.key, read.version, read.last)).or_insert(read.transaction);
             if first != read.transaction {
                 self.add(AnomalyKind::LostUpdate, &[first, read.transaction], |log| {
-                    format!(
-                        "{} and {} both read version {} of {} and wrote it",
-                        log.title(first),
-                        log.title(read.transaction),
-                        read.version,
-                        log.name(read.key)
-                    )
+                    let (one, other) = (log.title(first), log.title(read.transaction));
+                    let name = log.name(read.key);
+                    if log.form == Form::Lists || read.last == NONE {
+                        let version = read.version;
+                        return format!(
+                            "{one} and {other} both read version {version} of {name} and wrote it"
+                        );
+                    }
+                    let seen = log.element(log.appends[read.last as usize].element);
+                    format!("{one} and {other} both read {name} as {seen} and wrote it")
                 });
             }
         }

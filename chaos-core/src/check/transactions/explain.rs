@@ -2,7 +2,7 @@
 
 use super::cycles::Cycle;
 use super::graph::Edges;
-use super::log::{Log, NONE, Read};
+use super::log::{Append, Log, NONE, Read};
 
 /// Why each transaction of a cycle comes before the next.
 pub(super) fn explain(log: &Log, cycle: &Cycle) -> Vec<String> {
@@ -48,7 +48,24 @@ fn overwrote(log: &Log, before: u32, after: u32) -> Option<String> {
             }
         }
     }
-    None
+    overwrote_by_assumption(log, before, after)
+}
+
+/// The same for values without versions.
+fn overwrote_by_assumption(log: &Log, before: u32, after: u32) -> Option<String> {
+    let first = log.transactions[before as usize].appends;
+    (first..).zip(log.appends_of(before)).find_map(|(number, earlier)| {
+        let mut next = log.successors(number).map(|next| log.appends[next as usize]);
+        let later = next.find(|next| next.transaction == after)?;
+        Some(format!(
+            "{} wrote {} to {} after {}, which {} had written",
+            log.title(after),
+            log.element(later.element),
+            log.name(later.key),
+            log.element(earlier.element),
+            log.title(before),
+        ))
+    })
 }
 
 fn saw(log: &Log, before: u32, after: u32) -> Option<String> {
@@ -56,9 +73,10 @@ fn saw(log: &Log, before: u32, after: u32) -> Option<String> {
         |read: &&Read| read.last != NONE && log.appends[read.last as usize].transaction == before;
     let read = log.reads_of(after).iter().find(of)?;
     Some(format!(
-        "{} read {} up to {}, which {} had written",
+        "{} read {} {} {}, which {} had written",
         log.title(after),
         log.name(read.key),
+        log.read_as(),
         log.element(log.appends[read.last as usize].element),
         log.title(before),
     ))
@@ -73,16 +91,31 @@ fn did_not_see(log: &Log, before: u32, after: u32) -> Option<String> {
             let state = if read.last == NONE {
                 "its initial state".to_owned()
             } else {
-                format!("up to {}", log.element(log.appends[read.last as usize].element))
+                let last = log.appends[read.last as usize];
+                format!("{} {}", log.read_as(), log.element(last.element))
             };
-            return Some(format!(
-                "{} read {} {state}, and not {}, which {} wrote",
-                log.title(before),
-                log.name(read.key),
-                log.element(append.element),
-                log.title(after),
-            ));
+            return Some(missed_write(log, before, &state, append));
         }
     }
-    None
+    missed_successor(log, before, after)
+}
+
+fn missed_write(log: &Log, reader: u32, state: &str, append: &Append) -> String {
+    format!(
+        "{} read {} {state}, and not {}, which {} wrote",
+        log.title(reader),
+        log.name(append.key),
+        log.element(append.element),
+        log.title(append.transaction),
+    )
+}
+
+/// The same for values without versions.
+fn missed_successor(log: &Log, before: u32, after: u32) -> Option<String> {
+    log.reads_of(before).iter().filter(|read| read.version == NONE).find_map(|read| {
+        let mut next = log.successors(read.last).map(|next| log.appends[next as usize]);
+        let next = next.find(|next| next.transaction == after)?;
+        let state = format!("as {}", log.element(log.appends[read.last as usize].element));
+        Some(missed_write(log, before, &state, &next))
+    })
 }

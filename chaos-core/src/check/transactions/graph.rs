@@ -25,6 +25,17 @@ impl Edges {
         Self(self.0 | other.0)
     }
 
+    /// Its name in reports.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::WW => "ww",
+            Self::WR => "wr",
+            Self::RW => "rw",
+            Self::PROCESS => "process",
+            _ => "realtime",
+        }
+    }
+
     /// Those that an order adds to what was read and written.
     pub(super) const fn of(order: Order) -> Self {
         match order {
@@ -146,6 +157,9 @@ impl<'a> Builder<'a> {
                 self.edge(self.writer(pair[0]), self.writer(pair[1]), Edges::WW);
             }
         }
+        for (before, next) in &key.successions {
+            self.edge(self.writer(*before), self.writer(*next), Edges::WW);
+        }
         let tail = self.tail(&key.unseen);
         if let Some(last) = key.order.last().filter(|last| self.counts(**last)) {
             self.lead_to_unseen(self.writer(*last), &tail, Edges::WW);
@@ -201,6 +215,9 @@ impl<'a> Builder<'a> {
                 self.edge(self.writer(read.last), read.transaction, Edges::WR);
             }
             if read.version == NONE {
+                for next in log.successors(read.last) {
+                    self.edge(read.transaction, self.writer(next), Edges::RW);
+                }
                 continue;
             }
             match log.keys[read.key as usize].order.get(read.version as usize) {

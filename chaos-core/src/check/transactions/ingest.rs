@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::anomaly::{Anomaly, AnomalyKind};
 use super::datum::{Code, Datum};
 use super::log::{Append, Key, Log, NONE, Read, Status, Transaction};
-use super::step::Step;
+use super::register::{Cell, Form};
+use super::step::{Step, Written};
 use crate::history::{EntryKind, HistoryError, Process};
 
 /// Proofs of one kind that are kept; more of them say nothing new.
@@ -17,6 +18,10 @@ pub(super) enum Coded {
     Append(u32, Code),
     /// A key, and where its elements begin and end; `None` if it is not known what was read.
     Read(u32, Option<(usize, usize)>),
+    /// A register was overwritten.
+    Write(u32, Cell),
+    /// A register was read.
+    Get(u32, Cell),
 }
 
 /// Takes a history in.
@@ -33,6 +38,8 @@ pub(super) struct Ingest {
     pub(super) found: Vec<Anomaly>,
     /// Whether a list was left out because too many contradict each other.
     pub(super) truncated: bool,
+    /// Whether it is known of which form the values are.
+    has_form: bool,
     /// How many elements the lists have that contradict another one.
     contradicting: usize,
 }
@@ -70,9 +77,23 @@ impl Ingest {
                     let key = self.log.codes.encode(key);
                     Coded::Read(self.key(key), elements.map(|elements| self.code_list(elements)))
                 }
+                Step::Write(key, written) => {
+                    let key = self.log.codes.encode(key);
+                    Coded::Write(self.key(key), self.cell(written))
+                }
+                Step::Get(key, written) => {
+                    let key = self.log.codes.encode(key);
+                    let cell = written.map_or(Cell::INITIAL, |written| self.cell(written));
+                    Coded::Get(self.key(key), cell)
+                }
             };
             self.steps.push(coded);
         }
+    }
+
+    fn cell(&mut self, written: Written<'_>) -> Cell {
+        let value = written.value.map(|value| self.log.codes.encode(value));
+        Cell { version: written.version, value }
     }
 
     fn code_list(&mut self, elements: &[Datum<'_>]) -> (usize, usize) {
@@ -135,6 +156,12 @@ impl Ingest {
         })
     }
 
+    /// Whether a process has something under way.
+    pub(super) fn is_under_way(&self, process: &Process) -> bool {
+        let number = self.processes.get(process);
+        number.is_some_and(|number| self.under_way[*number as usize] != NONE)
+    }
+
     fn process(&mut self, process: &Process) -> u32 {
         if let Some(number) = self.processes.get(process) {
             return *number;
@@ -152,19 +179,142 @@ impl Ingest {
         let elements = std::mem::take(&mut self.elements);
         for (step, coded) in (0_u32..).zip(&steps) {
             match *coded {
-                Coded::Append(key, element) => self.append(number, step, key, element)?,
-                Coded::Read(key, Some((begin, end))) if transaction.status == Status::Committed => {
+                Coded::Append(key, element) => {
+                    self.is_of(Form::Lists, transaction.completed)?;
+                    self.append(number, step, key, element)?;
+                }
+                Coded::Write(key, cell) => self.write(number, step, key, cell)?,
+                Coded::Read(..) | Coded::Get(..) if transaction.status != Status::Committed => {}
+                // What is empty may be a list or a register.
+                Coded::Read(key, Some((begin, end))) if begin == end => {
+                    self.get(number, step, key, Cell::INITIAL)?;
+                }
+                Coded::Read(key, Some((begin, end))) => {
+                    self.is_of(Form::Lists, transaction.completed)?;
                     self.read(number, step, key, &elements[begin..end]);
                 }
+                Coded::Get(key, cell) => self.get(number, step, key, cell)?,
                 // What an operation read that did not succeed is not known.
-                Coded::Read(..) => {}
+                Coded::Read(_, None) => {}
             }
         }
         if transaction.status == Status::Committed {
-            self.check_itself(number, &steps, &elements);
+            if self.log.form == Form::Lists {
+                self.check_itself(number, &steps, &elements);
+            } else {
+                self.check_registers(number, &steps);
+            }
         }
         (self.steps, self.elements) = (steps, elements);
         Ok(())
+    }
+
+    /// Notes of which form the values are; all of a history are of one.
+    fn is_of(&mut self, form: Form, entry: u32) -> Result<(), HistoryError> {
+        if self.log.form == form {
+            self.has_form = true;
+            return Ok(());
+        }
+        if self.has_form {
+            let what = "a history is of lists (`append`, and `r` with a list), of values (`w` and \
+                        `r` with a value) or of versions (`w` and `r` with {\"version\": n}), and \
+                        this entry is of another form than those before it";
+            return Err(HistoryError::Value { entry: u64::from(entry), what: what.to_owned() });
+        }
+        // Only empty states were read until here, which are of every form.
+        self.has_form = true;
+        self.log.form = form;
+        self.log.seen.resize(self.log.reads.len(), Cell::INITIAL);
+        for key in &mut self.log.keys {
+            key.branches.clear();
+        }
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        transaction: u32,
+        step: u32,
+        key: u32,
+        cell: Cell,
+    ) -> Result<(), HistoryError> {
+        let of = self.log.transactions[transaction as usize];
+        let is_known = cell != Cell::INITIAL;
+        if !is_known && of.status == Status::Committed {
+            let what = "a write that succeeded says which value or version it made";
+            return Err(HistoryError::Value {
+                entry: u64::from(of.completed),
+                what: what.to_owned(),
+            });
+        }
+        let form = match cell.version {
+            Some(_) => Form::Versions,
+            None if is_known => Form::Values,
+            // Of unknown outcome, so it may have made any version; and who read a value of it tells.
+            None if self.log.form == Form::Values => return Ok(()),
+            None => Form::Versions,
+        };
+        self.is_of(form, of.completed)?;
+        let element = match (cell.version, cell.value) {
+            (Some(version), _) => self.log.codes.encode(version.into()),
+            (None, Some(value)) => value,
+            (None, None) => self.log.codes.encode("?".into()),
+        };
+        self.log.written.push(cell);
+        if form == Form::Values && is_known {
+            return self.append(transaction, step, key, element);
+        }
+        self.overwrite(transaction, key);
+        self.log.appends.push(Append {
+            transaction,
+            key,
+            element,
+            step,
+            overwritten: false,
+            position: NONE,
+        });
+        Ok(())
+    }
+
+    fn get(
+        &mut self,
+        transaction: u32,
+        step: u32,
+        key: u32,
+        cell: Cell,
+    ) -> Result<(), HistoryError> {
+        let completed = self.log.transactions[transaction as usize].completed;
+        if cell != Cell::INITIAL {
+            let form = if cell.version.is_some() { Form::Versions } else { Form::Values };
+            self.is_of(form, completed)?;
+        } else if self.log.form == Form::Lists {
+            self.read(transaction, step, key, &[]);
+            return Ok(());
+        }
+        let own = self.log.transactions[transaction as usize].appends as usize;
+        let after_own = self.log.appends[own..].iter().any(|append| append.key == key);
+        self.log.seen.push(cell);
+        self.log.reads.push(Read {
+            transaction,
+            key,
+            step,
+            branch: 0,
+            length: 0,
+            after_own,
+            last: NONE,
+            version: NONE,
+        });
+        Ok(())
+    }
+
+    /// Notes that what a transaction wrote to a key before is not what it left.
+    fn overwrite(&mut self, transaction: u32, key: u32) {
+        let own = self.log.transactions[transaction as usize].appends as usize;
+        for earlier in &mut self.log.appends[own..] {
+            if earlier.key == key {
+                earlier.overwritten = true;
+            }
+        }
     }
 
     fn append(
@@ -174,12 +324,7 @@ impl Ingest {
         key: u32,
         element: Code,
     ) -> Result<(), HistoryError> {
-        let own = self.log.transactions[transaction as usize].appends as usize;
-        for earlier in &mut self.log.appends[own..] {
-            if earlier.key == key {
-                earlier.overwritten = true;
-            }
-        }
+        self.overwrite(transaction, key);
         let number = u32::try_from(self.log.appends.len()).unwrap_or(NONE);
         self.log.appends.push(Append {
             transaction,
@@ -193,7 +338,7 @@ impl Ingest {
             let entry = u64::from(self.log.transactions[transaction as usize].completed);
             let (key, element) = (self.log.name(key), self.log.element(element));
             let what = format!(
-                "{element} is appended to {key} a second time; the elements of a key have to be \
+                "{element} is written to {key} a second time; what is written to a key has to be \
                  different, or nobody can tell who wrote what was read"
             );
             return Err(HistoryError::Value { entry, what });
@@ -256,6 +401,31 @@ impl Ingest {
         }
     }
 
+    /// The same for registers: a read after a read or a write of the transaction's own sees the same.
+    fn check_registers(&mut self, transaction: u32, steps: &[Coded]) {
+        for (at, step) in steps.iter().enumerate() {
+            let (key, seen) = match *step {
+                Coded::Get(key, seen) => (key, seen),
+                Coded::Read(key, Some(_)) => (key, Cell::INITIAL),
+                _ => continue,
+            };
+            let before = steps[..at].iter().rev().find_map(|step| match *step {
+                Coded::Write(of, cell) | Coded::Get(of, cell) if of == key => Some(cell),
+                Coded::Read(of, Some(_)) if of == key => Some(Cell::INITIAL),
+                _ => None,
+            });
+            let Some(expected) = before.filter(|before| !before.agrees(seen)) else { continue };
+            let because = format!(
+                "{} read {} as {}, although by what it did before it had to be {}",
+                self.log.title(transaction),
+                self.log.name(key),
+                self.log.cell(seen),
+                self.log.cell(expected),
+            );
+            self.find(AnomalyKind::Internal, transaction, because);
+        }
+    }
+
     fn list(&self, codes: &[Code]) -> String {
         let elements: Vec<_> = codes.iter().map(|code| self.log.element(*code)).collect();
         format!("[{}]", elements.join(" "))
@@ -264,7 +434,12 @@ impl Ingest {
     fn find(&mut self, kind: AnomalyKind, transaction: u32, because: String) {
         if self.found.iter().filter(|anomaly| anomaly.kind == kind).count() < KEPT {
             let entry = u64::from(self.log.transactions[transaction as usize].completed);
-            self.found.push(Anomaly { kind, transactions: vec![entry], because: vec![because] });
+            self.found.push(Anomaly {
+                kind,
+                transactions: vec![entry],
+                dependencies: Vec::new(),
+                because: vec![because],
+            });
         }
     }
 }

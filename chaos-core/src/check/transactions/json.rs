@@ -6,7 +6,10 @@ use std::io::BufRead;
 use serde_json::Value;
 
 use super::ingest::{Coded, Ingest};
-use crate::history::{Entry, EntryKind, History, HistoryError, Process};
+use super::register::Cell;
+use super::scan;
+use crate::history::lines::{Lines, entry};
+use crate::history::{EntryKind, History, HistoryError, Process};
 
 pub(super) fn from_history(history: &History) -> Result<Ingest, HistoryError> {
     let mut reader = Reader::default();
@@ -18,13 +21,13 @@ pub(super) fn from_history(history: &History) -> Result<Ingest, HistoryError> {
 
 pub(super) fn from_jsonl(source: impl BufRead) -> Result<Ingest, HistoryError> {
     let mut reader = Reader::default();
-    for (line, text) in (1..).zip(source.lines()) {
-        let text = text.map_err(HistoryError::Read)?;
-        if text.trim().is_empty() {
+    let mut lines = Lines::of(source);
+    while let Some((number, text)) = lines.next()? {
+        if let Some(line) = scan::line(text) {
+            reader.push_line(line)?;
             continue;
         }
-        let entry: Entry =
-            serde_json::from_str(&text).map_err(|source| HistoryError::Line { line, source })?;
+        let entry = entry(number, text)?;
         reader.push(&entry.process, entry.kind, &entry.value)?;
     }
     reader.finish()
@@ -33,8 +36,8 @@ pub(super) fn from_jsonl(source: impl BufRead) -> Result<Ingest, HistoryError> {
 #[derive(Debug, Default)]
 struct Reader {
     ingest: Ingest,
-    /// What is under way, for those that never complete.
-    under_way: HashMap<Process, Value>,
+    /// What is under way, as JSON, for those that never complete.
+    under_way: HashMap<Process, Vec<u8>>,
 }
 
 impl Reader {
@@ -47,24 +50,63 @@ impl Reader {
         let is_client = matches!(process, Process::Client(_));
         if is_client && kind == EntryKind::Invoke {
             self.ingest.take(kind, process)?;
-            self.under_way.insert(process.clone(), value.clone());
+            self.under_way.insert(process.clone(), value.to_string().into_bytes());
             return Ok(());
         }
         if is_client {
-            let invoked = self.under_way.remove(process);
+            let invoked = self.under_way.get_mut(process).map(std::mem::take);
             // An operation that did not succeed may say only at its invocation what it was.
-            let value = invoked.as_ref().filter(|_| value.is_null()).unwrap_or(value);
-            self.code(value)?;
+            match invoked.filter(|_| value.is_null()) {
+                Some(invoked) => self.code_text(&invoked)?,
+                None => self.code(value)?,
+            }
         }
         self.ingest.take(kind, process)
     }
 
+    /// The same, of a common line of a client.
+    fn push_line(&mut self, line: scan::Line<'_>) -> Result<(), HistoryError> {
+        let process = Process::Client(line.process);
+        if line.kind == EntryKind::Invoke {
+            self.ingest.take(line.kind, &process)?;
+            // Each process has one buffer, which is used again.
+            let under_way = self.under_way.entry(process).or_default();
+            under_way.clear();
+            under_way.extend_from_slice(line.value);
+            return Ok(());
+        }
+        let invoked = self.under_way.get_mut(&process).map(std::mem::take);
+        match &invoked {
+            Some(invoked) if line.value == b"null" => self.code_text(invoked)?,
+            _ => self.code_text(line.value)?,
+        }
+        if let Some(mut buffer) = invoked {
+            buffer.clear();
+            self.under_way.insert(process.clone(), buffer);
+        }
+        self.ingest.take(line.kind, &process)
+    }
+
+    /// Notes the steps of a transaction in JSON; of none, where there is no text.
+    fn code_text(&mut self, text: &[u8]) -> Result<(), HistoryError> {
+        self.ingest.steps.clear();
+        self.ingest.elements.clear();
+        if text.is_empty() || scan::steps(text, &mut self.ingest).is_some() {
+            return Ok(());
+        }
+        let value: Value = serde_json::from_slice(text)
+            .map_err(|error| self.wrong(format!("the value is no JSON: {error}")))?;
+        self.code(&value)
+    }
+
     fn finish(mut self) -> Result<Ingest, HistoryError> {
-        let mut pending: Vec<_> = std::mem::take(&mut self.under_way).into_iter().collect();
+        let pending = std::mem::take(&mut self.under_way).into_iter();
+        let mut pending: Vec<_> =
+            pending.filter(|(process, _)| self.ingest.is_under_way(process)).collect();
         // In an order that does not depend on how processes are hashed.
         pending.sort_by(|(one, _), (other, _)| one.cmp(other));
         for (process, value) in pending {
-            self.code(&value)?;
+            self.code_text(&value)?;
             self.ingest.take(EntryKind::Info, &process)?;
         }
         Ok(self.ingest)
@@ -117,11 +159,34 @@ impl Reader {
                 }
                 Ok(Coded::Read(key, Some((begin, self.ingest.elements.len()))))
             }
+            [Value::String(f), key, value] if f == "w" => {
+                let cell = self.cell(value)?;
+                Ok(Coded::Write(self.key(key), cell))
+            }
+            [Value::String(f), key, value] if f == "r" => {
+                let cell = self.cell(value)?;
+                Ok(Coded::Get(self.key(key), cell))
+            }
             _ => Err(self.wrong(format!(
-                "a step is [\"append\", key, element] or [\"r\", key, [element, ..]], and not \
-                 {step}"
+                "a step is [\"append\", key, element], [\"r\", key, [element, ..]], or of registers \
+                 [\"w\", key, value] and [\"r\", key, value], and not {step}"
             ))),
         }
+    }
+
+    /// What is in a register: a value, or an object with a version.
+    fn cell(&mut self, value: &Value) -> Result<Cell, HistoryError> {
+        let codes = &mut self.ingest.log.codes;
+        let Some(version) = value.get("version") else {
+            let value = (!value.is_null()).then(|| codes.encode_json(value));
+            return Ok(Cell { version: None, value });
+        };
+        let of = value.get("value").filter(|value| !value.is_null());
+        let of = of.map(|value| codes.encode_json(value));
+        if !version.is_null() && version.as_i64().is_none() {
+            return Err(self.wrong(format!("a version is an integer, and not {version}")));
+        }
+        Ok(Cell { version: version.as_i64(), value: of })
     }
 
     fn key(&mut self, key: &Value) -> u32 {

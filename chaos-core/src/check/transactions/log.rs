@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::datum::{Code, Codes};
+use super::register::{Cell, Form};
 
 /// Stands for "none" where a number is expected.
 pub(super) const NONE: u32 = u32::MAX;
@@ -78,8 +79,10 @@ pub(super) struct Key {
     pub(super) main: usize,
     /// The appends of the version order: [`NONE`] where nobody wrote the element.
     pub(super) order: Vec<u32>,
-    /// The appends that no read saw.
+    /// The appends that no read saw; of values without versions, all writes.
     pub(super) unseen: Vec<u32>,
+    /// Of values without versions, which write is known to come before which, in order.
+    pub(super) successions: Vec<(u32, u32)>,
 }
 
 /// Transactions in little memory.
@@ -94,6 +97,14 @@ pub(super) struct Log {
     pub(super) reads: Vec<Read>,
     /// Who wrote which element of which key.
     pub(super) writers: HashMap<(u32, Code), u32>,
+    /// What the values of the history are.
+    pub(super) form: Form,
+    /// Of registers, what each write wrote.
+    pub(super) written: Vec<Cell>,
+    /// Of registers, what each read saw.
+    pub(super) seen: Vec<Cell>,
+    /// The reads of registers that saw what nobody wrote.
+    pub(super) unwritten: Vec<u32>,
     /// How many entries the history has.
     pub(super) entries: u32,
 }
@@ -125,7 +136,35 @@ impl Log {
 
     /// The element, for people.
     pub(super) fn element(&self, element: Code) -> String {
-        self.codes.decode(element).to_string()
+        let element = self.codes.decode(element);
+        match self.form {
+            Form::Versions => format!("version {element}"),
+            Form::Lists | Form::Values => element.to_string(),
+        }
+    }
+
+    /// What is in a register, for people.
+    pub(super) fn cell(&self, cell: Cell) -> String {
+        let value = cell.value.map(|value| self.codes.decode(value).to_string());
+        match (cell.version, value) {
+            (Some(version), Some(value)) => format!("version {version} ({value})"),
+            (Some(version), None) => format!("version {version}"),
+            (None, Some(value)) => value,
+            (None, None) => "nothing".to_owned(),
+        }
+    }
+
+    /// How a read saw an element: a list ends in it, a register is it.
+    pub(super) fn read_as(&self) -> &'static str {
+        if self.form == Form::Lists { "up to" } else { "as" }
+    }
+
+    /// The writes that are known to come after a write, of values without versions.
+    pub(super) fn successors(&self, append: u32) -> impl Iterator<Item = u32> + '_ {
+        let key = (append != NONE).then(|| &self.keys[self.appends[append as usize].key as usize]);
+        let all = key.map_or(&[][..], |key| &key.successions);
+        let begin = all.partition_point(|(before, _)| *before < append);
+        all[begin..].iter().take_while(move |(before, _)| *before == append).map(|(_, next)| *next)
     }
 
     /// The transaction, for people.
@@ -139,6 +178,7 @@ impl Log {
         self.codes.bytes()
             + size_of::<Transaction>() * self.transactions.capacity()
             + size_of::<Append>() * self.appends.capacity()
+            + size_of::<Cell>() * (self.written.capacity() + self.seen.capacity())
             + size_of::<Read>() * self.reads.capacity()
             + (size_of::<((u32, Code), u32)>() + 1) * self.writers.capacity()
             + size_of::<Key>() * self.keys.capacity()

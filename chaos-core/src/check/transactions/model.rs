@@ -154,7 +154,9 @@ impl Model {
         use AnomalyKind as Kind;
         let Kind::Cycle(cycle, order) = anomaly else {
             return match anomaly {
-                Kind::DuplicateElements | Kind::UnwrittenRead => self == ReadUncommitted,
+                Kind::DuplicateElements | Kind::UnwrittenRead | Kind::CyclicVersions => {
+                    self == ReadUncommitted
+                }
                 Kind::AbortedRead
                 | Kind::IntermediateRead
                 | Kind::IncompatibleOrder

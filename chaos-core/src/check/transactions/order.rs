@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 
 use super::log::{Log, NONE, Status};
+use super::register::Form;
 
 /// Settles the version order of every key, and where each read and append stands in it.
 ///
 /// The order of a key is the longest list that was read of it. An append that is in no read comes
 /// after all that are, because nothing is ever taken out of a list.
 pub(super) fn settle(log: &mut Log) {
+    if log.form != Form::Lists {
+        return;
+    }
     for number in 0..log.keys.len() {
         settle_key(log, number);
     }

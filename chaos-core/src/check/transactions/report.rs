@@ -22,7 +22,16 @@ pub struct TransactionReport {
     pub committed: usize,
 }
 
+/// Why nothing is known where nothing was put to the test.
+pub(super) const VACUOUS: &str = "no transaction comes before another one";
+
 impl TransactionReport {
+    /// Whether nothing put the model to the test: no transaction comes before another one.
+    #[must_use]
+    pub fn is_vacuous(&self) -> bool {
+        self.unknown == Some(VACUOUS)
+    }
+
     /// The anomalies that the model rules out.
     pub fn violations(&self) -> impl Iterator<Item = &Anomaly> {
         self.anomalies.iter().filter(|anomaly| self.model.rules_out(anomaly.kind))

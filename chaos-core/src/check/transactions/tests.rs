@@ -371,9 +371,9 @@ fn bad_histories_are_refused() {
     let refused = |text: &str| Transactions::from_jsonl(text.as_bytes()).unwrap_err().to_string();
     let ok = |value: &str| format!(r#"{{"process":0,"type":"ok","value":{value}}}"#);
     assert!(refused(&ok("5")).starts_with("entry 0: a transaction is a list of steps"));
-    assert!(refused(&ok(r#"[["w","x",1]]"#)).contains("and not [\"w\",\"x\",1]"));
+    assert!(refused(&ok(r#"[["cas","x",1]]"#)).contains("and not [\"cas\",\"x\",1]"));
     let twice = refused(&ok(r#"[["append","x",1],["append","x",1]]"#));
-    assert!(twice.starts_with("entry 0: 1 is appended to x a second time"), "{twice}");
+    assert!(twice.starts_with("entry 0: 1 is written to x a second time"), "{twice}");
     let invoke = r#"{"process":0,"type":"invoke"}"#;
     let during = refused(&format!("{invoke}\n{invoke}"));
     assert_eq!(during, "entry 1: process 0 invokes an operation while another one is under way");

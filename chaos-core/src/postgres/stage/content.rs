@@ -94,13 +94,13 @@ impl Content {
         Ok(Self { tables: kept, sequences, is_superuser, order })
     }
 
-    /// Copies the rows.
+    /// Copies the rows, into tables that survive a killed server.
     pub(super) async fn keep(&self, admin: &Client) -> Result<(), PostgresError> {
         let mut sql = format!("CREATE SCHEMA {SCHEMA};");
         for table in self.tables.iter().filter(|table| table.rows > 0) {
             let Kept { name, oid, columns, .. } = table;
             sql.push_str(&format!(
-                "CREATE UNLOGGED TABLE {SCHEMA}.t{oid} AS SELECT {columns} FROM ONLY {name};"
+                "CREATE TABLE {SCHEMA}.t{oid} AS SELECT {columns} FROM ONLY {name};"
             ));
         }
         let kept = admin.batch_execute(&sql).await;

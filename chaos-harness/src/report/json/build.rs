@@ -43,6 +43,9 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
             arch: process.started.arch.clone(),
             cores: process.started.cores,
             ci: process.started.ci,
+            machine: process.started.machine.clone(),
+            configured: process.started.environment.clone(),
+            profile: process.started.profile.clone(),
         }),
         // Under nextest every process leaves out the tests of all others.
         filtered_out: match processes.as_slice() {
@@ -125,6 +128,7 @@ fn answer(record: &TestRecord) -> TestAnswer {
         Some(TestOutcome::PassedOnRetry) => TestAnswer::PassedOnRetry,
         Some(TestOutcome::Failed) => TestAnswer::Failed,
         Some(TestOutcome::FailedAsAllowed) => TestAnswer::FailedAsAllowed,
+        Some(TestOutcome::Environment) => TestAnswer::Environment,
         Some(TestOutcome::Skipped) => TestAnswer::Skipped,
         None if record.ignored.is_some() => TestAnswer::Ignored,
         None => TestAnswer::Unfinished,
@@ -152,16 +156,21 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
     let summary = ended.map(|ended| &ended.summary);
     let path = |path: &String| portable(&directory.join(path));
     let judgement = judge(&test.attempts, place);
+    let (excused, environment) = match record.verdict() {
+        Some(Verdict::Environment { failure, reason }) => (failure.as_ref(), Some(reason.clone())),
+        _ => (None, None),
+    };
     Attempt {
         attempt: record.attempt,
         seed: record.seed,
         verdict: match record.verdict() {
             Some(Verdict::Passed) => AttemptVerdict::Passed,
             Some(Verdict::Failed(_)) => AttemptVerdict::Failed,
+            Some(Verdict::Environment { .. }) => AttemptVerdict::Environment,
             Some(_) => AttemptVerdict::Skipped,
             None => AttemptVerdict::MissingEnd,
         },
-        failure: record.failure().map(|failure| AttemptFailure {
+        failure: record.failure().or(excused).map(|failure| AttemptFailure {
             kind: failure.kind,
             message: failure.message.clone(),
             location: failure.location.clone(),
@@ -189,6 +198,8 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
         journal: started.map(|started| path(&started.journal)),
         stdout: ended.and_then(|ended| ended.stdout.as_ref()).map(path),
         stderr: ended.and_then(|ended| ended.stderr.as_ref()).map(path),
+        environment,
+        resources: ended.and_then(|ended| ended.resources.clone()),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chaos_core::machine::Machine;
 use chaos_core::metrics::MetricsSnapshot;
 use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
@@ -10,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::judgement::Judgement;
 use crate::run_event::{
-    BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
-    SignalSummary, SystemicFailure, Trend,
+    BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, Resources,
+    ServerReturn, SignalSummary, SystemicFailure, Trend,
 };
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one;
@@ -48,6 +49,12 @@ pub(super) struct Environment {
     pub(super) arch: String,
     pub(super) cores: usize,
     pub(super) ci: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) machine: Option<Machine>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) configured: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) profile: Option<String>,
 }
 
 /// A process that ran tests.
@@ -131,6 +138,8 @@ pub(super) enum TestAnswer {
     PassedOnRetry,
     Failed,
     FailedAsAllowed,
+    /// The machine could carry none of its attempts.
+    Environment,
     /// An attempt found that something is missing here.
     Skipped,
     /// It was not attempted.
@@ -140,12 +149,13 @@ pub(super) enum TestAnswer {
 }
 
 impl TestAnswer {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Passed,
         Self::Measured,
         Self::PassedOnRetry,
         Self::Failed,
         Self::FailedAsAllowed,
+        Self::Environment,
         Self::Skipped,
         Self::Ignored,
         Self::Unfinished,
@@ -193,6 +203,10 @@ pub(super) struct Attempt {
     pub(super) stdout: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stderr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) environment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) resources: Option<Resources>,
 }
 
 /// What an attempt came to.
@@ -201,6 +215,8 @@ pub(super) struct Attempt {
 pub(super) enum AttemptVerdict {
     Passed,
     Failed,
+    /// The machine could not carry it.
+    Environment,
     Skipped,
     /// It began and did not end: it still runs, or the harness was killed.
     MissingEnd,

@@ -106,7 +106,7 @@ fn processes_of_one_run_are_told_apart_even_when_their_lines_mix() {
     let report = report_in(root.path(), &run);
     assert!(report.complete, "{report:#?}");
     assert_eq!(report.processes.len(), 4);
-    assert_eq!(report.tests.len(), 4 * 7);
+    assert_eq!(report.tests.len(), 4 * 8);
     let journals: BTreeSet<_> = report
         .tests
         .iter()

@@ -24,6 +24,7 @@ pub(super) fn render(
         lines.extend(categories(run).map(|text| field("categories", &text)));
         lines.extend(list("worse", regressions(run)));
         lines.extend(list("recovery", slowest_recoveries(run)));
+        lines.extend(list("environment", environment(run)));
         lines.extend(list("skipped", skipped(run)));
         lines.extend(list("remarks", remarks(run)));
         if let Some(SystemicFailure { failed, of }) = ended.systemic {
@@ -71,6 +72,7 @@ fn outcomes(run: &RunRecord) -> String {
     let others = [
         (count(TestOutcome::Failed), "failed"),
         (count(TestOutcome::FailedAsAllowed), "failed as they may"),
+        (count(TestOutcome::Environment), "not judged (environment)"),
         (count(TestOutcome::Skipped), "skipped"),
         (run.tests.iter().filter(|test| test.ignored.is_some()).count(), "not run"),
         (run.tests.iter().filter(unfinished).count(), "not finished"),
@@ -133,6 +135,17 @@ fn slowest_recoveries(run: &RunRecord) -> Vec<String> {
         format!("{:<8}{label} ({test})", words::time(Duration::from_nanos(recovery)))
     };
     slowest.into_iter().map(text).collect()
+}
+
+/// The tests that the machine could not carry at some attempt, and what was wrong with it.
+fn environment(run: &RunRecord) -> Vec<String> {
+    let reason = |test: &TestRecord| {
+        let reason = test.reason_for_environment()?;
+        let count = test.attempts.iter().filter(|attempt| attempt.is_environment()).count();
+        let (name, reason) = (&test.name, words::one_line(reason));
+        Some(format!("{name}: {} not judged, {reason}", words::counted(count as u64, "attempt")))
+    };
+    run.tests.iter().filter_map(reason).collect()
 }
 
 /// The tests that did not run for a reason, and the reason.

@@ -25,9 +25,10 @@ impl Terse {
                 style.paint(Paint::Good, ".")
             }
             Some(TestOutcome::Failed) => style.paint(Paint::Bad, "F"),
-            Some(TestOutcome::FailedAsAllowed | TestOutcome::Skipped) | None => {
-                style.paint(Paint::Doubtful, "i")
-            }
+            Some(
+                TestOutcome::FailedAsAllowed | TestOutcome::Skipped | TestOutcome::Environment,
+            )
+            | None => style.paint(Paint::Doubtful, "i"),
         };
         self.written += 1;
         if self.written % WIDTH == 0 {

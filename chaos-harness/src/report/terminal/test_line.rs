@@ -51,6 +51,13 @@ pub(super) fn render(test: &TestRecord, columns: Columns, style: Style) -> Strin
             let name = &test.name;
             return format!("test {name:<width$} ... {painted}{figures}\n", width = columns.name);
         }
+        Some(TestOutcome::Environment) => {
+            let reason = test.reason_for_environment().unwrap_or_default();
+            let verdict = format!("ignored, environment: {}", words::one_line(reason));
+            let name = &test.name;
+            let painted = style.paint(Paint::Doubtful, &verdict);
+            return format!("test {name:<width$} ... {painted}\n", width = columns.name);
+        }
         Some(TestOutcome::Skipped) | None => {
             let verdict = match test.reason_for_skipping() {
                 Some(reason) if !reason.is_empty() => {

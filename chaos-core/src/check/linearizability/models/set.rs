@@ -8,7 +8,7 @@ use super::super::{Answer, Asked, Model};
 use super::unknown_operation;
 
 /// A set: `add v`, `remove v`, `contains v` (with the result true or false), `read` (a list of all,
-/// in any order). It is empty at first.
+/// in any order; also called `scan`). It is empty at first.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Set;
 
@@ -41,13 +41,13 @@ impl Model for Set {
             ("contains", Answer::Ok(other)) => {
                 Err(format!("`contains` is answered by true or false, and not {other}"))
             }
-            ("read", Answer::Ok(Value::Array(all))) => {
+            ("read" | "scan", Answer::Ok(Value::Array(all))) => {
                 Ok(Some(SetCall::Read(all.iter().map(ToString::to_string).collect())))
             }
-            ("read", Answer::Ok(other)) => {
+            ("read" | "scan", Answer::Ok(other)) => {
                 Err(format!("a set is read as a list of its values, and not {other}"))
             }
-            ("contains" | "read", Answer::Unknown) => Ok(None),
+            ("contains" | "read" | "scan", Answer::Unknown) => Ok(None),
             _ => Err(unknown_operation(asked, "add, remove, contains and read")),
         }
     }

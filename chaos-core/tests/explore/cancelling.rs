@@ -1,0 +1,123 @@
+//! Futures that are dropped, and messages that do not come.
+
+use std::time::Duration;
+
+use chaos_core::TestResult;
+use chaos_core::explore::{CutPoints, ExploreError, FindingKind};
+use chaos_core::prelude::*;
+
+use crate::arena::Stage;
+use crate::ledger::Ledger;
+
+const INSERT: &str = "INSERT INTO transfers (key, amount) VALUES (1, 5) ON CONFLICT DO NOTHING";
+
+fn cancelled() -> CutPoints {
+    cut_points().granularity(Granularity::Message).modes([Mode::Cancel])
+}
+
+/// A transaction that nobody ends whose future is dropped in its midst.
+async fn by_hand(ledger: &Ledger) -> TestResult {
+    let client = ledger.pool.get().await?;
+    client.batch_execute("BEGIN").await?;
+    match client.batch_execute(INSERT).await {
+        Ok(()) => client.batch_execute("COMMIT").await?,
+        Err(error) => {
+            client.batch_execute("ROLLBACK").await?;
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+/// The driver rolls it back when it is dropped.
+async fn guarded(ledger: &Ledger) -> TestResult {
+    let mut client = ledger.pool.get().await?;
+    let transaction = client.transaction().await?;
+    transaction.batch_execute(INSERT).await?;
+    Ok(transaction.commit().await?)
+}
+
+pub(crate) async fn a_transaction_that_a_dropped_future_leaves_open_is_found(
+    stage: Stage,
+) -> TestResult {
+    let explored = stage
+        .cx
+        .explore(cancelled())
+        .setup(async |pg| Ledger::open(&pg, 1).await)
+        .run(by_hand)
+        .await;
+    let Err(ExploreError::Violated(explored)) = explored else { panic!("{explored:?}") };
+    let (finding, points) = &explored.causes()[0];
+    assert_eq!(finding.kind, FindingKind::Session, "{explored}");
+    assert!(finding.words.ends_with("a session in the midst of a transaction"), "{explored}");
+    let told = "cancelled before Query `BEGIN` reached the server";
+    assert!(points.iter().any(|point| point.words == told), "{explored}");
+    // The start-up leaves nothing open, and neither does a COMMIT that gets through.
+    let told = "cancelled before Query `COMMIT` reached the server";
+    assert!(points.iter().all(|point| point.words != told), "{explored}");
+    assert!(points.len() < explored.met() / 2, "{explored}");
+    Ok(())
+}
+
+pub(crate) async fn a_transaction_that_is_rolled_back_when_dropped_is_clean(
+    stage: Stage,
+) -> TestResult {
+    let explored = stage
+        .cx
+        .explore(cancelled())
+        .setup(async |pg| Ledger::open(&pg, 1).await)
+        .run(guarded)
+        .await?;
+    assert!(explored.met() > 20, "{explored}");
+    Ok(())
+}
+
+pub(crate) async fn an_operation_that_is_dropped_after_each_of_its_polls(
+    stage: Stage,
+) -> TestResult {
+    let explored = stage
+        .cx
+        .explore(cancellation_points())
+        .setup(async |pg| Ledger::open(&pg, 1).await)
+        .run(guarded)
+        .await?;
+    // It waits for a connection, and for three statements.
+    assert!(explored.met() >= 4, "{explored}");
+    let explored = stage
+        .cx
+        .explore(cancellation_points())
+        .setup(async |pg| Ledger::open(&pg, 1).await)
+        .run(by_hand)
+        .await;
+    let Err(ExploreError::Violated(explored)) = explored else { panic!("{explored:?}") };
+    assert_eq!(explored.causes()[0].0.kind, FindingKind::Session, "{explored}");
+    let token = explored.replay().unwrap().to_string();
+    assert!(token.starts_with("2:poll."), "{token}");
+    Ok(())
+}
+
+pub(crate) async fn an_operation_that_waits_for_ever_is_found_and_one_with_a_timeout_is_not(
+    stage: Stage,
+) -> TestResult {
+    let late = || cut_points().granularity(Granularity::Transaction).modes([Mode::Delay]);
+    let explored = stage
+        .cx
+        .explore(late())
+        .patience(Duration::from_millis(400))
+        .setup(async |pg| Ledger::open(&pg, 1).await)
+        .run(guarded)
+        .await;
+    let Err(ExploreError::Violated(explored)) = explored else { panic!("{explored:?}") };
+    assert!(explored.points.iter().all(|point| point.is_violated()), "{explored}");
+    assert!(explored.causes().iter().any(|(it, _)| it.kind == FindingKind::Hang), "{explored}");
+    let explored = stage
+        .cx
+        .explore(late())
+        .setup(async |pg| Ledger::open(&pg, 1).await)
+        .run(async |ledger: &Ledger| {
+            tokio::time::timeout(Duration::from_millis(300), guarded(ledger)).await?
+        })
+        .await?;
+    assert!(explored.met() >= 4, "{explored}");
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! A bank with bugs to choose from.
+
+use std::cell::Cell;
+
+use chaos_core::TestResult;
+use chaos_core::postgres::Postgres;
+use chaos_core::property::proptest::prelude::*;
+use deadpool_postgres::Pool;
+use serde::{Deserialize, Serialize};
+
+/// What customers do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Op {
+    /// Puts so much on an account.
+    Deposit { account: i32, amount: i64 },
+    /// Asks what is on it.
+    Balance { account: i32 },
+}
+
+impl Op {
+    /// How much it puts on an account.
+    pub(crate) fn amount(&self) -> i64 {
+        match self {
+            Self::Deposit { amount, .. } => *amount,
+            Self::Balance { .. } => 0,
+        }
+    }
+}
+
+pub(crate) fn operations() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        3 => (1..=3, 1..=100_i64).prop_map(|(account, amount)| Op::Deposit { account, amount }),
+        1 => (1..=3).prop_map(|account| Op::Balance { account }),
+    ]
+}
+
+/// How a deposit is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deposits {
+    /// Under a key of its own, so that it is made once however often it is tried.
+    Once,
+    /// Tried again whatever the error was.
+    Retried,
+    /// The same, but of every other deposit only.
+    SometimesRetried,
+    /// By writing what a cache says, which is told before the commit.
+    FromCache,
+    /// By writing what was read before, without a lock.
+    Unlocked,
+}
+
+pub(crate) struct Bank {
+    pool: Pool,
+    deposits: Deposits,
+    cached: Cell<[Option<i64>; 3]>,
+    keys: Cell<i64>,
+}
+
+type Answer = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+impl Bank {
+    pub(crate) async fn open(pg: &Postgres, pool: Pool, deposits: Deposits) -> TestResult<Self> {
+        let client = pg.connect().await?;
+        client
+            .batch_execute(
+                "CREATE TABLE account (id int PRIMARY KEY, balance bigint NOT NULL DEFAULT 0); \
+                 CREATE TABLE deposit (key bigint PRIMARY KEY); \
+                 INSERT INTO account SELECT generate_series(1, 3)",
+            )
+            .await?;
+        Ok(Self { pool, deposits, cached: Cell::default(), keys: Cell::new(0) })
+    }
+
+    pub(crate) async fn apply(&self, op: Op) -> Answer {
+        match op {
+            Op::Balance { account } => {
+                let client = self.pool.get().await?;
+                client.query("SELECT balance FROM account WHERE id = $1", &[&account]).await?;
+                Ok(())
+            }
+            Op::Deposit { account, amount } => self.deposit(account, amount).await,
+        }
+    }
+
+    async fn deposit(&self, account: i32, amount: i64) -> Answer {
+        let key = self.keys.get() + 1;
+        self.keys.set(key);
+        match self.deposits {
+            Deposits::FromCache => return self.from_cache(account, amount).await,
+            Deposits::Unlocked => return self.unlocked(account, amount).await,
+            _ => {}
+        }
+        let again = match self.deposits {
+            Deposits::SometimesRetried => is_heads(),
+            _ => true,
+        };
+        match self.add(key, account, amount).await {
+            // What came of the first try is not known, whatever the second one says.
+            Err(first) if again => match self.add(key, account, amount).await {
+                Err(second) => Err(format!("twice: {first}, {second}").into()),
+                Ok(()) => Ok(()),
+            },
+            answer => answer,
+        }
+    }
+
+    async fn add(&self, key: i64, account: i32, amount: i64) -> Answer {
+        let mut client = self.pool.get().await?;
+        let transaction = client.transaction().await?;
+        let is_new = match self.deposits {
+            Deposits::Once => {
+                let insert = "INSERT INTO deposit VALUES ($1) ON CONFLICT DO NOTHING";
+                transaction.execute(insert, &[&key]).await? == 1
+            }
+            _ => true,
+        };
+        if is_new {
+            let update = "UPDATE account SET balance = balance + $1 WHERE id = $2";
+            transaction.execute(update, &[&amount, &account]).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn from_cache(&self, account: i32, amount: i64) -> Answer {
+        let place = usize::try_from(account - 1)?;
+        let mut client = self.pool.get().await?;
+        let transaction = client.transaction().await?;
+        let balance = match self.cached.get()[place] {
+            Some(balance) => balance,
+            None => {
+                let select = "SELECT balance FROM account WHERE id = $1";
+                transaction.query_one(select, &[&account]).await?.get(0)
+            }
+        };
+        let update = "UPDATE account SET balance = $1 WHERE id = $2";
+        transaction.execute(update, &[&(balance + amount), &account]).await?;
+        let mut cached = self.cached.get();
+        cached[place] = Some(balance + amount);
+        self.cached.set(cached);
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn unlocked(&self, account: i32, amount: i64) -> Answer {
+        let client = self.pool.get().await?;
+        let select = "SELECT balance FROM account WHERE id = $1";
+        let balance: i64 = client.query_one(select, &[&account]).await?.get(0);
+        let update = "UPDATE account SET balance = $1 WHERE id = $2";
+        client.execute(update, &[&(balance + amount), &account]).await?;
+        Ok(())
+    }
+
+    /// What is on all accounts, past the faults.
+    pub(crate) async fn total(&self, pg: &Postgres) -> TestResult<i64> {
+        let row =
+            pg.admin().await?.query_one("SELECT sum(balance)::bigint FROM account", &[]).await?;
+        Ok(row.get(0))
+    }
+}
+
+/// Tosses a coin that no seed knows.
+fn is_heads() -> bool {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0) % 2 == 0
+}

@@ -1,0 +1,59 @@
+//! Properties on a real server: bugs that are planted, found, made small, kept and tried again.
+
+#![cfg(target_os = "linux")]
+
+#[path = "../support/arena.rs"]
+mod arena;
+mod bank;
+
+use arena::{Arena, enter};
+
+/// Declares the scenes of each module, and one test for each of them: a process of its own that
+/// plays the scene, and after which nothing may remain.
+macro_rules! scenes {
+    ($($module:ident: $($scene:ident),* $(,)?;)*) => {
+        $(mod $module;)*
+
+        #[test]
+        fn entry() {
+            enter(async |role, stage| {
+                $($(if role == concat!(stringify!($module), "::", stringify!($scene)) {
+                    return $module::$scene(stage.cx).await;
+                })*)*
+                panic!("unknown role {role}")
+            });
+        }
+
+        mod on_a_real_server {
+            $(mod $module {$(
+                #[test]
+                fn $scene() {
+                    crate::play(concat!(stringify!($module), "::", stringify!($scene)));
+                }
+            )*})*
+        }
+    };
+}
+
+scenes! {
+    bugs:
+        a_retry_that_applies_twice_is_found_and_kept,
+        a_cache_that_is_ahead_of_its_commit_is_found,
+        a_lost_update_of_two_workers_is_found,
+        a_bug_that_comes_and_goes_is_found,
+        the_corrected_twin_is_clean;
+    cases:
+        cases_that_prove_nothing_are_no_pass,
+        a_property_has_to_run_its_plan,
+        a_panic_and_a_hang_fail_their_case,
+        what_a_case_leaves_behind_fails_it,
+        a_kept_case_that_passes_is_noted,
+        a_time_is_replaced_by_the_message_it_met;
+}
+
+/// Plays one scene in a process of its own.
+fn play(scene: &str) {
+    let arena = Arena::new();
+    arena.start(scene).finish();
+    arena.assert_nothing_remains();
+}

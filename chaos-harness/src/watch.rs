@@ -1,0 +1,170 @@
+//! The resource watch: what the machine did while an attempt ran, and whether it could carry it.
+//!
+//! A thread of the harness, beside the process of the attempt, sleeps and wakes as a task of the test
+//! would, and notes how late it is woken: that is the probe. Now and then it reads the counters of the
+//! machine and of the attempt's processes. When the attempt has ended, [`Watch::finish`] sums that up
+//! as [`Resources`], and [`Bounds::exceeded`] says what was beyond its bound.
+//!
+//! An attempt that failed on a machine beyond a bound is [`Verdict::Environment`]: it says nothing of
+//! the test. One that passed there has passed. A promise that a checker found broken stays a failure:
+//! no machine is slow enough to excuse it. [`quiet`] awaits that the machine is well again.
+
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use chaos_core::machine::counters::{Counters, ProcessGroup, Reading};
+use chaos_core::verdict::{FailureKind, Verdict};
+
+pub(crate) use self::bounds::Bounds;
+pub(crate) use self::quiet::until_quiet;
+use crate::run_event::Resources;
+
+mod bounds;
+mod quiet;
+
+/// How long the probe sleeps each time: as many wakings as a calm test has, 50 a second.
+const PROBE: Duration = Duration::from_millis(20);
+
+/// How often the counters are read; at first more often, as most attempts are short.
+const LOOK: Duration = Duration::from_secs(1);
+const FIRST_LOOKS: Duration = Duration::from_millis(100);
+const FIRST_SECOND: Duration = Duration::from_secs(1);
+
+/// The watch over one attempt.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    stop: Sender<()>,
+    thread: Option<JoinHandle<Resources>>,
+}
+
+impl Watch {
+    /// Watches the process group of this leader, and the machine. A watch that cannot be kept costs
+    /// its figures, and no attempt.
+    pub(crate) fn over(leader: u32) -> Self {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let watch = move || {
+            let mut observation = Observation::begin(ProcessGroup::led_by(leader));
+            loop {
+                let due = Instant::now() + PROBE;
+                match stopped.recv_timeout(PROBE) {
+                    Err(RecvTimeoutError::Timeout) => observation.woken(due),
+                    Ok(()) | Err(RecvTimeoutError::Disconnected) => return observation.end(),
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("chaos-watch".to_owned()).spawn(watch).ok();
+        Self { stop, thread }
+    }
+
+    /// What was seen. To be called before the process of the attempt is waited for, after which the
+    /// kernel knows nothing of it.
+    pub(crate) fn finish(mut self) -> Option<Resources> {
+        drop(self.stop);
+        self.thread.take()?.join().ok()
+    }
+}
+
+/// What a watch has seen so far.
+#[derive(Debug)]
+struct Observation {
+    counters: Counters,
+    first: Reading,
+    group: ProcessGroup,
+    began: Instant,
+    next_look: Instant,
+    /// How late the probe was woken, in microseconds.
+    delays: Vec<u32>,
+}
+
+impl Observation {
+    fn begin(group: ProcessGroup) -> Self {
+        let counters = Counters::new();
+        let (first, began) = (counters.read(), Instant::now());
+        let next_look = began + FIRST_LOOKS;
+        Self { counters, first, group, began, next_look, delays: Vec::new() }
+    }
+
+    /// The probe was to be woken at this moment, and is awake now.
+    fn woken(&mut self, due: Instant) {
+        let now = Instant::now();
+        let late = now.saturating_duration_since(due).as_micros();
+        self.delays.push(u32::try_from(late).unwrap_or(u32::MAX));
+        if now >= self.next_look {
+            self.group.look();
+            let is_young = now - self.began < FIRST_SECOND;
+            self.next_look = now + if is_young { FIRST_LOOKS } else { LOOK };
+        }
+    }
+
+    fn end(mut self) -> Resources {
+        let processes = self.group.look();
+        let machine = self.counters.read().since(&self.first);
+        self.delays.sort_unstable();
+        let probes = self.delays.len();
+        // The nearest rank.
+        let rank = (probes * 95).div_ceil(100);
+        let delay = self.delays.get(rank.saturating_sub(1)).copied().unwrap_or(0);
+        let longest = self.delays.last().copied().unwrap_or(0);
+        Resources {
+            machine,
+            processes,
+            probes: probes as u64,
+            delay_p95_us: delay.into(),
+            longest_delay_us: longest.into(),
+            beyond: Vec::new(),
+        }
+    }
+}
+
+/// What an attempt came to, once the machine is taken into account, of which `beyond` says where it was
+/// beyond its bounds.
+pub(crate) fn judge(verdict: Verdict, beyond: &[String]) -> Verdict {
+    match verdict {
+        Verdict::Failed(failure) if !beyond.is_empty() && may_be_excused(failure.kind) => {
+            let reason = beyond.join("; ");
+            Verdict::Environment { reason, failure: Some(failure) }
+        }
+        other => other,
+    }
+}
+
+/// Whether a machine that is beyond its bounds may be what made an attempt fail in this way.
+fn may_be_excused(kind: FailureKind) -> bool {
+    // A proof does not depend on time; the others say nothing of the test in any case.
+    !matches!(kind, FailureKind::Violation | FailureKind::Interrupted | FailureKind::Harness)
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::verdict::Failure;
+
+    use super::*;
+
+    #[test]
+    fn only_a_failure_that_time_can_cause_is_excused() {
+        let failed = |kind| Verdict::Failed(Failure::new(kind, "late"));
+        let beyond = ["the machine was busy".to_owned(), "and swapped".to_owned()];
+        let excused = judge(failed(FailureKind::Timeout), &beyond);
+        let Verdict::Environment { reason, failure: Some(failure) } = excused else { panic!() };
+        assert_eq!(reason, "the machine was busy; and swapped");
+        assert_eq!(failure.kind, FailureKind::Timeout);
+        assert_eq!(judge(failed(FailureKind::Timeout), &[]), failed(FailureKind::Timeout));
+        let proof = failed(FailureKind::Violation);
+        assert_eq!(judge(proof.clone(), &beyond), proof);
+        assert_eq!(judge(Verdict::Passed, &beyond), Verdict::Passed);
+    }
+
+    #[test]
+    fn a_watch_sees_the_process_that_it_watches() {
+        let watch = Watch::over(std::process::id());
+        let until = Instant::now() + Duration::from_millis(300);
+        while Instant::now() < until {
+            std::hint::spin_loop();
+        }
+        let seen = watch.finish().unwrap();
+        assert!(seen.probes > 0 && seen.longest_delay_us >= seen.delay_p95_us, "{seen:?}");
+        #[cfg(target_os = "linux")]
+        assert!(seen.processes.ran_ms > 0 && seen.processes.memory > 0, "{seen:?}");
+    }
+}
