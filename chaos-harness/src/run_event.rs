@@ -36,6 +36,10 @@ pub struct RunLine {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 #[non_exhaustive]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an event is made, written down and shown, and few are kept"
+)]
 pub enum RunEvent {
     /// The first line of a process that runs tests. Under nextest a run has one for each test.
     RunStarted(RunStarted),

@@ -183,7 +183,7 @@ mod tests {
         ]));
         assert_eq!((summary.ok, summary.failed, summary.unknown), (2, 1, 1));
         let fault = &summary.faults[0];
-        assert_eq!((fault.began_ns, fault.ended_ns), (1_000_000, Some(5_000_000)));
+        assert_eq!((fault.began_ns, fault.ended_ns), (1_000_000, Some(6_000_000)));
         assert_eq!((fault.hits, fault.connections, fault.recovery_ns), (7, 2, Some(9)));
         assert!(summary.checks[0].passed);
     }

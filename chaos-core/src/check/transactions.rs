@@ -41,6 +41,7 @@ mod datum;
 mod direct;
 mod explain;
 mod graph;
+mod hashing;
 mod ingest;
 mod json;
 mod key_order;

@@ -23,7 +23,7 @@ use crate::fault::cut;
 use crate::link::{ActiveFault, Target};
 use crate::outcome::Outcome;
 use crate::postgres::fingerprint::Fingerprint;
-use crate::postgres::{Omitted, Part, Postgres, ServerOptions, Stage};
+use crate::postgres::{CommitWatch, Omitted, Part, Postgres, ServerOptions, Stage};
 use crate::scope::FaultRecord;
 use crate::wire::postgres::Trace as Recording;
 
@@ -63,6 +63,8 @@ pub(super) struct Worker<'s, 'a, S> {
     /// What is not compared.
     omitted: Omitted,
     recording: Recording,
+    /// What tells the check of an operation whose answer was lost what it came to.
+    commits: Option<CommitWatch>,
 }
 
 /// What a run without faults leaves behind.
@@ -141,7 +143,11 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         let stage = Stage::set(&pg).await?;
         let expected = Expected::default();
         let omitted = Omitted::default();
-        Ok(Self { scenario, pg, stage, state, expected, omitted, recording })
+        let commits = match scenario.check {
+            Some(_) => Some(pg.watch_commits().await?),
+            None => None,
+        };
+        Ok(Self { scenario, pg, stage, state, expected, omitted, recording, commits })
     }
 
     pub(super) fn stage(&mut self) -> &mut Stage {
@@ -217,7 +223,11 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         if !is_met {
             return Ok(Observed { outcome: None, findings: Vec::new() });
         }
-        let outcome = ended.outcome();
+        let told = ended.outcome();
+        let outcome = match &self.commits {
+            Some(commits) => commits.resolve(told).await.outcome,
+            None => told,
+        };
         let mut findings = Vec::new();
         if matches!(ended, Ended::Hung) {
             findings.push(Finding::hang(self.scenario.patience));
@@ -225,7 +235,7 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         if trial.strikes.iter().any(|strike| strike.mode == Mode::ServerKilled) {
             self.stage.reconnect().await?;
         }
-        self.judge(outcome, &mut findings).await?;
+        self.judge(told, outcome, &mut findings).await?;
         if !findings.is_empty() {
             self.clean_up(&findings).await?;
         }
@@ -258,7 +268,11 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         for pool in self.pg.pools() {
             pool.close_idle();
         }
-        Ok(self.stage.restore().await?)
+        self.stage.restore().await?;
+        if let Some(commits) = &self.commits {
+            commits.restart().await;
+        }
+        Ok(())
     }
 
     fn arm(&self, strikes: &[Strike], before: u64) -> Vec<Armed> {
@@ -326,8 +340,10 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         }
     }
 
+    /// Judges what is left of an operation whose caller was `told` something, and that came to this.
     async fn judge(
         &mut self,
+        told: Outcome,
         outcome: Outcome,
         findings: &mut Vec<Finding>,
     ) -> Result<(), ExploreError> {
@@ -355,7 +371,7 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
                 Err(_) => findings.push(Finding::check("it did not come to an end within 60s")),
             }
         }
-        if outcome != Outcome::Ok {
+        if told != Outcome::Ok {
             if !self.scenario.retries {
                 return Ok(());
             }

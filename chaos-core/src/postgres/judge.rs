@@ -77,6 +77,30 @@ impl Postgres {
         self.judge(checker, &NOTHING)
     }
 
+    /// What the database answers to a query, as text, past the link and without changing anything.
+    ///
+    /// ```
+    /// # use chaos_core::TestResult;
+    /// # use chaos_core::postgres::Postgres;
+    /// use chaos_core::check::converges;
+    ///
+    /// # async fn example(pg: &Postgres) -> TestResult {
+    /// let sql = "SELECT id, balance FROM account";
+    /// let without_a_fault = pg.rows(sql).await?;
+    /// // .. the same once more, with a fault, until it succeeds ..
+    /// pg.holds(&converges(sql, without_a_fault)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be asked, or refuses the query: with its own words.
+    pub async fn rows(&self, query: &str) -> Result<Rows, Error> {
+        let answers = self.ask_all(vec![query.to_owned()]).await?;
+        Ok(answers.into_iter().next().map(|(_, rows)| rows).unwrap_or_default())
+    }
+
     /// Asks all of them in one snapshot.
     async fn ask_all(&self, questions: Vec<String>) -> Result<Vec<(String, Rows)>, Error> {
         if questions.is_empty() {

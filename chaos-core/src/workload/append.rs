@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use serde_json::{Value, json};
 
 use super::{Worker, Workload};
-use crate::check::transactions::{Model, Transactions};
-use crate::check::{CheckError, Checker, Evidence, Report, Validity, Violation};
+use crate::check::transactions::Model;
+use crate::check::{Checker, isolation};
 use crate::error::{TestError, TestResult};
 
 /// One step of a transaction.
@@ -139,28 +139,6 @@ where
     }
 
     fn checker(&self) -> Box<dyn Checker> {
-        Box::new(Isolated(self.model))
-    }
-}
-
-/// Asks of transactions that they were isolated as the model promises.
-struct Isolated(Model);
-
-impl Checker for Isolated {
-    fn name(&self) -> String {
-        format!("transactions are {}", self.0)
-    }
-
-    fn check(&self, evidence: &Evidence<'_>) -> Result<Report, CheckError> {
-        let found = Transactions::from_history(evidence.history())?.check(self.0);
-        let mut report = Report::of(self.name());
-        report.count("committed", found.committed as u64);
-        for anomaly in found.violations() {
-            report.violated(Violation::new(anomaly.to_string()));
-        }
-        if found.validity == Validity::Unknown {
-            report.unknown(found.unknown.unwrap_or("nothing is known of them"));
-        }
-        Ok(report)
+        Box::new(isolation(self.model))
     }
 }

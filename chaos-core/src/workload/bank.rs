@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Value, json};
 
 use super::{Worker, Workload};
-use crate::check::{Checker, conserved};
+use crate::check::{Checker, Conserved, conserved};
 use crate::error::{TestError, TestResult};
 
 /// A transfer that the bank is asked for.
@@ -25,7 +25,7 @@ pub struct Transfer {
 /// Money that is moved between accounts while somebody adds it up; made by [`bank`].
 #[derive(Debug, Clone)]
 pub struct Bank<T, B> {
-    total: i64,
+    promise: Conserved,
     transfer: T,
     balances: B,
     accounts: RangeInclusive<i64>,
@@ -33,7 +33,8 @@ pub struct Bank<T, B> {
 }
 
 /// Transfers between accounts that hold `total` together, and reads of all balances, each of which has
-/// to come to that total: pairs of an account and what is in it. One operation in four is a read.
+/// to come to that total, and none of which may be overdrawn: pairs of an account and what is in it. One
+/// operation in four is a read.
 ///
 /// The accounts are 1 to 10 unless [`accounts`](Bank::accounts) says otherwise, and exist beforehand.
 /// A transfer that the service turns down, as for want of money, returns
@@ -45,7 +46,8 @@ where
     E: Into<TestError>,
     F: Into<TestError>,
 {
-    Bank { total, transfer, balances, accounts: 1..=10, amounts: 1..=5 }
+    let promise = conserved(total);
+    Bank { promise, transfer, balances, accounts: 1..=10, amounts: 1..=5 }
 }
 
 impl<T, B> Bank<T, B> {
@@ -59,6 +61,13 @@ impl<T, B> Bank<T, B> {
     pub fn accounts(mut self, accounts: RangeInclusive<i64>) -> Self {
         assert!(accounts.start() < accounts.end(), "a bank needs at least two accounts");
         self.accounts = accounts;
+        self
+    }
+
+    /// Allows accounts to be overdrawn. Default: that is a violation too.
+    #[must_use]
+    pub fn may_be_negative(mut self) -> Self {
+        self.promise = self.promise.may_be_negative();
         self
     }
 
@@ -110,6 +119,6 @@ where
     }
 
     fn checker(&self) -> Box<dyn Checker> {
-        Box::new(conserved(self.total))
+        Box::new(self.promise.clone())
     }
 }

@@ -1,13 +1,10 @@
 //! Jobs that are put in and taken out.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::{Worker, Workload};
-use crate::check::{CheckError, Checker, Evidence, Report, Violation};
+use crate::check::{Checker, queue_total};
 use crate::error::{TestError, TestResult};
-use crate::outcome::Outcome;
 
 /// Jobs that are put in and taken out; made by [`queue`].
 #[derive(Debug, Clone)]
@@ -66,80 +63,6 @@ where
     }
 
     fn checker(&self) -> Box<dyn Checker> {
-        Box::new(EachJobOnce)
-    }
-}
-
-/// Asks that every job which was put in comes out once.
-struct EachJobOnce;
-
-/// What is known of a job.
-#[derive(Default)]
-struct Job {
-    acknowledged: bool,
-    may_be_in: bool,
-    /// The entries that took it out.
-    taken: Vec<u64>,
-}
-
-impl Checker for EachJobOnce {
-    fn name(&self) -> String {
-        "every job comes out once".to_owned()
-    }
-
-    fn check(&self, evidence: &Evidence<'_>) -> Result<Report, CheckError> {
-        let mut jobs: BTreeMap<String, Job> = BTreeMap::new();
-        let (mut unanswered, mut taken, mut is_drained) = (0_u64, 0_u64, false);
-        for operation in evidence.operations()? {
-            match (operation.f, operation.outcome, operation.result) {
-                ("enqueue", Outcome::Failed, _) => {}
-                ("enqueue", outcome, _) => {
-                    let job = jobs.entry(operation.argument.to_string()).or_default();
-                    job.acknowledged |= outcome == Outcome::Ok;
-                    job.may_be_in = true;
-                }
-                ("dequeue", Outcome::Ok, Some(Value::Null) | None) => is_drained = true,
-                ("dequeue", Outcome::Ok, Some(job)) => {
-                    taken += 1;
-                    is_drained = false;
-                    jobs.entry(job.to_string()).or_default().taken.push(operation.invoked);
-                }
-                ("dequeue", Outcome::Unknown, _) => unanswered += 1,
-                _ => {}
-            }
-        }
-        let mut report = Report::of(self.name());
-        report.count("jobs", jobs.len() as u64);
-        report.count("taken out", taken);
-        let mut missing = Vec::new();
-        for (name, job) in jobs {
-            let complain = |what: String| {
-                Violation::new(what).of_key(format!("job {name}")).at(job.taken.iter().copied())
-            };
-            match job.taken.len() {
-                0 if job.acknowledged => missing.push(name),
-                1.. if !job.may_be_in => {
-                    report.violated(complain("it came out, and was never put in".to_owned()));
-                }
-                times @ 2.. => report.violated(complain(format!("it came out {times} times"))),
-                _ => {}
-            }
-        }
-        // Each of the answers that were lost may have had one of them.
-        if missing.len() as u64 > unanswered {
-            report.violated(Violation::new(format!(
-                "{} jobs were put in and never came out, and {unanswered} answers were lost; the first \
-                 of them is {}",
-                missing.len(),
-                missing[0]
-            )));
-        }
-        if !is_drained {
-            report.unknown("the queue was not emptied at the end");
-        }
-        if taken == 0 {
-            report.vacuous("no job was taken out");
-        }
-        Ok(report)
+        Box::new(queue_total())
     }
 }

@@ -4,10 +4,9 @@ use std::ops::RangeInclusive;
 
 use serde_json::json;
 
-use super::overlap::Overlap;
 use super::{Worker, Workload};
+use crate::check::Checker;
 use crate::check::linearizability::{self, Linearizability};
-use crate::check::{CheckError, Checker, Evidence, Report, Violation};
 use crate::error::{TestError, TestResult};
 
 /// Values under keys, which are read and written; made by [`register`].
@@ -116,29 +115,6 @@ where
     }
 
     fn checker(&self) -> Box<dyn Checker> {
-        Box::new(crate::all_of![EachKey, Overlap])
-    }
-}
-
-/// Asks of each key that its operations could have been made one after another.
-struct EachKey;
-
-impl Checker for EachKey {
-    fn name(&self) -> String {
-        "each key is linearizable".to_owned()
-    }
-
-    fn check(&self, evidence: &Evidence<'_>) -> Result<Report, CheckError> {
-        let found =
-            Linearizability::of(linearizability::Register).per_key().check(evidence.history())?;
-        let mut report = Report::of(self.name());
-        report.count("operations", found.operations as u64);
-        if let Some(why) = found.unknown {
-            report.unknown(why);
-        }
-        if let Some(violation) = found.violation {
-            report.violated(Violation::new(violation.to_string()));
-        }
-        Ok(report)
+        Box::new(Linearizability::of(linearizability::Register).per_key())
     }
 }

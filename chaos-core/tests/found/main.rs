@@ -1,8 +1,9 @@
 //! A museum of wrong implementations, each of which has to be found.
 //!
 //! Every module holds one service twice: as people get it wrong, and as it is right. The wrong one
-//! is run until it is found out, for the reason that it is there for; the right one is run a hundred
-//! times, and nothing may be found. `docs/found.md` lists what is here.
+//! is run until it is found out, for the reason that it is there for; the right one is tried a hundred
+//! times, and nothing may be found. A trial is a run, or one point of an exploration.
+//! `docs/found.md` lists what is here.
 
 #![cfg(target_os = "linux")]
 
@@ -10,6 +11,7 @@
 mod arena;
 mod specimen;
 mod table;
+mod thousand;
 
 use std::sync::{Arc, Mutex, Weak};
 
@@ -33,6 +35,9 @@ macro_rules! museum {
                 if role == concat!("measure ", stringify!($module)) {
                     return table::look::<$module::$specimen>(&stage).await;
                 })*
+                if role == "thousand" {
+                    return thousand::a_thousand_clients_share_four_connections(stage.cx).await;
+                }
                 panic!("unknown role {role}")
             });
         }
@@ -54,6 +59,11 @@ macro_rules! museum {
 }
 
 museum! {
+    retry_applies_twice: RetryAppliesTwice;
+    cancelled_in_transaction: CancelledInTransaction;
+    outbox_beside: OutboxBeside;
+    resumed_twice: ResumedTwice;
+    gap_in_numbers: GapInNumbers;
     lost_update: LostUpdate;
     write_skew: WriteSkew;
     version_bump: VersionBump;
@@ -67,6 +77,11 @@ museum! {
     returned_in_transaction: ReturnedInTransaction;
     unlocked_elsewhere: UnlockedElsewhere;
     retry_storm: RetryStorm;
+}
+
+#[test]
+fn a_thousand_clients_share_four_connections() {
+    play("thousand");
 }
 
 /// The place of the server that all tests of this binary share, as long as one of them runs.

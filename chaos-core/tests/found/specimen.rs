@@ -7,8 +7,8 @@ use chaos_core::seed::Seed;
 
 use crate::arena::Stage;
 
-/// How often the right implementation has to pass.
-const PASSES: u32 = 100;
+/// How many trials the right implementation has to pass.
+const TRIALS: u32 = 100;
 
 /// What is wrong, and what finds it.
 pub(crate) struct Case {
@@ -43,18 +43,26 @@ pub(crate) trait Specimen: Sized {
 
     /// One run of the test, from a clean state. An error is a finding.
     async fn run(&self) -> TestResult;
+
+    /// How many trials the last run was: an exploration is one for each of its points.
+    fn trials(&self) -> u32 {
+        1
+    }
 }
 
-/// Runs the wrong version until it is found out, and the right one a hundred times.
+/// Runs the wrong version until it is found out, and the right one until it has passed a hundred trials.
 pub(crate) async fn exhibit<S: Specimen>(stage: &Stage) -> TestResult {
     let runs = find::<S>(stage.cx.clone()).await?;
     stage.say(runs);
     let right = S::set_up(Chaos::new(Seed(2), Journal::in_memory()), Version::Right).await?;
-    for pass in 1..=PASSES {
+    let (mut runs, mut trials) = (0, 0);
+    while trials < TRIALS {
+        runs += 1;
         if let Err(error) = right.run().await {
             let says = with_sources(&*error);
-            return Err(format!("a false alarm in run {pass} of the right version: {says}").into());
+            return Err(format!("a false alarm in run {runs} of the right version: {says}").into());
         }
+        trials += right.trials();
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What is in a database is judged by promises.
 
 use chaos_core::check::{
-    NotUpheld, Validity, acked_durable, conserved, counter_bounds, exactly_once, unique,
+    NotUpheld, Validity, acked_durable, conserved, converges, counter_bounds, exactly_once, unique,
 };
 use chaos_core::event::EventKind;
 use chaos_core::history::{History, Recorder};
@@ -72,6 +72,11 @@ async fn database(stage: &Stage) -> TestResult {
     assert!(text.contains("the total is wrong: expected 100, found 99.99"), "{text}");
     assert!(text.contains("op-1: ") && text.contains("it took effect twice"), "{text}");
 
+    let sql = "SELECT id, balance FROM account";
+    let rows = pg.rows(sql).await?;
+    assert_eq!(rows.len(), 2);
+    pg.holds(&converges(sql, rows)).await?;
+
     let ids = unique().sql("SELECT op FROM ledger");
     assert!(pg.holds(&ids).await.is_err());
     let sum = counter_bounds().sql("SELECT sum(balance)::bigint FROM account");
@@ -93,7 +98,7 @@ async fn database(stage: &Stage) -> TestResult {
         _ => None,
     });
     use Validity::{Valid, Violated};
-    let expected = [Valid, Valid, Valid, Violated, Violated, Valid, Violated];
+    let expected = [Valid, Valid, Valid, Violated, Valid, Violated, Valid, Violated];
     assert_eq!(judged.collect::<Vec<_>>(), expected);
     Ok(())
 }

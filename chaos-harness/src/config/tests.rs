@@ -144,3 +144,18 @@ fn names_that_are_not_defined_are_refused_with_the_nearest() {
     let error = new("ci", Some("medium")).unwrap_err();
     assert_eq!(error, "there is no hardware profile `medium`; it may be `large`, `small`");
 }
+
+#[test]
+fn every_setting_stands_in_the_documentation() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+    // A published crate is without it.
+    let Ok(documentation) = std::fs::read_to_string(path) else { return };
+    for section in ["attempts", "load", "run", "watch"] {
+        let told = mistakes(&format!("[{section}]\nqqqqqqqqqqqqqqqq = 1\n"));
+        let (_, known) = told[0].split_once("it may be ").unwrap();
+        for key in known.split('`').skip(1).step_by(2) {
+            let setting = format!("`{section}.{key}`");
+            assert!(documentation.contains(&setting), "{setting} is not in {path}");
+        }
+    }
+}

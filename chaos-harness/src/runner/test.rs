@@ -125,8 +125,8 @@ impl Runner {
     fn conclude(&self, test: &Selected, made: Made, took: Duration) -> Answer {
         let Made { ended, passed, measured, mut remarks } = made;
         // Where the machine could carry some attempts, those decide.
-        let carried = ended.iter().filter(|attempt| !attempt.verdict.is_environment());
-        let last = carried.last().or(ended.last()).expect("at least one attempt was made");
+        let mut carried = ended.iter().filter(|attempt| !attempt.verdict.is_environment());
+        let last = carried.next_back().or(ended.last()).expect("at least one attempt was made");
         let failure = ended.iter().rev().find_map(|it| Some((it, it.verdict.failure()?)));
         let fails_if_flaky = self.settings.flaky_result().value == FlakyResult::Fail;
         let (outcome, answer) = match (&last.verdict, failure) {

@@ -2,7 +2,8 @@
 //!
 //! The defaults are far beyond what tests that run beside one another do to a machine, or a compiler
 //! beside them: with five busy tasks for each core the probe of a Linux 6.18 was late by 4 ms, with 40
-//! by 24 ms, with 100 by 60 ms (95th percentiles).
+//! by 24 ms, with 100 by 60 ms (95th percentiles). A test that began among 14 busy tasks for each core had
+//! none in 95 % of the 1.8 s in which it wanted one.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::run_event::Resources;
 const LEAST_PROBES: u64 = 5;
 
 /// Less waiting for a processor made nothing fail.
-const LEAST_WAITING_MS: u64 = 1_000;
+const LEAST_WAITING_MS: u64 = 3_000;
 
 /// The bounds. Shares are between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,7 +35,7 @@ pub(crate) struct Bounds {
 impl Bounds {
     pub(crate) const DEFAULT: Self = Self {
         scheduling_delay: Duration::from_millis(50),
-        starved: 0.95,
+        starved: 0.97,
         steal: 0.25,
         throttled: 0.9,
         memory_stalled: 0.2,
@@ -113,7 +114,7 @@ mod tests {
         assert_eq!(seen(|_| {}), [""; 0]);
         // Too little was seen, or too little was waited for, to blame anything on it.
         assert_eq!(seen(|it| (it.probes, it.delay_p95_us) = (4, 900_000)), [""; 0]);
-        assert_eq!(seen(|it| (it.processes.ran_ms, it.processes.waited_ms) = (1, 999)), [""; 0]);
+        assert_eq!(seen(|it| (it.processes.ran_ms, it.processes.waited_ms) = (1, 2_999)), [""; 0]);
         assert_eq!(Bounds::DEFAULT.exceeded(&Resources::default()), [""; 0]);
     }
 

@@ -75,7 +75,7 @@ fn suite_with(text: &str) -> Suite {
 
 fn a_failure_on_an_overloaded_machine_is_environment_and_no_evidence() {
     let suite = suite_with("watch = { retries = 1, quiet-within = \"0s\" }\n");
-    let overload = Overload::of_this_thread(40);
+    let overload = Overload::of_this_thread(60);
     let run = suite.run(&format!("--exact {TEST}"));
     drop(overload);
     run.assert_code(exit_code::ENVIRONMENT);
@@ -101,7 +101,7 @@ fn a_failure_on_an_overloaded_machine_is_environment_and_no_evidence() {
 
 fn once_the_machine_is_quiet_the_same_failure_counts() {
     let suite = suite_with("watch.quiet-within = \"60s\"\n");
-    let overload = Overload::of_this_thread(40);
+    let overload = Overload::of_this_thread(60);
     let mut command = suite.command(&format!("--exact {TEST}"));
     let mut running = command.stdout(std::process::Stdio::null()).spawn().unwrap();
     // What it has started stays on its processor, which is left to it now.
@@ -125,7 +125,7 @@ fn once_the_machine_is_quiet_the_same_failure_counts() {
 
 fn the_watch_can_be_turned_off() {
     let suite = suite_with("watch.enabled = false\n");
-    let overload = Overload::of_this_thread(40);
+    let overload = Overload::of_this_thread(60);
     let run = suite.run(&format!("--exact {TEST}"));
     drop(overload);
     run.assert_failure(FailureKind::Error, &["it took too long"]);

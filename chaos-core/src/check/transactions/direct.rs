@@ -58,6 +58,9 @@ impl Search<'_> {
     fn duplicate_elements(&mut self, key: u32) {
         let branches = &self.log.keys[key as usize].branches;
         for (number, branch) in branches.iter().enumerate() {
+            if self.log.sound_order(key, number).is_some() {
+                continue;
+            }
             let mut seen = HashMap::with_capacity(branch.len());
             for (at, element) in branch.iter().enumerate() {
                 let Some(first) = seen.insert(*element, at) else { continue };
@@ -130,6 +133,13 @@ impl Search<'_> {
         let mut bad = HashMap::new();
         for (key, of) in (0_u32..).zip(&log.keys) {
             for (number, branch) in (0_u32..).zip(&of.branches) {
+                if let Some(order) = log.sound_order(key, number as usize) {
+                    let is_aborted = |append: &u32| log.status(*append) == Status::Aborted;
+                    if let Some(aborted) = order.iter().position(is_aborted) {
+                        bad.insert((key, number), (Some(aborted), None));
+                    }
+                    continue;
+                }
                 let writer = |element| log.writers.get(&(key, element)).copied();
                 let is_aborted = |element| {
                     writer(element).is_some_and(|append| log.status(append) == Status::Aborted)

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::anomaly::{Anomaly, AnomalyKind};
 use super::datum::{Code, Datum};
+use super::hashing::NumberHashing;
 use super::log::{Append, Key, Log, NONE, Read, Status, Transaction};
 use super::register::{Cell, Form};
 use super::step::{Step, Written};
@@ -28,7 +29,7 @@ pub(super) enum Coded {
 #[derive(Debug, Default)]
 pub(super) struct Ingest {
     pub(super) log: Log,
-    pub(super) keys: HashMap<Code, u32>,
+    pub(super) keys: HashMap<Code, u32, NumberHashing>,
     processes: HashMap<Process, u32>,
     /// For each process the entry that invoked what is under way.
     under_way: Vec<u32>,

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use super::datum::{Code, Codes};
+use super::hashing::NumberHashing;
 use super::register::{Cell, Form};
 
 /// Stands for "none" where a number is expected.
@@ -96,7 +97,7 @@ pub(super) struct Log {
     pub(super) appends: Vec<Append>,
     pub(super) reads: Vec<Read>,
     /// Who wrote which element of which key.
-    pub(super) writers: HashMap<(u32, Code), u32>,
+    pub(super) writers: HashMap<(u32, Code), u32, NumberHashing>,
     /// What the values of the history are.
     pub(super) form: Form,
     /// Of registers, what each write wrote.
@@ -127,6 +128,14 @@ impl Log {
     pub(super) fn status(&self, append: u32) -> Status {
         let transaction = self.appends[append as usize].transaction;
         self.transactions[transaction as usize].status
+    }
+
+    /// The writers of all elements of a key's longest list, if each was written and stands there once:
+    /// then nothing can be wrong with a single element, but that its writer aborted.
+    pub(super) fn sound_order(&self, key: u32, branch: usize) -> Option<&[u32]> {
+        let of = &self.keys[key as usize];
+        let is_whole = branch == of.main && of.branches[branch].len() == of.order.len();
+        (is_whole && !of.order.contains(&NONE)).then_some(&*of.order)
     }
 
     /// How the key is called, for people.
