@@ -122,9 +122,11 @@ fn a_test_is_measured_until_its_category_is_decided() {
     // All runs fail, so the fewest that decide anything are enough.
     let run = Suite::new().run("--chaos-runs 50 --exact suite::fails_otherwise_than_it_retries");
     run.assert_code(exit_code::FAILED);
-    assert_eq!(run.attempts().len(), 20);
+    // What an overloaded machine could not carry is no run of the test.
+    let carried = run.attempts().iter().filter(|a| !a.verdict.is_environment()).count();
+    assert_eq!(carried, 20);
     let seeds: std::collections::HashSet<u64> = run.attempts().iter().map(|a| a.seed).collect();
-    assert_eq!(seeds.len(), 20, "every run has a fresh seed");
+    assert_eq!(seeds.len(), run.attempts().len(), "every run has a fresh seed");
     assert!(run.stdout.contains("20 of 20 failed, broken"), "{}", run.stdout);
     let run = Suite::new().run("--chaos-runs 3 --exact suite::violates_a_check_at_first");
     run.assert_code(exit_code::PASSED);
