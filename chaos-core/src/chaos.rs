@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::assert::{Assertion, AssertionWatch};
 use crate::check::{CheckFailed, Checker, Evidence, Finding, Report};
 use crate::client::Client;
 use crate::error::{Error, TestError, TestResult};
@@ -227,6 +228,29 @@ impl Chaos {
         }
         let (name, location) = (name.to_owned(), Location::caller());
         Err(CheckFailed { name, finding: finding(), location }.into())
+    }
+
+    /// Says that the test has to reach a `reachable!`, or a `sometimes!` that holds, of this name, in at
+    /// least one of its attempts in this run: see [`assert`](crate::assert).
+    pub fn must_reach(&self, name: impl Into<String>) {
+        let assertion = Assertion::expected(name.into());
+        self.scope().journal().record(EventKind::Assertion { assertion });
+    }
+
+    /// For harnesses, and tests without one: collects what the assertions in the code say, until the
+    /// returned watch is finished.
+    ///
+    /// ```
+    /// use chaos_core::prelude::*;
+    /// use chaos_core::{journal::Journal, seed::Seed};
+    ///
+    /// let cx = Chaos::new(Seed(1), Journal::in_memory());
+    /// let watch = cx.watch_assertions();
+    /// always!(2 + 2 == 4, "sums are right");
+    /// assert!(watch.finish().iter().all(|assertion| !assertion.is_violated()));
+    /// ```
+    pub fn watch_assertions(&self) -> AssertionWatch {
+        AssertionWatch::begin(self.scope().journal())
     }
 
     /// Has explorations only compare runs without faults, as `--check-determinism` does.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::assert::Assertion;
 use crate::check::Report;
 use crate::direction::Direction;
 use crate::fault::FaultSpec;
@@ -221,6 +222,13 @@ pub enum EventKind {
         /// When it fired, and for which faults.
         alert: JudgedAlert,
     },
+    /// The test measured how long something takes, to be compared with another day.
+    BaselineMeasured {
+        /// What.
+        name: String,
+        /// How long it took each time, in nanoseconds.
+        samples: Vec<u64>,
+    },
     /// The test said that something noticed a fault.
     Signal {
         /// What it is called.
@@ -346,6 +354,12 @@ pub enum EventKind {
     Judged {
         /// What it says, with the proofs.
         report: Report,
+    },
+    /// An assertion in the code was reached for the first time, came about, or was violated; at the
+    /// end of the attempt, what came of it. The last line of each name counts.
+    Assertion {
+        /// What came of it so far.
+        assertion: Assertion,
     },
     /// Something panicked.
     Panicked {

@@ -12,6 +12,7 @@
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`commit`], [`verdict`]: the nouns.
 //!   Faults are data.
 //! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
+//! * [`mod@assert`]: what the code under test says of itself.
 //! * [`event`], [`journal`], [`leftover`], [`metrics`], [`scope`]: everything that happens is an event.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
 //! * `wire`: bytes framed into the messages of a protocol, without any input or output.
@@ -25,8 +26,10 @@
 //! * [`explore`]: a scenario, run once for each point at which it can break.
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
 //! * [`contention`]: a load that is raised until clients meet.
-//! * [`Chaos`]: what a test is given.
+//! * [`Chaos`]: what a test is given. [`baseline`]: how long something takes, compared with another day.
 
+pub mod assert;
+pub mod baseline;
 pub mod chaos;
 pub mod check;
 pub mod client;

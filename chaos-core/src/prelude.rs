@@ -3,6 +3,8 @@
 pub use tokio_postgres::error::SqlState;
 
 pub use crate::all_of;
+// Not `unreachable!`, which is the standard library's: `assert::unreachable!`.
+pub use crate::assert;
 pub use crate::chaos::{Chaos, Fixture};
 pub use crate::check::{Checker, per_key};
 pub use crate::client::Client;
@@ -41,6 +43,9 @@ pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;
 pub use crate::outcome::{Outcome, Rejected};
 pub use crate::postgres::{Part, Postgres, ServerOptions, StopMode};
+#[cfg(feature = "property")]
+pub use crate::property::Plan;
+pub use crate::run::AlertRule;
 pub use crate::schedule::Schedule;
 pub use crate::trigger::message::{
     Backend, Frontend, backend, command_complete, commit, commit_complete, frontend, query,
@@ -49,3 +54,4 @@ pub use crate::trigger::message::{
 pub use crate::trigger::{connection, every_nth, first, nth, seen};
 pub use crate::units::{ByteUnits, DurationUnits, PercentUnits};
 pub use crate::workload;
+pub use crate::{always, reachable, sometimes};

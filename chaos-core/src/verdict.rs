@@ -126,6 +126,13 @@ pub enum FailureKind {
     Violation,
     /// A checker could not say whether a promise was kept, or nothing had put it to the test.
     Unproven,
+    /// An `always!` in the code did not hold, or an `unreachable!` was reached.
+    Assertion,
+    /// A `sometimes!` in the code never held, or what has to be reached never was, in any attempt of
+    /// the run.
+    NeverHeld,
+    /// A case of a property failed.
+    Property,
     /// The system was not in its steady state before the first fault.
     SteadyState,
     /// The system did not recover, or not in time.
@@ -166,6 +173,9 @@ impl fmt::Display for FailureKind {
             Self::Check => "a check failed",
             Self::Violation => "broke a promise",
             Self::Unproven => "proved nothing",
+            Self::Assertion => "an assertion in the code did not hold",
+            Self::NeverHeld => "did not bring about what it is for",
+            Self::Property => "a property does not hold",
             Self::SteadyState => "no steady state before the fault",
             Self::Recovery => "did not recover",
             Self::Exploration => "a promise breaks at a point",

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use crate::baselines::Mode;
 use crate::environment::{OPTIONS, SettingOption};
 
 mod help;
@@ -33,6 +34,15 @@ pub(crate) struct Arguments {
     pub(crate) help: bool,
     /// The run to make the report of, instead of running tests.
     pub(crate) report: Option<String>,
+    /// The run whose failures to list, instead of running tests.
+    pub(crate) inventory: Option<String>,
+    /// Whether to show which requirements are covered, instead of running tests.
+    pub(crate) coverage: bool,
+    /// The run to compare with the one that began last, or two runs with `..` between them, instead
+    /// of running tests.
+    pub(crate) compare: Option<String>,
+    /// What to do with the baselines that tests measure.
+    pub(crate) baseline: Option<Mode>,
     pub(crate) format: Format,
     pub(crate) color: Color,
     pub(crate) no_capture: bool,
@@ -178,6 +188,10 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
                 parsed.report = Some(option.attached.unwrap_or_else(|| LATEST.to_owned()));
                 return Ok(());
             }
+            "--chaos-inventory" => {
+                parsed.inventory = Some(option.attached.unwrap_or_else(|| LATEST.to_owned()));
+                return Ok(());
+            }
             "--exact" => &mut parsed.exact,
             "--list" => &mut parsed.list,
             "-h" | "--help" => &mut parsed.help,
@@ -187,6 +201,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--fail-fast" => &mut parsed.fail_fast,
             "--exclude-should-panic" => &mut parsed.exclude_should_panic,
             "--force-run-in-process" => &mut parsed.in_process,
+            "--chaos-coverage" => &mut parsed.coverage,
             "--check-determinism" => &mut parsed.check_determinism,
             "--chaos-config" => &mut parsed.show_config,
             "--chaos-merge" => &mut parsed.merge,
@@ -205,10 +220,12 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--skip" => "a part of the names to leave out",
             "--test-threads" => "a whole number above 0",
             "--shuffle-seed" => "a whole number",
+            "--chaos-compare" => "a run, or two as `<before>..<after>`",
             "--logfile" => "the path of a file",
             "--color" => "`auto`, `always` or `never`",
             "--format" => "`pretty`, `terse` or `json`",
             "-Z" => "`unstable-options`",
+            "--chaos-baseline" => "`save` or `compare`",
             name => match OPTIONS.iter().find(|option| option.name == name) {
                 Some(option) => option.expected,
                 None => return Err(UsageError::Unknown(option.name)),
@@ -235,7 +252,11 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             ("--shuffle-seed", number) => {
                 parsed.shuffle_seed = Some(number.parse().map_err(|_| invalid())?);
             }
+            ("--chaos-compare", _) => parsed.compare = Some(value),
             ("--logfile", path) => parsed.logfile = Some(PathBuf::from(path)),
+            ("--chaos-baseline", mode) => {
+                parsed.baseline = Some(Mode::parse(mode).ok_or_else(invalid)?);
+            }
             ("--color", "auto") => parsed.color = Color::Auto,
             ("--color", "always") => parsed.color = Color::Always,
             ("--color", "never") => parsed.color = Color::Never,
@@ -305,6 +326,15 @@ mod tests {
         assert_eq!(parsed.filters, ["a", "b", "--strange"]);
         assert_eq!(parsed.skip, ["x", "y"]);
         assert_eq!(parse("--format junit").unwrap().notices.len(), 1);
+    }
+
+    #[test]
+    fn baselines_are_saved_or_compared_and_nothing_else() {
+        assert_eq!(parse("").unwrap().baseline, None);
+        assert_eq!(parse("--chaos-baseline save").unwrap().baseline, Some(Mode::Save));
+        assert_eq!(parse("--chaos-baseline=compare").unwrap().baseline, Some(Mode::Compare));
+        let error = parse("--chaos-baseline forget").unwrap_err().to_string();
+        assert!(error.contains("`save` or `compare`"), "{error}");
     }
 
     #[test]

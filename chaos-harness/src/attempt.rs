@@ -5,6 +5,7 @@
 //! verdict as the last line of the attempt's journal. The parent believes nothing else: an attempt
 //! whose process ended without a verdict has failed, however it ended ([`exit`]).
 
+pub(crate) mod assertions;
 pub(crate) mod body;
 pub(crate) mod child;
 mod echo;

@@ -48,11 +48,14 @@ use self::sections::Place;
 use crate::suggestion::suggest;
 
 pub(crate) mod attempts;
+pub(crate) mod coverage;
 mod document;
 pub(crate) mod find;
+pub(crate) mod gates;
 pub(crate) mod load;
 mod pattern;
 pub(crate) mod profile;
+pub(crate) mod quarantine;
 pub(crate) mod run;
 mod sections;
 pub(crate) mod size;
@@ -220,6 +223,11 @@ impl Config {
             let (file, layer) = (self.file.clone().unwrap_or_default(), layer.path.clone());
             Some(Found { value, place: FilePlace { file, line, layer } })
         })
+    }
+
+    /// The sections that apply to the suite as a whole, the first of which count first.
+    pub(crate) fn of_suite(&self) -> impl Iterator<Item = &Sections> {
+        self.layers.iter().filter(|layer| layer.tests.is_none()).map(|layer| &layer.sections)
     }
 
     /// The file, if there is one.

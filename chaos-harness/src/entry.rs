@@ -1,7 +1,7 @@
 //! How a process begins: as a helper, as an attempt, or as the harness.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
@@ -9,13 +9,17 @@ use chaos_core::error::with_sources;
 use chaos_core::postgres::supervise_if_asked;
 use chaos_core::{packets, reexec};
 
-use crate::arguments::{Arguments, HELP};
+use crate::arguments::{Arguments, HELP, LATEST};
 use crate::attempt::spec::{self, Spec};
 use crate::attempt::{child, orphan};
+use crate::coverage::Requirements;
 use crate::environment::{self, Environment};
+use crate::identity::Identity;
 use crate::nextest::Nextest;
 use crate::registry::{self, TestCase};
+use crate::report::inventory::{self, Comparison};
 use crate::report::json;
+use crate::report::record::RunRecord;
 use crate::runner::{Answer, Policy, Runner};
 use crate::selection::{Selected, Selection};
 use crate::settings::{Settings, listing};
@@ -62,6 +66,12 @@ fn harness() -> u8 {
     if let Some(run) = &arguments.report {
         return make_report(run, &settings);
     }
+    if let Some(run) = &arguments.inventory {
+        return list_failures(run, &settings);
+    }
+    if let Some(runs) = &arguments.compare {
+        return compare(runs, &settings);
+    }
     if arguments.merge {
         return merge_histories(&arguments.filters, &settings);
     }
@@ -69,6 +79,26 @@ fn harness() -> u8 {
         let selection = Selection::of(cases, &arguments, &settings.environment);
         let text = listing::render(&settings, &arguments, &selection.tests);
         return print(|out| out.write_all(text.as_bytes()));
+    }
+    // All tests of this binary, whatever the filters leave out.
+    let all: Vec<Selected> =
+        Selection::of(cases.clone(), &Arguments::default(), &Environment::default()).tests;
+    let names: Vec<String> = all.iter().map(|test| test.name.clone()).collect();
+    let binary = Identity::of(&cases).target;
+    if let Err(error) = settings.quarantine.check(&binary, &names) {
+        return usage(&[error.to_string()]);
+    }
+    let requirements = settings.requirements().map(|path| Requirements::read(&path)).transpose();
+    let requirements = requirements.and_then(|requirements| {
+        requirements.iter().try_for_each(|it| it.check(&all))?;
+        Ok(requirements)
+    });
+    let requirements = match requirements {
+        Ok(requirements) => requirements,
+        Err(error) => return usage(&[with_sources(&error)]),
+    };
+    if arguments.coverage {
+        return cover(requirements.as_ref(), &all, &settings);
     }
     for notice in &arguments.notices {
         eprintln!("{notice}");
@@ -102,6 +132,64 @@ fn make_report(run: &str, settings: &Settings) -> u8 {
             exit_code::HARNESS
         }
     }
+}
+
+/// Writes the failures of a run as tables, and prints where they are.
+fn list_failures(run: &str, settings: &Settings) -> u8 {
+    let root = run_directory::root(settings, Nextest::detect().as_ref());
+    let (directory, records) = match records(&root, run) {
+        Ok(found) => found,
+        Err(code) => return code,
+    };
+    match inventory::write(&root, &name_of(&directory), &records) {
+        Ok(paths) => print(|out| paths.iter().try_for_each(|it| writeln!(out, "{}", it.display()))),
+        Err(error) => {
+            eprintln!("error: failed to write the failures into {}: {error}", root.display());
+            exit_code::HARNESS
+        }
+    }
+}
+
+/// Prints what has become of the failures of a run.
+fn compare(runs: &str, settings: &Settings) -> u8 {
+    let root = run_directory::root(settings, Nextest::detect().as_ref());
+    let (before, after) = runs.split_once("..").unwrap_or((runs, LATEST));
+    let found = records(&root, before).and_then(|one| Ok((one, records(&root, after)?)));
+    let ((one, before), (other, after)) = match found {
+        Ok(found) => found,
+        Err(code) => return code,
+    };
+    let comparison = Comparison::of((&name_of(&one), &before), (&name_of(&other), &after));
+    print(|out| write!(out, "{comparison}"))
+}
+
+/// Prints which requirements have a test, and how those fared in the latest run.
+fn cover(requirements: Option<&Requirements>, tests: &[Selected], settings: &Settings) -> u8 {
+    let Some(requirements) = requirements else {
+        let help = "name the file of requirements in chaos.toml: [coverage] requirements = \
+                    \"docs/requirements.md\"";
+        return usage(&[help.to_owned()]);
+    };
+    let root = run_directory::root(settings, Nextest::detect().as_ref());
+    // Before the first run there is nothing to say of how they fare.
+    let run = run_directory::find(&root, LATEST).ok();
+    let run = run.and_then(|directory| json::records(&directory).ok()).unwrap_or_default();
+    let text = requirements.render(tests, &run);
+    print(|out| out.write_all(text.as_bytes()))
+}
+
+/// The directory of a run, and what its journals say; or the exit code of a complaint.
+fn records(root: &Path, run: &str) -> Result<(PathBuf, Vec<RunRecord>), u8> {
+    let directory = run_directory::find(root, run).map_err(|error| usage(&[error.to_string()]))?;
+    let records = json::records(&directory).map_err(|error| {
+        eprintln!("error: {}", with_sources(&error));
+        exit_code::HARNESS
+    })?;
+    Ok((directory, records))
+}
+
+fn name_of(directory: &Path) -> String {
+    directory.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Adds other histories to ours, and prints what was added.

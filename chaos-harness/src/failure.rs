@@ -86,6 +86,14 @@ fn of_exploration(error: &(dyn StdError + 'static), message: &str) -> Option<Fai
 }
 
 fn kind_of(error: &(dyn StdError + 'static)) -> Option<FailureKind> {
+    #[cfg(feature = "property")]
+    if let Some(error) = error.downcast_ref::<chaos_core::property::PropertyError>() {
+        return Some(match error {
+            chaos_core::property::PropertyError::Failed(_) => FailureKind::Property,
+            chaos_core::property::PropertyError::Vacuous { .. } => FailureKind::Vacuous,
+            _ => FailureKind::Error,
+        });
+    }
     if error.is::<RecoveryError>() {
         return Some(FailureKind::Recovery);
     }

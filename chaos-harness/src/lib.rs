@@ -26,7 +26,8 @@
 //! | `CHAOS_POOL_SIZE` | what `cx.pool_size(..)` answers, whatever it is asked for | what is asked for, by the load multiplier |
 //! | `CHAOS_DIR` | where journals, history and reports go; relative to the root of the workspace | `target/chaos` |
 //! | `CHAOS_IN_PROCESS` | `1` runs each attempt in the process of the harness, for debuggers | `0` |
-//! | `CHAOS_REPLAY` | the token of a point, which explorations try alone | every point |
+//! | `CHAOS_REPLAY` | the token of a point, which explorations try alone, or of a case, which properties do | every point, all cases |
+//! | `CHAOS_SHRINK_SECS` | for how long a failing case of a property is made smaller; it comes on top of the test's timeout | `30` |
 //! | `CHAOS_KEEP` | `1` keeps the databases of attempts that failed | `0` |
 //! | `RUST_TEST_THREADS` | how many tests run at once; `--test-threads` goes before it | one for each processor |
 //! | `RUST_TEST_SHUFFLE` | anything but `0` runs tests in random order | sorted by name |
@@ -45,16 +46,22 @@
 //!   `list`: its tests.
 //! * `runner`: the tests of a run, their attempts and retries. `capability`, `exclusive`,
 //!   `interrupt`: when they run, and when they do not.
+//! * `cases`: what a property expands to.
 //! * `watch`: whether the machine could carry an attempt.
 //! * `attempt`: one attempt, from both sides. `failure`, `activity`, `summary`: what it came to.
+//! * [`baselines`]: how long things took, saved and compared.
 //! * [`run_event`]: what happens in a run. `run_directory`, `run_journal`, `history`: where it is
 //!   kept. `report`: how it is shown.
 
 mod activity;
 mod arguments;
 mod attempt;
+pub mod baselines;
 mod capability;
+#[cfg(feature = "property")]
+mod cases;
 mod config;
+mod coverage;
 mod entry;
 mod environment;
 mod exclusive;
@@ -63,12 +70,14 @@ mod failure;
 mod failure_text;
 mod file_lock;
 mod fixture_error;
+pub mod gate;
 #[allow(hidden_glob_reexports, reason = "what clients did is `core::history`; this is of attempts")]
 mod history;
 mod identity;
 mod interrupt;
 mod list;
 mod nextest;
+mod quarantine;
 pub mod registry;
 mod repeat_command;
 mod report;
@@ -82,6 +91,7 @@ mod signature;
 mod suggestion;
 mod summary;
 mod termination;
+pub mod triage;
 mod watch;
 
 pub use chaos_core::{self as core, *};
@@ -115,6 +125,8 @@ pub mod __private {
     pub use chaos_core::{Chaos, Fixture, TestError};
     pub use inventory;
 
+    #[cfg(feature = "property")]
+    pub use crate::cases::try_cases;
     pub use crate::entry::{main, run_under_libtest};
     pub use crate::fixture_error::FixtureError;
     pub use crate::registry::{

@@ -57,6 +57,8 @@ pub struct Options {
     pub backoff: Option<Duration>,
     /// How many attempts have to pass.
     pub min_passes: u32,
+    /// On how many cases a property is tried; absent for a test that is none.
+    pub cases: Option<u32>,
     /// How flaky the test says it is.
     pub declared: Declared,
     /// How long an attempt may take; absent for the default.
@@ -71,6 +73,8 @@ pub struct Options {
     pub requires: &'static [&'static str],
     /// Whether the test runs alone.
     pub exclusive: bool,
+    /// The ids of the requirements that the test covers.
+    pub covers: &'static [&'static str],
     /// `#[ignore]`, with its reason.
     pub ignore: Option<&'static str>,
     /// `#[should_panic]`.
@@ -84,6 +88,7 @@ impl Options {
         only_retry: None,
         backoff: None,
         min_passes: 1,
+        cases: None,
         declared: Declared::Stable,
         timeout: None,
         domain: None,
@@ -91,6 +96,7 @@ impl Options {
         seed: None,
         requires: &[],
         exclusive: false,
+        covers: &[],
         ignore: None,
         should_panic: None,
     };

@@ -3,9 +3,10 @@
 //! The runner hands every [`RunEvent`], once and in order, to one [`FanOut`]. Whatever is shown or
 //! stored is a function of these events.
 
+pub(crate) mod inventory;
 pub(crate) mod json;
 mod judgement;
-mod record;
+pub(crate) mod record;
 mod redact;
 mod reproduce;
 #[cfg(test)]

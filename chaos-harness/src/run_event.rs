@@ -5,15 +5,18 @@
 //! an attempt is in the attempt's own journal, as [`chaos_core::event::Event`]; its figures are
 //! repeated in [`AttemptSummary`], so that a report need not read every journal.
 
+use chaos_core::assert::Assertion;
 use chaos_core::check::Report;
+use chaos_core::event::ShrunkCase;
 use chaos_core::machine::Machine;
 use chaos_core::machine::counters::{GroupUsage, Usage};
 use chaos_core::metrics::MetricsSnapshot;
-use chaos_core::run::{Bound, Measured, MeasuredImpact, PhaseKind};
+use chaos_core::run::{Bound, JudgedAlert, Measured, MeasuredImpact, PhaseKind};
 use chaos_core::stats::Category;
 use chaos_core::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
+use crate::gate::GateJudged;
 use crate::registry::{Declared, Flakiness, Gate, TestCase};
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -60,6 +63,8 @@ pub enum RunEvent {
     AttemptEnded(AttemptEnded),
     /// The last attempt at a test ended.
     TestEnded(TestEnded),
+    /// All tests have ended, and a gate was judged.
+    GateJudged(GateJudged),
     /// The last line of a process that runs tests.
     RunEnded(RunEnded),
 }
@@ -123,6 +128,9 @@ pub struct TestDescription {
     /// The domain that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
+    /// The ids of the requirements that it covers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covers: Vec<String>,
     /// How flaky it says it is; what its history says is in [`CategorySummary`].
     pub declared: Category,
     /// Why it is flaky.
@@ -152,6 +160,7 @@ impl TestDescription {
             file: case.file.to_owned(),
             line: case.line,
             domain: case.options.domain.map(str::to_owned),
+            covers: case.options.covers.iter().map(|id| (*id).to_owned()).collect(),
             declared,
             declared_reason: flakiness.reason.map(str::to_owned),
             expected_rate: flakiness.expected_rate,
@@ -277,6 +286,9 @@ pub struct AttemptSummary {
     pub faults: Vec<FaultSummary>,
     /// The checks that were made, in order.
     pub checks: Vec<CheckSummary>,
+    /// What came of the assertions in the code, and of what has to be reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assertions: Vec<Assertion>,
     /// The notes that the test or the library left.
     pub notes: Vec<String>,
     /// Each time that a server of the test's own came back, in order.
@@ -288,12 +300,44 @@ pub struct AttemptSummary {
     /// The demands that were made on figures, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bounds: Vec<BoundSummary>,
+    /// The alert rules that were evaluated, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<JudgedAlert>,
+    /// What was measured to be compared with another day, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineSummary>,
     /// The signals that were given, in order. The first hundred are kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signals: Vec<SignalSummary>,
     /// What the test and the library counted and timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<MetricsSnapshot>,
+    /// What its properties came to, in order. Faults, checks and notes of their cases are not among
+    /// those above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub properties: Vec<PropertySummary>,
+}
+
+/// What a property came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PropertySummary {
+    /// On how many new cases it was to be tried.
+    pub wanted: u64,
+    /// On how many it was tried.
+    pub cases: u64,
+    /// In how many of them no fault touched anything.
+    pub vacuous: u64,
+    /// How many kept cases were tried.
+    pub replayed: u64,
+    /// Whether one of all these failed.
+    pub failed: bool,
+    /// What the failing case was made smaller to, if it was a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<ShrunkCase>,
+    /// The file that keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// A phase of a run: a step of its schedule.
@@ -321,6 +365,16 @@ pub struct BoundSummary {
     /// The demand, and what was found.
     #[serde(flatten)]
     pub bound: Bound,
+}
+
+/// How long something took, each time that it was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BaselineSummary {
+    /// What was measured.
+    pub name: String,
+    /// The values, in nanoseconds.
+    pub samples_ns: Vec<u64>,
 }
 
 /// Something that noticed a fault.

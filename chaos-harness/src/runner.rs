@@ -14,19 +14,23 @@ use libtest_mimic::{Completion, Trial};
 
 use crate::arguments::{Arguments, Color, Format};
 use crate::attempt::output::Capture;
-use crate::exit_code;
+use crate::baselines::host::Host;
+use crate::baselines::{self, Measured, Mode};
 use crate::history::{Evidence, History, HistoryError, Suite};
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
 use crate::nextest::Nextest;
+use crate::quarantine::Date;
 use crate::registry::TestCase;
 use crate::report::FanOut;
+use crate::report::json;
 use crate::run_directory::{RunDirectory, Unwritable};
 use crate::run_event::{
     FORMAT_VERSION, RunEnded, RunEvent, RunStarted, SystemicFailure, TestDescription,
 };
 use crate::selection::Selection;
 use crate::settings::Settings;
+use crate::{exit_code, gate};
 
 mod declaration;
 mod measure;
@@ -59,6 +63,8 @@ pub(crate) struct Runner {
     /// Whether explorations only compare runs without faults.
     check_determinism: bool,
     has_failed: AtomicBool,
+    /// What tests measured, and what is to be done with it.
+    baselines: (Measured, Option<Mode>),
     /// Whether there is a test that must pass, and that the machine could not carry.
     has_overload: AtomicBool,
     suspicion: Suspicion,
@@ -139,6 +145,7 @@ impl Runner {
             capture,
             own_command_line,
             has_failed: AtomicBool::new(false),
+            baselines: (Measured::default(), arguments.baseline),
             has_overload: AtomicBool::new(false),
             suspicion: Suspicion::default(),
             failures: AtomicU64::new(0),
@@ -181,9 +188,16 @@ impl Runner {
         let conclusion = libtest_mimic::run(&arguments, trials);
         let exit_code = match runner.interrupt.get() {
             Some(interruption) => interruption.exit_code(),
-            None if conclusion.has_failed() => exit_code::FAILED,
-            None if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
-            None => exit_code::PASSED,
+            None => {
+                // Each tells what it finds, also in a run that fails in any case.
+                let (passes_gates, has_regressed) = (runner.passes_gates(), runner.has_regressed());
+                match conclusion.has_failed() {
+                    true => exit_code::FAILED,
+                    false if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
+                    false if !passes_gates || has_regressed => exit_code::GATE,
+                    false => exit_code::PASSED,
+                }
+            }
         };
         let systemic = runner.suspicion.verdict();
         if let Some(SystemicFailure { failed, of }) = systemic {
@@ -202,6 +216,47 @@ impl Runner {
             eprintln!("{problem}");
         }
         Ok(exit_code)
+    }
+
+    /// Judges the gates, tells the reporters, and says whether all are passed.
+    ///
+    /// Under nextest a process knows of one test only, and judges none.
+    fn passes_gates(&self) -> bool {
+        if self.nextest.is_some() {
+            return true;
+        }
+        let records = match json::records(self.directory.path()) {
+            Ok(records) => records,
+            Err(error) => {
+                eprintln!("warning: no gate is judged: {}", with_sources(&error));
+                return true;
+            }
+        };
+        let (config, quarantine) = (&self.settings.config, &self.settings.quarantine);
+        let today = Date::today();
+        let judged = gate::judge(config, quarantine, &self.identity.target, today, &records);
+        let passes = judged.iter().all(|gate| gate.passed);
+        for gate in judged {
+            self.reporters.event(&RunEvent::GateJudged(gate));
+        }
+        passes
+    }
+
+    /// Saves or compares baselines if that was asked for, and says whether something became slower,
+    /// or could not be compared.
+    fn has_regressed(&self) -> bool {
+        let (measured, Some(mode)) = &self.baselines else { return false };
+        let path = baselines::path_of(&self.identity.target);
+        match measured.conclude(*mode, &path, &Host::here()) {
+            Ok(conclusion) => {
+                eprint!("{conclusion}");
+                conclusion.has_regressed()
+            }
+            Err(error) => {
+                eprintln!("error: {}", with_sources(&error));
+                true
+            }
+        }
     }
 
     /// Tells the reporters that the run begins.

@@ -30,6 +30,7 @@ use crate::config::size::Size;
 use crate::config::{Config, FilePlace, Found, Located, Sections, find};
 use crate::environment::Environment;
 use crate::nextest::Nextest;
+use crate::quarantine::Quarantine;
 use crate::registry::TestCase;
 use crate::run_directory;
 
@@ -84,6 +85,7 @@ impl fmt::Display for Source {
 pub(crate) struct Settings {
     pub(crate) environment: Environment,
     pub(crate) config: Config,
+    pub(crate) quarantine: Quarantine,
     /// What machine this is.
     pub(crate) machine: Option<Machine>,
     environment_source: Option<Source>,
@@ -105,6 +107,11 @@ impl Settings {
         let workspace = run_directory::workspace(nextest);
         let file = find::read(environment.config.as_deref(), &package, &workspace)
             .map_err(|error| with_sources(&error).lines().map(str::to_owned).collect::<Vec<_>>())?;
+        let beside = file.as_ref().and_then(|file| file.path.parent());
+        let directories: Vec<&Path> =
+            beside.into_iter().chain([package.as_path(), workspace.as_path()]).collect();
+        let quarantine = Quarantine::read(&directories)
+            .map_err(|error| with_sources(&error).lines().map(str::to_owned).collect::<Vec<_>>())?;
         let chosen = environment.name.clone().map(|name| {
             let source = environment.source("CHAOS_ENVIRONMENT");
             Setting { value: name, source }
@@ -116,7 +123,7 @@ impl Settings {
         let config = Config::new(file, &chosen.value, profile, hardware)
             .map_err(|error| vec![error.to_string()])?;
         let (machine, environment_source) = (Some(machine), Some(chosen.source));
-        Ok(Self { environment, config, machine, environment_source })
+        Ok(Self { environment, config, quarantine, machine, environment_source })
     }
 
     /// The environment, such as `ci`.
@@ -136,6 +143,13 @@ impl Settings {
             (None, None) => Source::Default,
         };
         Setting { value, source }
+    }
+
+    /// The file that lists the requirements, if `chaos.toml` names one.
+    pub(crate) fn requirements(&self) -> Option<PathBuf> {
+        let found = self.config.get(None, |sections| sections.coverage.requirements.as_ref())?;
+        let directory = self.config.file().and_then(Path::parent).unwrap_or(Path::new(""));
+        Some(directory.join(found.value))
     }
 
     /// How long an attempt at the test may take.

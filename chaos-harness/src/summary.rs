@@ -1,12 +1,13 @@
 //! The figures of an attempt, taken from its journal.
 
+use chaos_core::assert::Assertion;
 use chaos_core::check::{Report, Validity};
 use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::outcome::Outcome;
 
 use crate::run_event::{
-    AttemptSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary, ServerReturn,
-    SignalSummary,
+    AttemptSummary, BaselineSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary,
+    PropertySummary, ServerReturn, SignalSummary,
 };
 
 /// How many signals a summary keeps. The journal has more.
@@ -17,8 +18,24 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
     let mut summary = AttemptSummary::default();
     // The ids of `summary.faults`, at the same indices.
     let mut ids = Vec::new();
+    let mut in_case = false;
     for event in events {
         match &event.what {
+            EventKind::CaseStarted { .. } => in_case = true,
+            EventKind::CaseEnded { .. } => in_case = false,
+            EventKind::PropertyEnded { wanted, cases, vacuous, replayed, failed, shrunk, file } => {
+                summary.properties.push(PropertySummary {
+                    wanted: *wanted,
+                    cases: *cases,
+                    vacuous: *vacuous,
+                    replayed: *replayed,
+                    failed: *failed,
+                    shrunk: shrunk.clone(),
+                    file: file.clone(),
+                });
+            }
+            // There are hundreds of them, and the journal has them all.
+            what if in_case && !matches!(what, EventKind::Operation { .. }) => {}
             EventKind::FaultStarted { fault, target, label, .. } => {
                 ids.push(*fault);
                 summary.faults.push(FaultSummary {
@@ -68,6 +85,11 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
             EventKind::BoundChecked { held, bound } => {
                 summary.bounds.push(BoundSummary { held: *held, bound: bound.clone() });
             }
+            EventKind::AlertJudged { alert } => summary.alerts.push(alert.clone()),
+            EventKind::BaselineMeasured { name, samples } => {
+                let (name, samples_ns) = (name.clone(), samples.clone());
+                summary.baselines.push(BaselineSummary { name, samples_ns });
+            }
             EventKind::Signal { name } if summary.signals.len() < MOST_SIGNALS => {
                 summary.signals.push(SignalSummary { name: name.clone(), at_ns: event.at });
             }
@@ -88,6 +110,7 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                 });
             }
             EventKind::Judged { report } => summary.checks.push(judged(report)),
+            EventKind::Assertion { assertion } => add_assertion(&mut summary.assertions, assertion),
             EventKind::Note { message } => summary.notes.push(message.clone()),
             EventKind::ServerReady { target, after, recovered } => {
                 let (target, after_ns, recovered) = (target.clone(), *after, *recovered);
@@ -97,6 +120,15 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
         }
     }
     summary
+}
+
+/// The last line of each name counts; but what is expected may have come about before.
+fn add_assertion(all: &mut Vec<Assertion>, told: &Assertion) {
+    match all.iter_mut().find(|known| known.kind == told.kind && known.name == told.name) {
+        Some(known) if told.reached >= known.reached => *known = told.clone(),
+        Some(_) => {}
+        None => all.push(told.clone()),
+    }
 }
 
 fn count_of(summary: &mut AttemptSummary, outcome: Outcome) -> &mut u64 {

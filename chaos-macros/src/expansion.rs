@@ -66,7 +66,8 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Expansion {
         }
     };
     let attributes = Attributes::sort(function.attributes.clone(), &mut errors);
-    let possible = function.refuse_impossible_shapes(&mut errors);
+    let possible = function.refuse_impossible_shapes(&mut errors)
+        & function.refuse_half_a_property(&options, &mut errors);
     let items = match possible {
         true => test(&function, &attributes, &options),
         false => unregistered(&function, &attributes),
@@ -222,6 +223,10 @@ fn options_value(options: &Options, attributes: &Attributes, private: &TokenStre
     }
     if options.exclusive {
         fields.push(quote!(exclusive: true));
+    }
+    if !options.covers.is_empty() {
+        let covers = &options.covers;
+        fields.push(quote!(covers: &[#(#covers),*]));
     }
     if !attributes.ignore.is_empty() {
         let value = under_conditions(&attributes.ignore, |reason| {

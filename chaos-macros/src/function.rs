@@ -91,8 +91,9 @@ impl Function {
         self.parameters().position(|parameter| is_plan(&parameter.ty))
     }
 
-    /// Notes what a property lacks, or a test that is none has of one.
-    pub(crate) fn refuse_half_a_property(&self, options: &Options, errors: &mut Errors) {
+    /// Notes what a property lacks, or a test that is none has of one; true if there is nothing.
+    pub(crate) fn refuse_half_a_property(&self, options: &Options, errors: &mut Errors) -> bool {
+        let known = errors.count();
         match (options.cases, self.plan()) {
             (Some(_), None) => errors.at(
                 &self.signature.ident,
@@ -113,6 +114,7 @@ impl Function {
             }
             (None, _) => {}
         }
+        errors.count() == known
     }
 
     /// The return type, if one is written.

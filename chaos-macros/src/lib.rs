@@ -93,6 +93,8 @@ use quote::ToTokens;
 /// | `retries = 3` | 0 | how many further attempts a failed test gets, 0 to 100; so `3` means up to four attempts |
 /// | `only_retry = "40001\|40P01"` | every failure | which failures get one: SQLSTATEs, or a regular expression of the kind of failure and its message, such as `"^timed out"` |
 /// | `backoff = "100ms"` | none | the pause before the first retry; doubled for each further one, up to 30 s, and shortened by up to a half at random |
+/// | `cases = 64` | no property | on how many cases a property is tried, 1 to 1000000; the test takes the plan of a case: see *Properties* |
+/// | `workers = 4` | 1 | with `cases`: how many carry the operations of a plan out at once, at most |
 /// | `flaky` | not flaky | declares that 5 % to 20 % of first attempts fail; changes no verdict and no statistics, but is compared with what is measured |
 /// | `very_flaky` | not flaky | the same for 20 % to 50 % |
 /// | `timeout = "30s"` | the harness's | how long one attempt may take, more than zero, in `us`, `ms`, `s`, `m` or `h` |
@@ -101,6 +103,7 @@ use quote::ToTokens;
 /// | `may_fail` | | a failure is reported, and the run can pass |
 /// | `seed = 42` | random | the seed of the first attempt, 0 to 2⁶⁴ - 1; `CHAOS_SEED` goes before it |
 /// | `requires(root, redis, packet_faults)` | nothing | what the machine must have, or else the test is skipped with the reason: `root` (the superuser), `redis` (the server's program), `packet_faults` (a kernel that lets packets be broken) |
+/// | `covers = ["N1", "T6"]` | nothing | the ids of the requirements that the test covers, for `--chaos-coverage` |
 /// | `exclusive` | | no other test runs at the same time |
 /// | `crate = path` | `::chaos_harness` | where chaos-harness is, for a crate that re-exports it or has renamed it |
 ///
@@ -123,6 +126,32 @@ use quote::ToTokens;
 ///     Ok(())
 /// }
 /// ```
+///
+/// # Properties
+///
+/// A test with `cases` takes a `Plan` of operations, and is called for each run of a case, with fixtures
+/// of its own each time: see `chaos_harness::property`. The operations are of a type that implements
+/// `Arbitrary` of proptest and can be written and read by serde: an enum of yours, or a tuple.
+///
+/// ```
+/// use chaos_harness::prelude::*;
+///
+/// /// Whatever is doubled is twice as much, whatever message the connection dies at.
+/// #[chaos_test(cases = 64)]
+/// async fn numbers_are_doubled(cx: Chaos, plan: Plan<(i32, bool)>) -> TestResult {
+///     let pg = cx.postgres().await?;
+///     let pool = pg.pool(plan.pool_size())?;
+///     plan.run(&pg, async |(number, _)| -> TestResult {
+///         let row = pool.get().await?.query_one("SELECT 2 * $1::bigint", &[&i64::from(number)]).await?;
+///         cx.check("doubled", row.get::<_, i64>(0), 2 * i64::from(number))
+///     })
+///     .await?;
+///     Ok(())
+/// }
+/// ```
+///
+/// Its `timeout` is for all cases together; the time in which a failing case is made smaller
+/// (`CHAOS_SHRINK_SECS`) comes on top. One run of a case may take a quarter of it.
 ///
 /// A crate that re-exports chaos-harness says where it is:
 ///

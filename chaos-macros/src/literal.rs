@@ -65,6 +65,9 @@ impl Literal {
         // What does not fit the type is too large, as signs and letters cannot come this far.
         match lit.base10_parse() {
             Ok(number) if bounds.contains(&number) => Ok(number),
+            Ok(number) if number < *bounds.start() => {
+                Err(self.wrong(format!("{} is too small", self.shown()), usage))
+            }
             _ => Err(self.wrong(format!("{} is too large", self.shown()), usage)),
         }
     }

@@ -21,11 +21,12 @@ pub(crate) enum OptionName {
     Seed,
     Requires,
     Exclusive,
+    Covers,
     Crate,
 }
 
 impl OptionName {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Retries,
         Self::OnlyRetry,
         Self::Backoff,
@@ -40,6 +41,7 @@ impl OptionName {
         Self::Seed,
         Self::Requires,
         Self::Exclusive,
+        Self::Covers,
         Self::Crate,
     ];
 
@@ -63,6 +65,7 @@ impl OptionName {
             Self::Seed => "seed",
             Self::Requires => "requires",
             Self::Exclusive => "exclusive",
+            Self::Covers => "covers",
             Self::Crate => "crate",
         }
     }
@@ -79,6 +82,7 @@ impl OptionName {
             Self::Domain => "domain = \"network\"",
             Self::Seed => "seed = 42",
             Self::Requires => "requires(root, redis)",
+            Self::Covers => "covers = [\"N1\"]",
             Self::Crate => "crate = path::to::chaos_harness",
             flag => flag.as_str(),
         }
@@ -127,6 +131,10 @@ impl OptionName {
                  `requires(root, redis)`"
             }
             Self::Exclusive => "write `exclusive`, or leave it out",
+            Self::Covers => {
+                "`covers` takes the ids of requirements in brackets, each in quotes: \
+                 `covers = [\"N1\", \"T6\"]`"
+            }
             Self::Crate => {
                 "`crate` takes the path to chaos-harness, without quotes: \
                  `crate = path::to::chaos_harness`"

@@ -31,6 +31,7 @@ pub(crate) struct Options {
     pub(crate) seed: Option<u64>,
     pub(crate) requires: Vec<&'static str>,
     pub(crate) exclusive: bool,
+    pub(crate) covers: Vec<LitStr>,
     pub(crate) harness: Option<Path>,
 }
 
@@ -115,10 +116,41 @@ impl Options {
             OptionName::MayFail => self.may_fail = flag(&entry, name)?,
             OptionName::Exclusive => self.exclusive = flag(&entry, name)?,
             OptionName::Requires => self.requires = requirements(&entry, errors)?,
+            OptionName::Covers => self.covers = covered(entry)?,
             OptionName::Crate => self.harness = Some(path(entry)?),
         }
         Ok(())
     }
+}
+
+/// The ids of requirements.
+fn covered(entry: Entry) -> syn::Result<Vec<LitStr>> {
+    let name = OptionName::Covers;
+    let tokens = assigned(entry, name)?;
+    let wrong = |tokens: &TokenStream| {
+        let message = format!("this is no list of ids; {}", name.usage());
+        Error::new_spanned(tokens, message)
+    };
+    let list = syn::parse2::<syn::ExprArray>(tokens.clone()).map_err(|_| wrong(&tokens))?;
+    let mut ids: Vec<LitStr> = Vec::new();
+    for element in &list.elems {
+        let id = match element {
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(id), .. }) => id,
+            other => return Err(wrong(&quote::quote!(#other))),
+        };
+        if id.value().trim().is_empty() {
+            return Err(Error::new_spanned(id, format!("an id is empty; {}", name.usage())));
+        }
+        if ids.iter().any(|known| known.value() == id.value()) {
+            let message = format!("{:?} is listed more than once; keep one", id.value());
+            return Err(Error::new_spanned(id, message));
+        }
+        ids.push(id.clone());
+    }
+    if ids.is_empty() {
+        return Err(Error::new_spanned(&list, format!("no id is listed; {}", name.usage())));
+    }
+    Ok(ids)
 }
 
 /// The value of an option that has to have one.

@@ -178,16 +178,15 @@ impl<F: AsyncFnMut(&[usize]) -> ControlFlow<(), bool>> Trial<F> {
         }
         let runs = 2 * self.rate.repeats();
         let wanted = f64::from(runs) * self.rate.get() / 2.0;
-        for run in failed..=runs {
-            if f64::from(failed) >= wanted {
-                return ControlFlow::Continue(true);
-            }
-            if f64::from(failed + runs - run) < wanted {
-                break;
+        let mut left = runs - failed;
+        while f64::from(failed) < wanted {
+            if f64::from(failed + left) < wanted {
+                return ControlFlow::Continue(false);
             }
             failed += u32::from((self.fails)(candidate).await?);
+            left -= 1;
         }
-        ControlFlow::Continue(false)
+        ControlFlow::Continue(true)
     }
 }
 

@@ -208,9 +208,9 @@ mod tests {
     use crate::units::{DurationUnits, PercentUnits};
 
     /// An operation of 10 ms each 10 ms for 20 s, which fails in these times.
-    fn operations(bad: &[std::ops::Range<u64>]) -> Vec<Operation> {
+    fn operations(bad: &[(u64, u64)]) -> Vec<Operation> {
         let operation = |began: u64| {
-            let is_bad = bad.iter().any(|times| times.contains(&began));
+            let is_bad = bad.iter().any(|times| (times.0..times.1).contains(&began));
             let outcome = if is_bad { Outcome::Failed } else { Outcome::Ok };
             let (began, ended) = (began.ms(), (began + 10).ms());
             Operation::new(0, began, ended, outcome)
@@ -224,7 +224,7 @@ mod tests {
         Disturbance { fault: FaultId(number), label, started, ended }
     }
 
-    fn judged(rule: &AlertRule, bad: &[std::ops::Range<u64>], faults: &[Disturbance]) -> Alerts {
+    fn judged(rule: &AlertRule, bad: &[(u64, u64)], faults: &[Disturbance]) -> Alerts {
         let watched = Watched {
             operations: &operations(bad),
             signals: &[SignalGiven { name: "paged".to_owned(), at: 6.secs() }],
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn an_alert_that_fires_for_each_fault_and_for_nothing_else_is_perfect() {
         let faults = [fault(1, 5_000, 7_000), fault(2, 12_000, 13_000)];
-        let bad = [5_000..7_000, 12_000..13_000];
+        let bad = [(5_000, 7_000), (12_000, 13_000)];
         let alerts = judged(&errors(), &bad, &faults);
         assert_eq!((alerts.precision(), alerts.recall()), (Some(1.0), Some(1.0)));
         // 10 of the last 100 failed at 5.1 s, and more than that a tick later.
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn an_alert_for_nothing_costs_precision_and_a_fault_without_one_recall() {
         let faults = [fault(1, 5_000, 7_000), fault(2, 12_000, 13_000)];
-        let alerts = judged(&errors(), &[5_000..7_000, 16_000..17_000], &faults);
+        let alerts = judged(&errors(), &[(5_000, 7_000), (16_000, 17_000)], &faults);
         assert_eq!((alerts.precision(), alerts.recall()), (Some(0.5), Some(0.5)));
         let error = alerts.detects_within(1.minutes()).unwrap_err().to_string();
         assert!(error.contains("it did not fire for fault 2) of"), "{error}");
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_condition_that_has_to_last_does_not_fire_for_a_moment() {
         let faults = [fault(1, 5_000, 7_000)];
-        let short = 5_000..5_150;
+        let short = (5_000, 5_150);
         let rule = errors();
         let fires = |rule: &AlertRule| {
             judged(rule, std::slice::from_ref(&short), &faults).judged().firings.len()
@@ -282,7 +282,7 @@ mod tests {
         // An objective of 99 %: 10 % errors burn ten times as fast as they may.
         let rule =
             AlertRule::burn_rate(99.percent()).windows([BurnWindow::new(5.secs(), 500.ms(), 10.0)]);
-        let alerts = judged(&rule, &[5_000..8_000], &[fault(1, 5_000, 8_000)]);
+        let alerts = judged(&rule, &[(5_000, 8_000)], &[fault(1, 5_000, 8_000)]);
         let [firing] = alerts.judged().firings.as_slice() else { panic!("{alerts:?}") };
         assert!(firing.is_true);
         // 10 % of 5 s is 0.5 s of nothing but errors.
@@ -300,7 +300,7 @@ mod tests {
         let slower = AlertRule::latency_above(50.percent(), 10.ms(), 1.secs());
         assert_eq!(judged(&slower, &[], &faults).judged().firings.len(), 0);
         let few = AlertRule::rate_below(90.0, 1.secs());
-        assert_eq!(judged(&few, &[5_000..6_000], &faults).judged().firings.len(), 1);
+        assert_eq!(judged(&few, &[(5_000, 6_000)], &faults).judged().firings.len(), 1);
         let error = judged(&few, &[], &faults).precision_at_least(1.percent()).unwrap_err();
         assert!(error.to_string().contains("it never fired"), "{error}");
     }

@@ -86,7 +86,7 @@ impl Bank {
         let key = self.keys.get() + 1;
         self.keys.set(key);
         match self.deposits {
-            Deposits::FromCache => return self.from_cache(account, amount).await,
+            Deposits::FromCache => return self.by_cache(account, amount).await,
             Deposits::Unlocked => return self.unlocked(account, amount).await,
             _ => {}
         }
@@ -122,7 +122,7 @@ impl Bank {
         Ok(())
     }
 
-    async fn from_cache(&self, account: i32, amount: i64) -> Answer {
+    async fn by_cache(&self, account: i32, amount: i64) -> Answer {
         let place = usize::try_from(account - 1)?;
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;

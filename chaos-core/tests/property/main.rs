@@ -49,6 +49,10 @@ scenes! {
         what_a_case_leaves_behind_fails_it,
         a_kept_case_that_passes_is_noted,
         a_time_is_replaced_by_the_message_it_met;
+    strategies:
+        postgres_takes_every_table,
+        postgres_gives_back_what_it_takes,
+        postgres_refuses_what_is_no_text;
 }
 
 /// Plays one scene in a process of its own.

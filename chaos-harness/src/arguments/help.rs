@@ -23,6 +23,9 @@ How they run
       --no-capture          Let tests write to the terminal
       --force-run-in-process  The same as CHAOS_IN_PROCESS=1
 
+      --chaos-baseline MODE  `save` the baselines that tests measure, or `compare` them with those
+                            that were saved: what became slower fails the run
+
 What is shown
       --format FORMAT       pretty, terse or json
   -q, --quiet               The same as --format terse
@@ -48,6 +51,12 @@ Instead of running tests
                             is. RUN is the name of a directory below target/chaos/runs, or `latest`,
                             which it also is by itself. A run of `cargo nextest` has one report for
                             all its processes and test binaries, and gets it only by this option.
+      --chaos-inventory[=RUN]  Write the failures of a run, with what each points at, as inventory.csv
+                            and inventory.md into target/chaos
+      --chaos-coverage      Show which requirements have a test, and how those fared in the run that
+                            began last
+      --chaos-compare RUN[..RUN]  Show what became of the failures of a run in the one that began last,
+                            or in another one
 
 Accepted, because ordinary tests accept them, and without effect:
       --test --report-time --ensure-time -Z unstable-options
@@ -65,9 +74,12 @@ Environment variables
       CHAOS_DIR=PATH        Where journals and reports go (default: target/chaos)
       CHAOS_IN_PROCESS=1    Run attempts in this process, for debuggers
       CHAOS_KEEP=1          Keep the databases of attempts that failed
-      CHAOS_REPLAY=TOKEN    Has explorations try only the point that a failure names
+      CHAOS_REPLAY=TOKEN    Tries only the point of an exploration, or the case of a property, that
+                            a failure names
+      CHAOS_SHRINK_SECS=30  For how long a failing case of a property is made smaller
       RUST_TEST_THREADS, RUST_TEST_SHUFFLE, RUST_TEST_SHUFFLE_SEED, RUST_TEST_NOCAPTURE
 
-Exit codes: 0 passed, 101 tests failed, 75 none failed and the machine could not carry one, 2 wrong
-arguments, variables or chaos.toml, 3 the harness could not work, 130 interrupted, 143 terminated.
+Exit codes: 0 passed, 101 tests failed, 75 none failed and the machine could not carry one, 4 a gate
+was not passed, 2 wrong arguments, variables or files, 3 the harness could not work, 130
+interrupted, 143 terminated.
 ";

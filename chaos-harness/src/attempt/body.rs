@@ -9,6 +9,7 @@ use chaos_core::journal::{self, Journal};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 use chaos_core::{Chaos, TestError};
 
+use super::assertions::with_assertions;
 use super::leftovers::{left_behind, with_leftovers};
 use super::panics::{Panic, Recorder, message_of};
 use super::spec::Spec;
@@ -55,9 +56,12 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
         pid: std::process::id(),
     });
     let recorder = Recorder::start(journal.clone());
+    let cx = Chaos::new(spec.seed, journal.clone()).with_sizing(spec.sizing);
+    let assertions = cx.watch_assertions();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("chaos-worker")
+        .on_thread_start(assertions.thread_entry())
         .enable_all()
         .build();
     let runtime = match runtime {
@@ -65,12 +69,12 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
         Err(error) => return harness_failure(format!("failed to start the runtime: {error}")),
     };
 
-    let cx = Chaos::new(spec.seed, journal.clone()).with_sizing(spec.sizing);
     if spec.check_determinism {
         cx.only_check_determinism();
     }
     cx.keep_databases_to_the_end();
     let began = Instant::now();
+    cx.name_test(spec.test.clone(), spec.timeout.map(|timeout| began + timeout));
     let ending = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(until_deadline(case, cx.clone(), spec, began))
     }));
@@ -101,7 +105,7 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
     };
     let background = panics.into_iter().filter(|panic| !panic.in_test).collect();
     let verdict = conclude(ending, background, vacuous, case.options.should_panic);
-    with_leftovers(verdict, left)
+    with_leftovers(with_assertions(verdict, &assertions.finish()), left)
 }
 
 /// How the test function ended.

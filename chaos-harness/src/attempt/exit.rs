@@ -55,6 +55,11 @@ impl Ended<'_> {
             };
             return failed(FailureKind::Hang, format!("{message}; it was killed"));
         }
+        in_its_case(self.how_it_died(reached), self.events)
+    }
+
+    /// What the end of a process means that nobody asked to end.
+    fn how_it_died(&self, reached: Option<&Verdict>) -> Verdict {
         match self.status.code() {
             Some(code) if code < 0 => failed(FailureKind::Signal, status_message(code)),
             Some(code) => failed(FailureKind::Exit, exit_message(code, reached.is_some())),
@@ -134,6 +139,29 @@ impl Ended<'_> {
 
 fn failed(kind: FailureKind, message: String) -> Verdict {
     Verdict::Failed(Failure::new(kind, message))
+}
+
+/// The verdict, with the case of a property in the midst of which it was reached.
+fn in_its_case(verdict: Verdict, events: &[Event]) -> Verdict {
+    let last = events.iter().rev().find_map(|event| match &event.what {
+        EventKind::CaseStarted { case, operations, faults, .. } => {
+            Some(Some((*case, *operations, faults)))
+        }
+        EventKind::CaseEnded { .. } | EventKind::PropertyEnded { .. } => Some(None),
+        _ => None,
+    });
+    match (verdict, last.flatten()) {
+        (Verdict::Failed(mut failure), Some((case, operations, faults))) => {
+            let which = if case == 0 { "a kept case".to_owned() } else { format!("case {case}") };
+            let faults = match faults.as_slice() {
+                [] => "without faults".to_owned(),
+                faults => format!("with {}", faults.join(" and ")),
+            };
+            failure.message.push_str(&format!(", in {which} ({operations} operations, {faults})"));
+            Verdict::Failed(failure)
+        }
+        (verdict, _) => verdict,
+    }
 }
 
 fn exit_message(code: i32, after_verdict: bool) -> String {

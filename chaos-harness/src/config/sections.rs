@@ -1,6 +1,8 @@
 //! The sections that each layer of the file may have.
 
 use super::attempts::Attempts;
+use super::coverage::Coverage;
+use super::gates::Gates;
 use super::load::Loads;
 use super::run::Run;
 use super::table::Table;
@@ -34,6 +36,8 @@ pub(crate) struct Sections {
     pub(crate) attempts: Attempts,
     pub(crate) load: Loads,
     pub(crate) run: Run,
+    pub(crate) gates: Gates,
+    pub(crate) coverage: Coverage,
     pub(crate) watch: Watch,
 }
 
@@ -48,6 +52,8 @@ impl Sections {
         };
         if place != Place::Override {
             sections.run = section(table);
+            sections.gates = section(table);
+            sections.coverage = section(table);
         }
         sections
     }

@@ -30,6 +30,11 @@ impl<'a> Table<'a> {
         Self { document, values, path, known: Vec::new() }
     }
 
+    /// Whether there is such a key, whatever its value.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.values.keys().any(|known| known.get_ref() == key)
+    }
+
     /// A duration within these bounds, as text with a unit: `"30s"`.
     pub(crate) fn duration(
         &mut self,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Reporter;
+use super::record::RunRecord;
 use super::redact::redact_json;
 use crate::run_event::RunEvent;
 
@@ -83,6 +84,18 @@ pub(crate) fn make(run_directory: &Path, root: &Path) -> Result<PathBuf, ReportE
         replace(path, &text).map_err(ReportError::new("write", path))?;
     }
     Ok(path)
+}
+
+/// What the journals of a run say.
+///
+/// # Errors
+///
+/// When there is no journal, or a file cannot be read.
+pub(crate) fn records(run_directory: &Path) -> Result<Vec<RunRecord>, ReportError> {
+    let journals = journal::read(run_directory);
+    let journals =
+        journals.map_err(ReportError::new("read the journal of the run in", run_directory))?;
+    Ok(journals.into_iter().map(|journal| journal.run).collect())
 }
 
 fn to_text(report: &Report) -> Vec<u8> {

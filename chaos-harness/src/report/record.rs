@@ -6,11 +6,13 @@ use std::time::Duration;
 use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, Verdict};
 
+use crate::gate::GateJudged;
 use crate::report::words;
 use crate::run_event::{
     AttemptEnded, AttemptStarted, Regression, RunEnded, RunEvent, RunStarted, TestDescription,
     TestEnded, TestOutcome,
 };
+use crate::triage::{Triage, triage};
 
 /// A run, or as much of it as has happened.
 #[derive(Debug, Default)]
@@ -22,6 +24,8 @@ pub(crate) struct RunRecord {
     /// of nextest, is here again; an attempt that continues the ones of another process, as a retry
     /// of nextest does, belongs to the same test.
     pub(crate) tests: Vec<TestRecord>,
+    /// The gates that were judged, in order.
+    pub(crate) gates: Vec<GateJudged>,
     /// The place in `processes` of each process that may still write.
     current: HashMap<u32, usize>,
     /// The place in `tests` of the latest run of a test, by process and name.
@@ -103,6 +107,7 @@ impl RunRecord {
                 let place = self.place_or_begin(process, &ended.test);
                 self.tests[place].ended = Some(ended.clone());
             }
+            RunEvent::GateJudged(judged) => self.gates.push(judged.clone()),
             RunEvent::RunEnded(ended) => {
                 if let Some(place) = self.current.remove(&process) {
                     self.processes[place].ended = Some(ended.clone());
@@ -233,6 +238,11 @@ impl AttemptRecord {
 
     pub(crate) fn failure(&self) -> Option<&Failure> {
         self.verdict()?.failure()
+    }
+
+    /// What its failure points at.
+    pub(crate) fn triage(&self) -> Option<Triage> {
+        Some(triage(self.failure()?, &self.ended.as_ref()?.summary))
     }
 
     /// Whether the machine could not carry it.

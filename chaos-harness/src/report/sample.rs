@@ -222,6 +222,7 @@ fn description(test: &str) -> TestDescription {
         file: "tests/chaos.rs".to_owned(),
         line: 40,
         domain: (test == "latency_is_survived").then(|| "network".to_owned()),
+        covers: Vec::new(),
         declared: Category::Flaky,
         declared_reason: Some("timers are coarse here".to_owned()),
         expected_rate: Some(0.1),
@@ -360,6 +361,7 @@ fn money() -> AttemptSummary {
             expected: Some("10000".to_owned()),
             report: Some(judged()),
         }],
+        assertions: Vec::new(),
         notes: vec!["the pool was full for 1.2 s".to_owned()],
         returns: vec![ServerReturn {
             target: "postgres".to_owned(),
@@ -374,6 +376,16 @@ fn money() -> AttemptSummary {
             "held": false, "subject": "cut on postgres 800ms", "figure": "p99", "unit": "seconds",
             "side": "at_most", "bound": 0.02, "found": 0.031, "n": 4,
         }])),
+        alerts: of_json(json!([{
+            "rule": "error rate above 5 % over 1s",
+            "firings": [
+                { "began_ns": 8_600_000_000_u64, "ended_ns": 9_900_000_000_u64, "true": true },
+            ],
+            "detections": [
+                { "fault": 2, "label": "cut on postgres", "delay_ns": 100_000_000 },
+            ],
+        }])),
+        baselines: of_json(json!([{ "name": "checkout", "samples_ns": [250_000, 260_000] }])),
         signals: of_json(json!([{ "name": "breaker opened", "at_ns": 8_700_000_000_u64 }])),
         metrics: of_json(json!({
             "counters": { "chaos.operations.ok": 812 },
@@ -383,6 +395,14 @@ fn money() -> AttemptSummary {
                 "p99_ns": 4_000_000, "max_ns": 12_000_000,
             } },
         })),
+        properties: of_json(json!([{
+            "wanted": 64, "cases": 12, "vacuous": 1, "replayed": 2, "failed": true,
+            "shrunk": {
+                "operations": 1, "faults": 1, "from_operations": 9, "from_faults": 2, "runs": 41,
+                "failed": 5, "of": 5,
+            },
+            "file": "tests/chaos-regressions/deposits_are_made_once/3f2a90c1d4e5b607.toml",
+        }])),
     }
 }
 

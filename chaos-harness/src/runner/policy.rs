@@ -76,7 +76,10 @@ impl Policy {
     /// Whether a failure fails the test whatever later attempts come to. A violated check or promise is
     /// a proof that it can be violated; a retry only tells whether the seed reproduces it.
     pub(super) fn is_final(&self, failure: &Failure) -> bool {
-        let violation = matches!(failure.kind, FailureKind::Check | FailureKind::Violation);
+        let violation = matches!(
+            failure.kind,
+            FailureKind::Check | FailureKind::Violation | FailureKind::Assertion
+        );
         violation && !self.forgives_violations
     }
 

@@ -4,21 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use chaos_core::postgres;
+use chaos_core::event::Event;
 use chaos_core::seed::Seed;
 use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
+use chaos_core::{journal, postgres};
 
 use super::measure::{self, Series};
 use super::{Policy, Runner, declaration, nanoseconds, seeds, unix_ms};
 use crate::activity::Activity;
-use crate::attempt::child;
 use crate::attempt::output::Capture;
 use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
+use crate::attempt::{assertions, child};
 use crate::config::run::FlakyResult;
 use crate::history::HistoryError;
 use crate::nextest::Nextest;
+use crate::quarantine::Date;
 use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
@@ -26,7 +28,7 @@ use crate::run_event::{
     RunEvent, TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
-use crate::{capability, exclusive, failure_text, watch};
+use crate::{capability, exclusive, failure_text, summary, watch};
 
 /// Longer times would overflow the clocks that they are added to, and nobody waits a year.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -127,6 +129,7 @@ impl Runner {
         // Where the machine could carry some attempts, those decide.
         let mut carried = ended.iter().filter(|attempt| !attempt.verdict.is_environment());
         let last = carried.next_back().or(ended.last()).expect("at least one attempt was made");
+        let quarantined = self.quarantined(&test.name);
         let failure = ended.iter().rev().find_map(|it| Some((it, it.verdict.failure()?)));
         let fails_if_flaky = self.settings.flaky_result().value == FlakyResult::Fail;
         let (outcome, answer) = match (&last.verdict, failure) {
@@ -146,8 +149,9 @@ impl Runner {
                         last.attempt
                     ));
                 }
-                if test.case.options.gate == Gate::MayFail {
-                    let reason = format!("failed, as it may: {}", failure.message);
+                if quarantined.is_some() || test.case.options.gate == Gate::MayFail {
+                    let why = quarantined.as_deref().unwrap_or("as it may");
+                    let reason = format!("failed, {why}: {}", failure.message);
                     (TestOutcome::FailedAsAllowed, Answer::Ignored(reason))
                 } else {
                     let path = self.directory.path();
@@ -172,10 +176,14 @@ impl Runner {
         if outcome == TestOutcome::Failed {
             self.has_failed.store(true, Ordering::Relaxed);
         }
+        if last.verdict.is_passed() {
+            self.baselines.0.add(&test.name, &last.summary.baselines);
+        }
         if !measured {
             remarks.extend(self.suspect(&test.name, &ended));
         }
         let (category, trend) = self.judge(&test.name);
+        remarks.extend(quarantined);
         remarks.extend(declaration::remarks(test.case, &category, &trend));
         self.reporters.event(&RunEvent::TestEnded(TestEnded {
             test: test.name.clone(),
@@ -187,6 +195,12 @@ impl Runner {
             remarks,
         }));
         answer
+    }
+
+    /// What the quarantine says of a test that is in it.
+    fn quarantined(&self, test: &str) -> Option<String> {
+        let entry = self.settings.quarantine.entry(&self.identity.target, test, Date::today());
+        entry.map(ToString::to_string)
     }
 
     /// Counts the test if it was known to be stable, and says what a first failure of it asks for.
@@ -412,7 +426,8 @@ impl<'a> Attempts<'a> {
     /// both count from 1.
     fn attempt(&self, number: u32, ordinal: u32, seed: Seed, waited: Duration) -> AttemptEnded {
         let runner = self.runner;
-        let timeout = runner.settings.timeout(self.case).value.min(LONGEST_TIMEOUT);
+        let timeout = runner.settings.timeout(self.case).value + for_shrinking(self.case);
+        let timeout = timeout.min(LONGEST_TIMEOUT);
         let spec = Spec {
             test: self.name.to_owned(),
             attempt: number,
@@ -437,12 +452,13 @@ impl<'a> Attempts<'a> {
         runner.history.record_started(&started).unwrap_or_else(|error| complain(&error));
         runner.reporters.event(&RunEvent::AttemptStarted(started));
         let attempted = if runner.in_process { self.run_here(&spec) } else { self.run(&spec) };
+        let verdict = self.over_attempts(number, attempted.verdict, &attempted.summary);
         let ended = AttemptEnded {
             test: self.name.to_owned(),
             attempt: number,
             seed: spec.seed.0,
             duration_ns: nanoseconds(attempted.duration),
-            verdict: attempted.verdict,
+            verdict,
             summary: attempted.summary,
             stdout: attempted.stdout.map(|path| self.relative(&path)),
             stderr: attempted.stderr.map(|path| self.relative(&path)),
@@ -452,6 +468,20 @@ impl<'a> Attempts<'a> {
         runner.history.record_ended(&ended, is_fresh).unwrap_or_else(|error| complain(&error));
         runner.reporters.event(&RunEvent::AttemptEnded(ended.clone()));
         ended
+    }
+
+    /// The verdict about this attempt, with what earlier ones of the run brought about: also those of
+    /// another process, under nextest.
+    fn over_attempts(&self, number: u32, verdict: Verdict, summary: &AttemptSummary) -> Verdict {
+        if !verdict.is_passed() || summary.assertions.is_empty() {
+            return verdict;
+        }
+        let earlier = (1..number).map(|number| {
+            let lines = journal::read::<Event>(&journal(&self.directory, number));
+            lines.map_or_else(|_| Vec::new(), |lines| summary::of(&lines.records).assertions)
+        });
+        let all: Vec<_> = earlier.chain([summary.assertions.clone()]).collect();
+        assertions::over_attempts(verdict, &all)
     }
 
     fn run(&self, spec: &Spec) -> Attempted {
@@ -507,4 +537,18 @@ impl<'a> Attempts<'a> {
 
 fn journal(directory: &Path, attempt: u32) -> PathBuf {
     directory.join(format!("attempt-{attempt}.jsonl"))
+}
+
+/// The time in which a failing case of a property is made smaller, which comes on top of its timeout.
+#[cfg(feature = "property")]
+fn for_shrinking(case: &TestCase) -> Duration {
+    // The test says what is wrong with the variable.
+    case.options
+        .cases
+        .map_or(Duration::ZERO, |_| chaos_core::property::shrinking_time().unwrap_or_default())
+}
+
+#[cfg(not(feature = "property"))]
+fn for_shrinking(_: &TestCase) -> Duration {
+    Duration::ZERO
 }

@@ -9,16 +9,19 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use parking_lot::RwLock;
 
+mod assertions;
 mod attempts;
 mod binary;
 mod command_line;
 mod configuration;
 mod environment;
 mod interruption;
+mod judging;
 mod leftovers;
 mod nextest;
 #[cfg(target_os = "linux")]
 mod overload;
+mod properties;
 mod retries;
 mod suite;
 
@@ -34,15 +37,18 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let tests = [
+        assertions::TESTS,
         attempts::TESTS,
         command_line::TESTS,
         configuration::TESTS,
         environment::TESTS,
         interruption::TESTS,
+        judging::TESTS,
         leftovers::TESTS,
         nextest::TESTS,
         #[cfg(target_os = "linux")]
         overload::TESTS,
+        properties::TESTS,
         retries::TESTS,
     ];
     let tests = tests.concat().into_iter().map(|(name, test)| {

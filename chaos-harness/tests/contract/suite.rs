@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use chaos_harness::prelude::*;
 
+mod assertions;
+mod judging;
+mod properties;
 mod sessions;
 
 /// A file by which the attempts of a test talk to the judge.

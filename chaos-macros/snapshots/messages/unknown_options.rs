@@ -7,8 +7,5 @@ async fn named_as_elsewhere(cx: Chaos) {}
 #[chaos_test(ignore = "slow", should_panic)]
 async fn attributes_of_their_own(cx: Chaos) {}
 
-#[chaos_test(cases = 100)]
-async fn kept_for_later(cx: Chaos) {}
-
 #[chaos_test("retries", 3, , !flaky)]
 async fn no_names(cx: Chaos) {}

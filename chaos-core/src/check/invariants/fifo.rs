@@ -9,8 +9,8 @@ use crate::history::Operation;
 /// What was put into a queue first comes out first: if one value had been put in before another one
 /// was, it is not taken out after the other one was.
 ///
-/// In a history, `enqueue` and `dequeue` are those of [`queue_total`], each value put in once. Several
-/// queues are judged by [`per_key`](crate::check::per_key).
+/// In a history, `enqueue` and `dequeue` are those of [`queue_total`](super::queue_total), each value
+/// put in once. Several queues are judged by [`per_key`](crate::check::per_key).
 ///
 /// **Vacuous** when no two values came out that had been put in one after the other.
 ///

@@ -3,17 +3,22 @@
 
 use std::collections::BTreeMap;
 
+use chaos_core::assert::Assertion;
 use chaos_core::machine::Machine;
 use chaos_core::metrics::MetricsSnapshot;
+use chaos_core::run::JudgedAlert;
 use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
+use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
+use crate::run_event::PropertySummary;
 use crate::run_event::{
-    BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, Resources,
-    ServerReturn, SignalSummary, SystemicFailure, Trend,
+    BaselineSummary, BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary,
+    Resources, ServerReturn, SignalSummary, SystemicFailure, Trend,
 };
+use crate::triage::Triage;
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one;
 /// fields may be added without that.
@@ -36,6 +41,8 @@ pub(crate) struct Report {
     pub(super) filtered_out: u64,
     pub(super) categories: BTreeMap<Category, u64>,
     pub(super) slowest_recoveries: Vec<Recovery>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) gates: Vec<GateJudged>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) systemic: Option<SystemicFailure>,
     pub(super) tests: Vec<Test>,
@@ -120,6 +127,8 @@ pub(super) struct About {
     pub(super) line: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) domain: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) covers: Vec<String>,
     pub(super) declared: Category,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) declared_reason: Option<String>,
@@ -171,6 +180,8 @@ pub(super) struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) failure: Option<AttemptFailure>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) triage: Option<Triage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) judgement: Option<Judgement>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) began_unix_ms: Option<u64>,
@@ -186,6 +197,8 @@ pub(super) struct Attempt {
     pub(super) operations: Option<Operations>,
     pub(super) faults: Vec<FaultSummary>,
     pub(super) checks: Vec<CheckSummary>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) assertions: Vec<Assertion>,
     pub(super) notes: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) returns: Vec<ServerReturn>,
@@ -194,9 +207,15 @@ pub(super) struct Attempt {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) bounds: Vec<BoundSummary>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) alerts: Vec<JudgedAlert>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) baselines: Vec<BaselineSummary>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) signals: Vec<SignalSummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) metrics: Option<MetricsSnapshot>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) properties: Vec<PropertySummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) journal: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -62,6 +62,7 @@ pub(super) fn render(
     lines.extend(verdict(test, style));
     if let Some(shown) = test.last_failed() {
         lines.extend(reason(shown));
+        lines.extend(shown.triage().map(|triage| field("class", &redact(&triage.to_string()))));
         lines.push(String::new());
         lines.extend(attempts(test, style));
         if let Some(ended) = &shown.ended {

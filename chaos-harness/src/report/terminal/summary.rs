@@ -6,6 +6,7 @@ use std::time::Duration;
 use chaos_core::stats::Category;
 
 use super::style::{Paint, Style};
+use crate::gate::GateJudged;
 use crate::report::record::{RunRecord, TestRecord};
 use crate::report::{fault_kind, words};
 use crate::run_event::{RunEnded, SystemicFailure, TestOutcome};
@@ -31,6 +32,7 @@ pub(super) fn render(
             let text = "failed at once: the run is suspected, and is no evidence for categories";
             lines.push(field("suspect", &format!("{failed} of {of} stable tests {text}")));
         }
+        lines.extend(list("gates", gates(run, style)));
         if let Some(report) = report {
             lines.push(field("report", report));
         }
@@ -135,6 +137,20 @@ fn slowest_recoveries(run: &RunRecord) -> Vec<String> {
         format!("{:<8}{label} ({test})", words::time(Duration::from_nanos(recovery)))
     };
     slowest.into_iter().map(text).collect()
+}
+
+/// The gates, those that are not passed first.
+fn gates(run: &RunRecord, style: Style) -> Vec<String> {
+    let mut gates: Vec<_> = run.gates.iter().collect();
+    gates.sort_by_key(|gate| gate.passed);
+    let text = |gate: &&GateJudged| {
+        let (word, paint) =
+            if gate.passed { ("passed", Paint::Good) } else { ("FAILED", Paint::Bad) };
+        let of = gate.domain.as_ref().map_or_else(String::new, |it| format!(" of `{it}`"));
+        let GateJudged { gate, message, place, .. } = gate;
+        format!("{} {gate}{of}: {message} ({place})", style.paint(paint, word))
+    };
+    gates.iter().map(text).collect()
 }
 
 /// The tests that the machine could not carry at some attempt, and what was wrong with it.

@@ -1,0 +1,342 @@
+//! What a run as a whole has to come to, beside each of its tests: the gates of `chaos.toml`.
+//!
+//! Each says what was found, by how much it misses, and which tests are to blame. Every test counts,
+//! also one that may fail or is in quarantine; a failed test that must pass fails the run in any case.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chaos_core::duration::{Display, rounded};
+use chaos_core::stats::Category;
+use chaos_core::verdict::FailureKind;
+use serde::{Deserialize, Serialize};
+
+use crate::config::gates::Limits;
+use crate::config::{Config, Found, Located};
+use crate::quarantine::{Date, Quarantine};
+use crate::report::record::{RunRecord, TestRecord};
+use crate::run_event::TestOutcome;
+
+/// From which probability on a category is a fact.
+const CONFIRMED: f64 = 0.95;
+
+/// As many tests are named in a message.
+const NAMED: usize = 5;
+
+/// A gate, and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct GateJudged {
+    /// Which gate: `pass-rate`, `flaky`, `recovery`, `vacuous`, `undeclared-flaky` or `quarantine`.
+    pub gate: String,
+    /// The domain whose tests it judges; absent for all tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// Whether it is passed.
+    pub passed: bool,
+    /// What was found, and by how much it misses.
+    pub message: String,
+    /// Where it is set.
+    pub place: String,
+}
+
+/// The share of `part` in `whole`, in percent.
+#[expect(clippy::cast_precision_loss, reason = "nobody has 2^52 tests")]
+fn percent(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64 * 100.0
+}
+
+/// Judges the gates that are set, in a fixed order.
+pub(crate) fn judge(
+    config: &Config,
+    quarantine: &Quarantine,
+    binary: &str,
+    today: Date,
+    runs: &[RunRecord],
+) -> Vec<GateJudged> {
+    let tests: Vec<&TestRecord> = runs.iter().flat_map(|run| &run.tests).collect();
+    let mut judged = Vec::new();
+    let domains: BTreeSet<&str> = config
+        .of_suite()
+        .flat_map(|sections| &sections.gates.domains)
+        .map(|domain| domain.value.0.as_str())
+        .collect();
+    for domain in std::iter::once(None).chain(domains.into_iter().map(Some)) {
+        let of_domain = |test: &&&TestRecord| {
+            let own = test.description.as_ref().and_then(|it| it.domain.as_deref());
+            domain.is_none() || own == domain
+        };
+        let tests: Vec<&TestRecord> = tests.iter().filter(of_domain).copied().collect();
+        judged.extend(Scope { config, domain, tests }.judge());
+    }
+    judged.extend(quarantined(quarantine, binary, today, &tests));
+    judged
+}
+
+/// The tests of a domain, or all.
+struct Scope<'a> {
+    config: &'a Config,
+    domain: Option<&'a str>,
+    tests: Vec<&'a TestRecord>,
+}
+
+impl Scope<'_> {
+    fn judge(&self) -> Vec<GateJudged> {
+        [self.pass_rate(), self.flaky(), self.recovery(), self.vacuous(), self.undeclared_flaky()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn limit<T: Clone>(&self, pick: fn(&Limits) -> Option<&Located<T>>) -> Option<Found<T>> {
+        self.config.get(None, |sections| match self.domain {
+            None => pick(&sections.gates.all),
+            Some(name) => {
+                let mut domains = sections.gates.domains.iter();
+                domains.find(|domain| domain.value.0 == name).and_then(|it| pick(&it.value.1))
+            }
+        })
+    }
+
+    fn judged<T>(&self, gate: &str, limit: &Found<T>, passed: bool, message: String) -> GateJudged {
+        GateJudged {
+            gate: gate.to_owned(),
+            domain: self.domain.map(str::to_owned),
+            passed,
+            message,
+            place: limit.place.to_string(),
+        }
+    }
+
+    fn pass_rate(&self) -> Option<GateJudged> {
+        let limit = self.limit(|limits| limits.pass_rate.as_ref())?;
+        let is_judged =
+            |test: &&&TestRecord| !matches!(test.outcome(), None | Some(TestOutcome::Skipped));
+        let judged: Vec<_> = self.tests.iter().filter(is_judged).copied().collect();
+        let failed: Vec<_> = judged.iter().filter(|test| has_failed(test)).copied().collect();
+        let (passed, total) = (judged.len() - failed.len(), judged.len());
+        let needed = limit.value.get() * 100.0;
+        if total == 0 {
+            let message = format!("no test was judged; {needed:.1} % of them have to pass");
+            return Some(self.judged("pass-rate", &limit, true, message));
+        }
+        let found = percent(passed, total);
+        let mut message = format!("{passed} of {total} tests passed ({found:.1} %)");
+        // A share such as 0.85 is no exact float.
+        let holds = found >= needed - 1e-9;
+        message.push_str(&match holds {
+            true => format!(", at least {needed:.1} % have to"),
+            false => format!(
+                ", {:.1} points below the {needed:.1} % that are needed; failed: {}",
+                needed - found,
+                names(&failed)
+            ),
+        });
+        Some(self.judged("pass-rate", &limit, holds, message))
+    }
+
+    fn flaky(&self) -> Option<GateJudged> {
+        let limit = self.limit(|limits| limits.flaky.as_ref())?;
+        let flaky: Vec<_> = self.tests.iter().filter(|test| is_flaky(test)).copied().collect();
+        let allowed = limit.value.get() * 100.0;
+        let total = self.tests.len();
+        let found = if total == 0 { 0.0 } else { percent(flaky.len(), total) };
+        let holds = found <= allowed + 1e-9;
+        let mut message = format!("{} of {total} tests are flaky ({found:.1} %)", flaky.len());
+        message.push_str(&match holds {
+            true => format!(", at most {allowed:.1} % may be"),
+            false => format!(
+                ", {:.1} points above the {allowed:.1} % that may be: {}",
+                found - allowed,
+                names(&flaky)
+            ),
+        });
+        Some(self.judged("flaky", &limit, holds, message))
+    }
+
+    fn recovery(&self) -> Option<GateJudged> {
+        let limit = self.limit(|limits| limits.recovery.as_ref())?;
+        let recoveries = self.tests.iter().filter_map(|test| Some((test.recovery()?, test)));
+        let bound = limit.value;
+        let Some((longest, test)) = recoveries.max_by_key(|(recovery, _)| *recovery) else {
+            let message = "no recovery was measured".to_owned();
+            return Some(self.judged("recovery", &limit, true, message));
+        };
+        let shown = |time: Duration| Display(rounded(time)).to_string();
+        let mut message = format!("the longest recovery took {} (`{}`)", shown(longest), test.name);
+        let holds = longest <= bound;
+        message.push_str(&match holds {
+            true => format!(", at most {} may be taken", Display(bound)),
+            false => {
+                format!(", {} more than the {} allowed", shown(longest - bound), Display(bound))
+            }
+        });
+        Some(self.judged("recovery", &limit, holds, message))
+    }
+
+    fn vacuous(&self) -> Option<GateJudged> {
+        let limit = self.limit(|limits| limits.vacuous.as_ref())?;
+        let is_vacuous = |test: &&&TestRecord| {
+            let mut failures = test.attempts.iter().filter_map(|attempt| attempt.failure());
+            failures.any(|failure| {
+                use FailureKind::{NeverHeld, Unproven, Vacuous};
+                matches!(failure.kind, Vacuous | NeverHeld | Unproven)
+            })
+        };
+        let found: Vec<_> = self.tests.iter().filter(is_vacuous).copied().collect();
+        let holds = found.len() as u64 <= limit.value;
+        let mut message = format!("{} tests proved nothing in an attempt", found.len());
+        if !holds {
+            message.push_str(&format!(", {} are allowed: {}", limit.value, names(&found)));
+        }
+        Some(self.judged("vacuous", &limit, holds, message))
+    }
+
+    fn undeclared_flaky(&self) -> Option<GateJudged> {
+        let limit = self.limit(|limits| limits.undeclared_flaky.as_ref())?;
+        if limit.value {
+            return None;
+        }
+        let is_undeclared = |test: &&&TestRecord| {
+            let declared = test.description.as_ref().map(|it| it.declared);
+            is_flaky(test) && is_confirmed(test) && declared == Some(Category::Stable)
+        };
+        let found: Vec<_> = self.tests.iter().filter(is_undeclared).copied().collect();
+        let message = match found.as_slice() {
+            [] => "every test that is flaky says so".to_owned(),
+            some => format!("{} tests are flaky and do not say so: {}", some.len(), names(some)),
+        };
+        Some(self.judged("undeclared-flaky", &limit, found.is_empty(), message))
+    }
+}
+
+/// What has ended in the quarantine, and what need not be there any more.
+fn quarantined(
+    quarantine: &Quarantine,
+    binary: &str,
+    today: Date,
+    tests: &[&TestRecord],
+) -> Vec<GateJudged> {
+    let judged = |passed, message, place| GateJudged {
+        gate: "quarantine".to_owned(),
+        domain: None,
+        passed,
+        message,
+        place,
+    };
+    let expired = quarantine.expired(binary, today).map(|entry| {
+        let (test, expires, owner, issue) =
+            (&entry.test, entry.expires, &entry.owner, &entry.issue);
+        let message = format!(
+            "the quarantine of `{test}` ended on {expires} ({owner}, {issue}): mend the test, or \
+             renew the entry"
+        );
+        judged(false, message, quarantine.place(entry))
+    });
+    let stable = tests.iter().filter_map(|test| {
+        let entry = quarantine.entry(binary, &test.name, today)?;
+        let category = &test.ended.as_ref()?.category;
+        let is_stable = category.category == Category::Stable && is_confirmed(test);
+        let message = format!("`{}` is stable again (n = {}): remove it", test.name, category.n);
+        is_stable.then(|| judged(true, message, quarantine.place(entry)))
+    });
+    expired.chain(stable).collect()
+}
+
+fn has_failed(test: &TestRecord) -> bool {
+    matches!(test.outcome(), Some(TestOutcome::Failed | TestOutcome::FailedAsAllowed))
+}
+
+fn is_flaky(test: &TestRecord) -> bool {
+    let category = test.ended.as_ref().map(|ended| ended.category.category);
+    matches!(category, Some(Category::Flaky | Category::VeryFlaky | Category::Broken))
+}
+
+fn is_confirmed(test: &TestRecord) -> bool {
+    test.ended.as_ref().is_some_and(|ended| ended.category.confidence >= CONFIRMED)
+}
+
+fn names(tests: &[&TestRecord]) -> String {
+    let named = tests.iter().take(NAMED).map(|test| format!("`{}`", test.name));
+    let mut text = named.collect::<Vec<_>>().join(", ");
+    if tests.len() > NAMED {
+        text.push_str(&format!(" and {} more", tests.len() - NAMED));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::File;
+    use crate::config::profile::Hardware;
+    use crate::report::sample;
+
+    fn judged(toml: &str) -> Vec<GateJudged> {
+        let file = File::parse(Path::new("chaos.toml"), toml).unwrap();
+        let config = Config::new(Some(file), "local", None, Hardware::default()).unwrap();
+        let mut run = RunRecord::default();
+        sample::events().iter().for_each(|event| run.add(0, event));
+        let today = Date::parse("2026-11-20").unwrap();
+        judge(&config, &Quarantine::default(), "chaos", today, &[run])
+    }
+
+    fn only(toml: &str) -> GateJudged {
+        let mut all = judged(toml);
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+
+    #[test]
+    fn without_gates_nothing_is_judged() {
+        assert_eq!(judged(""), []);
+    }
+
+    #[test]
+    fn a_pass_rate_says_by_how_much_it_misses_and_who_failed() {
+        let gate = only("[gates]\npass-rate = \"85 %\"\n");
+        assert!(!gate.passed);
+        assert!(
+            gate.message.contains("points below the 85.0 % that are needed; failed: `"),
+            "{gate:?}"
+        );
+        assert_eq!(gate.place, "chaos.toml:2");
+        assert!(only("[gates]\npass-rate = \"10 %\"\n").passed);
+    }
+
+    #[test]
+    fn a_domain_has_gates_of_its_own() {
+        let gate = only("[gates.domains.network]\npass-rate = \"100 %\"\n");
+        assert_eq!((gate.domain.as_deref(), gate.passed), (Some("network"), true), "{gate:?}");
+        let nobody = only("[gates.domains.nobody]\npass-rate = \"100 %\"\n");
+        assert!(nobody.passed && nobody.message.starts_with("no test was judged"), "{nobody:?}");
+    }
+
+    #[test]
+    fn an_environment_has_gates_of_its_own() {
+        let toml =
+            "[gates]\npass-rate = \"85 %\"\n[environments.local.gates]\npass-rate = \"1 %\"\n";
+        let gate = only(toml);
+        assert!(gate.passed, "{gate:?}");
+        assert!(gate.place.contains("environments.local"), "{gate:?}");
+    }
+
+    #[test]
+    fn recoveries_and_what_proves_nothing_are_bounded() {
+        let gate = only("[gates]\nrecovery = \"1ms\"\n");
+        assert!(!gate.passed && gate.message.contains("more than the 1ms allowed"), "{gate:?}");
+        assert!(only("[gates]\nrecovery = \"1h\"\n").passed);
+        assert!(only("[gates]\nvacuous = 0\n").message.contains("tests proved nothing"));
+    }
+
+    #[test]
+    fn flakiness_is_bounded_and_has_to_be_declared() {
+        let gate = only("[gates]\nflaky = \"0 %\"\n");
+        assert!(gate.message.contains("tests are flaky"), "{gate:?}");
+        let gate = only("[gates]\nundeclared-flaky = false\n");
+        assert!(gate.passed, "all of the sample say so: {gate:?}");
+        assert_eq!(judged("[gates]\nundeclared-flaky = true\n"), []);
+    }
+}

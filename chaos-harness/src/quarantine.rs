@@ -1,0 +1,186 @@
+//! `chaos-quarantine.toml`: tests whose failures are known, with an owner and an end.
+//!
+//! A test in quarantine still runs, and its failure is reported and does not fail the run. That has an
+//! end: after `expires` its failures count again, and the run fails also if it passes, until the entry
+//! is removed or renewed. An entry for a test that there is not is an error.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::config::Mistake;
+use crate::config::quarantine;
+use crate::suggestion::suggest;
+
+mod date;
+
+pub(crate) use self::date::Date;
+
+/// The name of the file.
+const NAME: &str = "chaos-quarantine.toml";
+
+/// The tests in quarantine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Quarantine {
+    path: PathBuf,
+    entries: Vec<Entry>,
+}
+
+/// A test in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) line: usize,
+    /// Its whole name.
+    pub(crate) test: String,
+    /// The test binary that has it; absent where there is only one.
+    pub(crate) binary: Option<String>,
+    pub(crate) reason: String,
+    pub(crate) issue: String,
+    pub(crate) owner: String,
+    /// The last day.
+    pub(crate) expires: Date,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reason, issue, owner, expires, .. } = self;
+        write!(f, "in quarantine until {expires} ({owner}, {issue}): {reason}")
+    }
+}
+
+/// The file could not be read or understood.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum QuarantineError {
+    #[error("failed to read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Mistakes(Vec<Mistake>),
+    #[error("{}:{line}: there is no test `{test}` in the test binary `{binary}`; {help}", path.display())]
+    NoSuchTest { path: PathBuf, line: usize, test: String, binary: String, help: String },
+}
+
+impl Quarantine {
+    /// Reads the file in the first of these directories that has one; without any, nothing is in
+    /// quarantine.
+    ///
+    /// # Errors
+    ///
+    /// When there is a file that cannot be read or understood.
+    pub(crate) fn read(directories: &[&Path]) -> Result<Self, QuarantineError> {
+        for directory in directories {
+            let path = directory.join(NAME);
+            match std::fs::read_to_string(&path) {
+                Ok(text) => {
+                    let entries = quarantine::parse(&path, &text);
+                    let entries = entries.map_err(QuarantineError::Mistakes)?;
+                    return Ok(Self { path, entries });
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(QuarantineError::Read { path, source }),
+            }
+        }
+        Ok(Self::default())
+    }
+
+    /// Checks that each entry for this test binary names one of its tests.
+    ///
+    /// # Errors
+    ///
+    /// The first that does not.
+    pub(crate) fn check(&self, binary: &str, tests: &[String]) -> Result<(), QuarantineError> {
+        let wrong = self.of(binary).find(|entry| !tests.contains(&entry.test));
+        let Some(Entry { line, test, binary: named, .. }) = wrong else { return Ok(()) };
+        let mut help = suggest(test, tests.iter().map(String::as_str));
+        if named.is_none() {
+            help.push_str("; if another test binary has it, say which: binary = \"..\"");
+        }
+        let (path, line, test) = (self.path.clone(), *line, test.clone());
+        Err(QuarantineError::NoSuchTest { path, line, test, binary: binary.to_owned(), help })
+    }
+
+    fn of(&self, binary: &str) -> impl Iterator<Item = &Entry> {
+        let is_of = move |entry: &&Entry| entry.binary.as_deref().is_none_or(|it| it == binary);
+        self.entries.iter().filter(is_of)
+    }
+
+    /// The entry of a test that is in quarantine on this day.
+    pub(crate) fn entry(&self, binary: &str, test: &str, today: Date) -> Option<&Entry> {
+        self.of(binary).find(|entry| entry.test == test && today <= entry.expires)
+    }
+
+    /// The entries that have ended.
+    pub(crate) fn expired(&self, binary: &str, today: Date) -> impl Iterator<Item = &Entry> {
+        self.of(binary).filter(move |entry| today > entry.expires)
+    }
+
+    /// The place of an entry.
+    pub(crate) fn place(&self, entry: &Entry) -> String {
+        format!("{}:{}", self.path.display(), entry.line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+[[test]]
+test = "pool::drains"
+reason = "loses a connection under load"
+issue = "LEDGER-7"
+owner = "anna"
+expires = "2026-11-30"
+
+[[test]]
+test = "cache::fills"
+binary = "cache"
+reason = "waits too short"
+issue = "LEDGER-9"
+owner = "ben"
+expires = "2026-12-24"
+"#;
+
+    fn quarantine(text: &str) -> Result<Quarantine, QuarantineError> {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(NAME), text).unwrap();
+        Quarantine::read(&[directory.path()])
+    }
+
+    fn day(text: &str) -> Date {
+        Date::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_test_is_in_quarantine_until_its_last_day() {
+        let quarantine = quarantine(FILE).unwrap();
+        let entry = quarantine.entry("chaos", "pool::drains", day("2026-11-30")).unwrap();
+        let text = "in quarantine until 2026-11-30 (anna, LEDGER-7): loses a connection under load";
+        assert_eq!(entry.to_string(), text);
+        assert_eq!(quarantine.entry("chaos", "pool::drains", day("2026-12-01")), None);
+        let expired = quarantine.expired("chaos", day("2026-12-25"));
+        assert_eq!(expired.map(|it| &*it.test).collect::<Vec<_>>(), ["pool::drains"]);
+        assert!(quarantine.entry("cache", "cache::fills", day("2026-12-24")).is_some());
+        assert!(quarantine.entry("chaos", "cache::fills", day("2026-12-24")).is_none());
+    }
+
+    #[test]
+    fn an_entry_for_no_test_is_an_error() {
+        let quarantine = quarantine(FILE).unwrap();
+        let tests = ["pool::drain".to_owned()];
+        let error = quarantine.check("chaos", &tests).unwrap_err().to_string();
+        assert!(error.contains("toml:2: there is no test `pool::drains`"), "{error}");
+        assert!(error.contains("did you mean `pool::drain`?; if another test binary"), "{error}");
+        assert!(quarantine.check("chaos", &["pool::drains".to_owned()]).is_ok());
+    }
+
+    #[test]
+    fn an_entry_says_who_and_until_when() {
+        let missing = "[[test]]\ntest = \"a\"\nreason = \"b\"\nowner = \"c\"\nissue = \"d\"\n";
+        let error = quarantine(missing).unwrap_err().to_string();
+        assert!(error.contains("expires = \"2026-12-31\""), "{error}");
+        let wrong = format!("{missing}expires = \"2026-13-01\"\nexpire = 1\n");
+        let error = quarantine(&wrong).unwrap_err().to_string();
+        assert!(error.contains(":6:") && error.contains(":7:"), "{error}");
+        assert!(quarantine("").unwrap().entries.is_empty());
+    }
+}

@@ -1,0 +1,77 @@
+//! What a failure points at, with the evidence: the code, a bound, the machine, or the test itself.
+//!
+//! A failure says what happened; whoever reads a hundred of them wants to know where to look first.
+//! The [rules](rules::RULES) are data: each names a class, says in words when it applies, and looks at
+//! the failure and at the figures of its attempt. The first that applies decides. What none applies to
+//! stays unclassified: a wrong class is worse than none.
+
+use std::fmt;
+
+use chaos_core::verdict::Failure;
+use serde::{Deserialize, Serialize};
+
+use crate::run_event::AttemptSummary;
+
+mod rules;
+
+/// What a failure points at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Class {
+    /// The code under test did not keep a promise.
+    PotentialBug,
+    /// A bound of time or rate was missed by little: the code, the bound or a setting wants tuning.
+    TuningNeeded,
+    /// The machine, or something that it lacks.
+    Environment,
+    /// The test does not bring about, or does not judge, what it is for.
+    TestDesign,
+    /// No rule applies.
+    Unclassified,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PotentialBug => "potential bug",
+            Self::TuningNeeded => "tuning needed",
+            Self::Environment => "environment",
+            Self::TestDesign => "test design",
+            Self::Unclassified => "unclassified",
+        })
+    }
+}
+
+/// The class of a failure, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Triage {
+    /// The class.
+    pub class: Class,
+    /// The rule that applied; absent when none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What speaks for it.
+    pub evidence: String,
+}
+
+impl fmt::Display for Triage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.class, self.evidence)
+    }
+}
+
+/// What a failure points at.
+pub(crate) fn triage(failure: &Failure, summary: &AttemptSummary) -> Triage {
+    let case = rules::Case { failure, summary };
+    let applied = rules::RULES.iter().find_map(|rule| {
+        let evidence = (rule.applies)(&case)?;
+        Some(Triage { class: rule.class, rule: Some(rule.name.to_owned()), evidence })
+    });
+    applied.unwrap_or_else(|| Triage {
+        class: Class::Unclassified,
+        rule: None,
+        evidence: format!("no rule says what it means that the test {}", failure.kind),
+    })
+}

@@ -1,0 +1,361 @@
+//! The rules, in the order in which they are tried. `docs/triage.md` has the same table.
+
+use std::time::Duration;
+
+use chaos_core::duration::{self, Display};
+use chaos_core::verdict::{Failure, FailureKind};
+
+use super::Class;
+use crate::run_event::AttemptSummary;
+
+/// A bound that was missed by no more than its own size is one that wants tuning.
+const LITTLE: f64 = 1.0;
+
+/// A failed attempt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Case<'a> {
+    pub(super) failure: &'a Failure,
+    pub(super) summary: &'a AttemptSummary,
+}
+
+/// When a failure is of a class.
+pub(super) struct Rule {
+    /// By what reports know it.
+    pub(super) name: &'static str,
+    pub(super) class: Class,
+    /// When it applies, in words; those of `docs/triage.md`.
+    #[cfg_attr(not(test), allow(dead_code, reason = "compared with the document"))]
+    pub(super) when: &'static str,
+    /// What speaks for it, if it applies.
+    pub(super) applies: fn(&Case<'_>) -> Option<String>,
+}
+
+/// All rules.
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        name: "interrupted",
+        class: Class::Environment,
+        when: "the run was interrupted",
+        applies: |case| case.is(&[FailureKind::Interrupted]),
+    },
+    Rule {
+        name: "machine-trouble",
+        class: Class::Environment,
+        when: "the error is one of the machine (no space left, no descriptors, no memory, a port in \
+               use, no PostgreSQL found or started), and the test injected no fault",
+        applies: machine_trouble,
+    },
+    Rule {
+        name: "harness",
+        class: Class::Environment,
+        when: "the harness itself could not do its work",
+        applies: |case| case.is(&[FailureKind::Harness]),
+    },
+    Rule {
+        name: "untouched-fault",
+        class: Class::TestDesign,
+        when: "a fault was injected and touched nothing",
+        applies: |case| case.is(&[FailureKind::Vacuous]),
+    },
+    Rule {
+        name: "never-brought-about",
+        class: Class::TestDesign,
+        when: "a `sometimes!` never held, or what has to be reached never was",
+        applies: |case| case.is(&[FailureKind::NeverHeld]),
+    },
+    Rule {
+        name: "nothing-proven",
+        class: Class::TestDesign,
+        when: "a checker had nothing to judge, or could not come to an end; or no recovery could be \
+               watched",
+        applies: nothing_proven,
+    },
+    Rule {
+        name: "broken-without-fault",
+        class: Class::TestDesign,
+        when: "the system was not in its steady state before the first fault",
+        applies: |case| case.is(&[FailureKind::SteadyState]),
+    },
+    Rule {
+        name: "late-without-fault",
+        class: Class::TestDesign,
+        when: "the test was still running at its deadline, with no fault active",
+        applies: |case| late(case, false),
+    },
+    Rule {
+        name: "stuck-under-fault",
+        class: Class::PotentialBug,
+        when: "the test was still running at its deadline while a fault was active: something waits \
+               without a limit of its own",
+        applies: |case| late(case, true),
+    },
+    Rule {
+        name: "bound-missed-by-little",
+        class: Class::TuningNeeded,
+        when: "a bound was missed by no more than its own size (a p99 of 380ms under a bound of 200ms)",
+        applies: |case| bound(case, true),
+    },
+    Rule {
+        name: "bound-missed-by-far",
+        class: Class::PotentialBug,
+        when: "a bound was missed by more than its own size, or its figure never came to an end",
+        applies: |case| bound(case, false),
+    },
+    Rule {
+        name: "slow-recovery",
+        class: Class::TuningNeeded,
+        when: "recovery took longer than it may, by no more than that again",
+        applies: |case| recovery(case, true),
+    },
+    Rule {
+        name: "no-recovery",
+        class: Class::PotentialBug,
+        when: "recovery took more than twice as long as it may, or did not happen",
+        applies: |case| recovery(case, false),
+    },
+    Rule {
+        name: "promise-broken",
+        class: Class::PotentialBug,
+        when: "a check, an invariant or an assertion in the code did not hold, a promise breaks at \
+               some point of an exploration, or something was left in a database",
+        applies: |case| {
+            case.is(&[
+                FailureKind::Check,
+                FailureKind::Violation,
+                FailureKind::Exploration,
+                FailureKind::Assertion,
+                FailureKind::Leftover,
+            ])
+        },
+    },
+    Rule {
+        name: "crash",
+        class: Class::PotentialBug,
+        when: "something panicked, the process was ended by a signal or exited, or left a process \
+               running",
+        applies: |case| {
+            case.is(&[
+                FailureKind::Panic,
+                FailureKind::BackgroundPanic,
+                FailureKind::Signal,
+                FailureKind::Exit,
+                FailureKind::LeakedProcess,
+            ])
+        },
+    },
+];
+
+impl Case<'_> {
+    /// What happened, if it is one of these kinds.
+    fn is(&self, kinds: &[FailureKind]) -> Option<String> {
+        kinds.contains(&self.failure.kind).then(|| self.first_line().to_owned())
+    }
+
+    fn first_line(&self) -> &str {
+        self.failure.message.lines().next().unwrap_or_default()
+    }
+
+    /// The faults that were active when the attempt ended.
+    fn active(&self) -> Vec<&str> {
+        let faults = self.summary.faults.iter().filter(|fault| fault.ended_ns.is_none());
+        faults.map(|fault| fault.label.as_str()).collect()
+    }
+}
+
+/// What operating systems and PostgreSQL say when the machine is in trouble. Faults of ours that make
+/// the same trouble on purpose are not taken for it.
+const TROUBLE: [&str; 9] = [
+    "No space left on device",
+    "Too many open files",
+    "Cannot allocate memory",
+    "Address already in use",
+    "found no PostgreSQL",
+    "no server is available",
+    "Resource temporarily unavailable",
+    "could not fork new process",
+    "Read-only file system",
+];
+
+fn machine_trouble(case: &Case<'_>) -> Option<String> {
+    let kinds = [FailureKind::Error, FailureKind::Fixture, FailureKind::Harness];
+    if !kinds.contains(&case.failure.kind) || !case.summary.faults.is_empty() {
+        return None;
+    }
+    let message = &case.failure.message;
+    let said = TROUBLE.iter().find(|trouble| message.contains(**trouble))?;
+    Some(format!("it says \"{said}\", and no fault of the test does that"))
+}
+
+fn nothing_proven(case: &Case<'_>) -> Option<String> {
+    let is_unwatched = case.failure.kind == FailureKind::Recovery
+        && case.failure.message.contains("no recovery could be watched");
+    let is_unproven = case.failure.kind == FailureKind::Unproven;
+    (is_unwatched || is_unproven).then(|| case.first_line().to_owned())
+}
+
+fn late(case: &Case<'_>, under_fault: bool) -> Option<String> {
+    if ![FailureKind::Timeout, FailureKind::Hang].contains(&case.failure.kind) {
+        return None;
+    }
+    let active = case.active();
+    match (under_fault, active.as_slice()) {
+        (false, []) => Some("no fault was active at the deadline".to_owned()),
+        (true, [_, ..]) => Some(format!("`{}` was active at the deadline", active.join("`, `"))),
+        _ => None,
+    }
+}
+
+fn bound(case: &Case<'_>, by_little: bool) -> Option<String> {
+    if case.failure.kind != FailureKind::Bound {
+        return None;
+    }
+    // The demand that failed the test is the last one that did not hold.
+    let missed = case.summary.bounds.iter().rev().find(|bound| !bound.held)?;
+    let share = missed.bound.missed_by();
+    let is_little = share.is_some_and(|share| share <= LITTLE);
+    (is_little == by_little).then(|| missed.bound.to_string())
+}
+
+fn recovery(case: &Case<'_>, by_little: bool) -> Option<String> {
+    if case.failure.kind != FailureKind::Recovery {
+        return None;
+    }
+    let (is_little, evidence) = match took_and_bound(&case.failure.message) {
+        Some((took, bound)) => {
+            let times = took.as_secs_f64() / bound.as_secs_f64();
+            let evidence = format!(
+                "recovery took {}, {times:.1} times the {} that it may",
+                Display(took),
+                Display(bound)
+            );
+            (times - 1.0 <= LITTLE, evidence)
+        }
+        None => (false, case.first_line().to_owned()),
+    };
+    (is_little == by_little).then_some(evidence)
+}
+
+/// The two times in the sentence of `RecoveryError::TooSlow`.
+fn took_and_bound(message: &str) -> Option<(Duration, Duration)> {
+    let (_, rest) = message.split_once(" took ")?;
+    let (took, rest) = rest.split_once(", more than the ")?;
+    let (bound, _) = rest.split_once(" allowed")?;
+    Some((duration::parse(took).ok()?, duration::parse(bound).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::recovery::RecoveryError;
+    use serde_json::json;
+
+    use super::*;
+    use crate::run_event::FaultSummary;
+    use crate::triage::{Triage, triage};
+
+    fn judged(kind: FailureKind, message: &str, summary: &AttemptSummary) -> Triage {
+        triage(&Failure::new(kind, message), summary)
+    }
+
+    fn rule(kind: FailureKind, message: &str, summary: &AttemptSummary) -> (Class, String) {
+        let Triage { class, rule, .. } = judged(kind, message, summary);
+        (class, rule.unwrap_or_default())
+    }
+
+    fn quiet() -> AttemptSummary {
+        AttemptSummary::default()
+    }
+
+    fn with_fault(ended: Option<u64>) -> AttemptSummary {
+        let fault = json!({
+            "label": "stall ↓", "target": "postgres", "began_ns": 5, "ended_ns": ended, "hits": 1,
+            "connections": 1,
+        });
+        let fault: FaultSummary = serde_json::from_value(fault).unwrap();
+        AttemptSummary { faults: vec![fault], ..AttemptSummary::default() }
+    }
+
+    fn with_bound(found: f64) -> AttemptSummary {
+        let bound = json!({
+            "held": false, "subject": "calm", "figure": "p99", "unit": "seconds", "side": "at_most",
+            "bound": 0.2, "found": found, "n": 40,
+        });
+        let bound = serde_json::from_value(bound).unwrap();
+        AttemptSummary { bounds: vec![bound], ..AttemptSummary::default() }
+    }
+
+    fn too_slow(millis: u64) -> String {
+        RecoveryError::TooSlow {
+            label: "cut on postgres".to_owned(),
+            took: Duration::from_millis(millis),
+            bound: Duration::from_secs(1),
+            last_error: Some("connection took too long".to_owned()),
+        }
+        .to_string()
+    }
+
+    #[test]
+    fn each_rule_applies_to_its_case() {
+        use Class::{Environment, PotentialBug, TestDesign, TuningNeeded};
+        use FailureKind::{Bound, Error, Fixture, Hang, Recovery, Timeout};
+        let space = "write: No space left on device (os error 28)";
+        let unwatched = RecoveryError::NotWatched.to_string();
+        let cases = [
+            (Environment, "interrupted", FailureKind::Interrupted, "Ctrl-C", quiet()),
+            (Environment, "machine-trouble", Error, space, quiet()),
+            (Environment, "machine-trouble", Fixture, "found no PostgreSQL 13 to 18", quiet()),
+            (Environment, "harness", FailureKind::Harness, "failed to start", quiet()),
+            (TestDesign, "untouched-fault", FailureKind::Vacuous, "met no traffic", quiet()),
+            (TestDesign, "never-brought-about", FailureKind::NeverHeld, "never held", quiet()),
+            (TestDesign, "nothing-proven", FailureKind::Unproven, "nothing to judge", quiet()),
+            (TestDesign, "nothing-proven", Recovery, &*unwatched, quiet()),
+            (TestDesign, "broken-without-fault", FailureKind::SteadyState, "0 of 16", quiet()),
+            (TestDesign, "late-without-fault", Timeout, "still running", with_fault(Some(9))),
+            (PotentialBug, "stuck-under-fault", Hang, "did not stop", with_fault(None)),
+            (TuningNeeded, "bound-missed-by-little", Bound, "p99", with_bound(0.38)),
+            (PotentialBug, "bound-missed-by-far", Bound, "p99", with_bound(0.5)),
+            (TuningNeeded, "slow-recovery", Recovery, &too_slow(1_900), quiet()),
+            (PotentialBug, "no-recovery", Recovery, &too_slow(2_100), quiet()),
+            (PotentialBug, "no-recovery", Recovery, "no recovery after `cut`", quiet()),
+            (PotentialBug, "promise-broken", FailureKind::Check, "money", quiet()),
+            (PotentialBug, "promise-broken", FailureKind::Leftover, "a lock", quiet()),
+            (PotentialBug, "crash", FailureKind::Panic, "index out of bounds", quiet()),
+        ];
+        let mut tried: Vec<&str> = Vec::new();
+        for (class, name, kind, message, summary) in &cases {
+            assert_eq!(rule(*kind, message, summary), (*class, (*name).to_owned()), "{message}");
+            tried.push(name);
+        }
+        for rule in RULES {
+            assert!(tried.contains(&rule.name), "no case for {}", rule.name);
+        }
+    }
+
+    #[test]
+    fn what_no_rule_knows_stays_unclassified() {
+        let triage = judged(FailureKind::Error, "the ledger is closed", &quiet());
+        assert_eq!((triage.class, triage.rule), (Class::Unclassified, None));
+        // The trouble may be the fault's own.
+        let on_purpose = judged(FailureKind::Error, "No space left on device", &with_fault(None));
+        assert_eq!(on_purpose.class, Class::Unclassified);
+    }
+
+    #[test]
+    fn the_evidence_has_the_figures() {
+        let triage = judged(FailureKind::Recovery, &too_slow(1_900), &quiet());
+        let text = "tuning needed: recovery took 1.9s, 1.9 times the 1s that it may";
+        assert_eq!(triage.to_string(), text);
+        let triage = judged(FailureKind::Bound, "p99", &with_bound(0.38));
+        assert!(triage.evidence.contains("380ms") && triage.evidence.contains("90 %"), "{triage}");
+    }
+
+    #[test]
+    fn the_document_has_the_rules_in_their_order() {
+        let document = include_str!("../../../docs/triage.md");
+        let rows = RULES.iter().map(|rule| {
+            let when = rule.when.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("| `{}` | {} | {when} |", rule.name, rule.class)
+        });
+        let table = rows.collect::<Vec<_>>().join("\n");
+        assert!(document.contains(&table), "docs/triage.md is to have:\n{table}");
+    }
+}

@@ -1,0 +1,117 @@
+//! What a run is judged by beside its tests, and what is said of its failures.
+
+use std::path::Path;
+
+use chaos_harness::exit_code;
+use chaos_harness::run_event::{RunEvent, TestOutcome};
+
+use crate::binary::{Run, Suite};
+
+crate::tests![
+    a_gate_that_is_not_passed_fails_the_run_and_says_by_how_much,
+    a_test_in_quarantine_fails_no_run_until_it_ends,
+    an_entry_for_no_test_ends_the_run_before_the_first_one,
+    requirements_without_a_test_are_told_and_unknown_ones_refused,
+    failures_are_listed_by_what_they_point_at_and_runs_are_compared,
+];
+
+/// A suite with a `chaos.toml`, and files beside it.
+fn suite(files: &[(&str, &str)]) -> Suite {
+    let suite = Suite::new();
+    for (name, text) in files {
+        std::fs::write(suite.scratch(name), text).unwrap();
+    }
+    let config = suite.scratch("chaos.toml").display().to_string();
+    suite.with("CHAOS_CONFIG", &config)
+}
+
+fn gates(run: &Run) -> Vec<(String, bool, String)> {
+    let judged = run.events.iter().filter_map(|event| match event {
+        RunEvent::GateJudged(gate) => Some((gate.gate.clone(), gate.passed, gate.message.clone())),
+        _ => None,
+    });
+    judged.collect()
+}
+
+fn a_gate_that_is_not_passed_fails_the_run_and_says_by_how_much() {
+    let suite = suite(&[("chaos.toml", "[gates]\npass-rate = \"85 %\"\n")]);
+    let run = suite.run("--exact suite::passes suite::fails_as_it_may");
+    run.assert_code(exit_code::GATE);
+    let judged = gates(&run);
+    let [(gate, false, message)] = judged.as_slice() else { panic!("{judged:?}") };
+    assert_eq!(gate, "pass-rate");
+    let parts = "1 of 2 tests passed (50.0 %), 35.0 points below the 85.0 % that are needed";
+    assert!(message.contains(parts), "{message}");
+    assert!(run.stdout.contains(parts) && run.stdout.contains("chaos.toml:2"), "{}", run.stdout);
+    suite.run("--exact suite::passes").assert_code(exit_code::PASSED);
+    suite.run("--exact suite::panics").assert_code(exit_code::FAILED);
+}
+
+const ENTRY: &str = "[[test]]\ntest = \"suite::panics\"\nreason = \"r\"\nissue = \"I-7\"\n\
+                     owner = \"anna\"\nexpires = ";
+
+fn a_test_in_quarantine_fails_no_run_until_it_ends() {
+    let entry = |day: &str| format!("{ENTRY}\"{day}\"\n");
+    let ahead = suite(&[("chaos.toml", ""), ("chaos-quarantine.toml", &entry("2999-12-31"))]);
+    let run = ahead.run("--exact suite::panics");
+    run.assert_code(exit_code::PASSED);
+    assert_eq!(run.outcome("suite::panics"), Some(TestOutcome::FailedAsAllowed));
+    assert!(run.stdout.contains("in quarantine until 2999-12-31 (anna, I-7)"), "{}", run.stdout);
+    let over = suite(&[("chaos.toml", ""), ("chaos-quarantine.toml", &entry("2020-01-01"))]);
+    over.run("--exact suite::panics").assert_code(exit_code::FAILED);
+    let run = over.run("--exact suite::passes");
+    run.assert_code(exit_code::GATE);
+    assert!(gates(&run)[0].2.contains("`suite::panics` ended on 2020-01-01"), "{:?}", gates(&run));
+}
+
+fn an_entry_for_no_test_ends_the_run_before_the_first_one() {
+    let entry = format!("{ENTRY}\"2999-12-31\"\n").replace("suite::panics", "suite::panic");
+    let suite = suite(&[("chaos.toml", ""), ("chaos-quarantine.toml", &entry)]);
+    let run = suite.run("--exact suite::passes");
+    run.assert_code(exit_code::USAGE);
+    assert!(run.stderr.contains("did you mean `suite::panics`?"), "{}", run.stderr);
+    assert!(run.events.is_empty());
+}
+
+fn requirements_without_a_test_are_told_and_unknown_ones_refused() {
+    let config = "[coverage]\nrequirements = \"list.md\"\n";
+    let list = "| id | what |\n|---|---|\n| N1 | refused |\n| T6 | ambiguous |\n";
+    let suite_of = |list: &str| suite(&[("chaos.toml", config), ("list.md", list)]);
+    let suite = suite_of(list);
+    suite.run("--exact suite::judging::covers_a_requirement").assert_code(exit_code::PASSED);
+    let shown = suite.run("--chaos-coverage");
+    shown.assert_code(exit_code::PASSED);
+    for part in [
+        "passed            suite::judging::covers_a_requirement",
+        "1 of 2 requirements have a test in this binary, 0 of them",
+        "without a test: T6",
+    ] {
+        assert!(shown.stdout.contains(part), "{}", shown.stdout);
+    }
+    let run = suite_of(&list.replace("N1", "N2")).run("--exact suite::passes");
+    run.assert_code(exit_code::USAGE);
+    assert!(run.stderr.contains("covers `N1`") && run.stderr.contains("`N2`"), "{}", run.stderr);
+}
+
+fn failures_are_listed_by_what_they_point_at_and_runs_are_compared() {
+    let suite = Suite::new();
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    suite.run("--exact suite::panics suite::injects_what_touches_nothing suite::passes");
+    let first = name(&std::fs::canonicalize(suite.latest()).unwrap());
+    suite.run("--exact suite::passes suite::panics");
+    let run = suite.run(&format!("--chaos-inventory={first}"));
+    run.assert_code(exit_code::PASSED);
+    let table = std::fs::read_to_string(run.stdout.lines().next().unwrap()).unwrap();
+    let row = |test: &str| table.lines().find(|line| line.contains(test)).unwrap().to_owned();
+    assert!(row("suite::panics").contains(",potential bug,crash,"), "{table}");
+    assert!(row("touches_nothing").contains(",test design,untouched-fault,"), "{table}");
+    let compared = suite.run(&format!("--chaos-compare {first}"));
+    compared.assert_code(exit_code::PASSED);
+    for part in [
+        "* before: 1 of 3 passed (33.3 %)",
+        "* after: 1 of 2 passed (50.0 %)",
+        "## still failing (1)",
+    ] {
+        assert!(compared.stdout.contains(part), "{}", compared.stdout);
+    }
+}
