@@ -94,7 +94,6 @@ const fn outcome_word(outcome: Option<TestOutcome>) -> &'static str {
         Some(TestOutcome::PassedOnRetry) => "passed on a retry",
         Some(TestOutcome::Failed) => "failed",
         Some(TestOutcome::FailedAsAllowed) => "failed as it may",
-        Some(TestOutcome::Environment) => "the machine could not carry it",
         Some(TestOutcome::Skipped) => "skipped",
         None => "not finished",
     }
