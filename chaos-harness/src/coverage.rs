@@ -113,6 +113,7 @@ fn word(answer: Option<TestOutcome>) -> &'static str {
         Some(TestOutcome::Failed) => "FAILED",
         Some(TestOutcome::FailedAsAllowed) => "failed as it may",
         Some(TestOutcome::Skipped) => "skipped",
+        Some(TestOutcome::Environment) => "environment",
         None => "not run",
     }
 }

@@ -95,6 +95,7 @@ const fn outcome_word(outcome: Option<TestOutcome>) -> &'static str {
         Some(TestOutcome::Failed) => "failed",
         Some(TestOutcome::FailedAsAllowed) => "failed as it may",
         Some(TestOutcome::Skipped) => "skipped",
+        Some(TestOutcome::Environment) => "environment",
         None => "not finished",
     }
 }
