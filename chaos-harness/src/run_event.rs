@@ -21,7 +21,7 @@ use crate::registry::{Declared, Flakiness, Gate, TestCase};
 mod measured;
 mod property;
 
-pub use self::measured::{BaselineSummary, SignalSummary};
+pub use self::measured::{BaselineSummary, ServerReturn, SignalSummary};
 pub use self::property::PropertySummary;
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -302,7 +302,7 @@ pub struct AttemptSummary {
     /// What its properties came to, in order. Faults, checks and notes of their cases are not among
     /// those above.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub properties: Vec<PropertySummary>,
+    pub tried_properties: Vec<PropertySummary>,
 }
 
 /// A phase of a run: a step of its schedule.
@@ -330,19 +330,6 @@ pub struct BoundSummary {
     /// The demand, and what was found.
     #[serde(flatten)]
     pub bound: Bound,
-}
-
-/// How a server came to accept connections again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ServerReturn {
-    /// The name of the link to it.
-    pub target: String,
-    /// How long it took, in nanoseconds: since it was started or resumed, or since one of its
-    /// processes was killed.
-    pub after_ns: u64,
-    /// Whether it recovered from a crash first.
-    pub recovered: bool,
 }
 
 /// What became of a fault.

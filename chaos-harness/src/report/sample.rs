@@ -410,7 +410,7 @@ fn money() -> AttemptSummary {
                 "p99_ns": 4_000_000, "max_ns": 12_000_000,
             } },
         })),
-        properties: of_json(json!([{
+        tried_properties: of_json(json!([{
             "wanted": 64, "cases": 12, "vacuous": 1, "replayed": 2, "failed": true,
             "shrunk": {
                 "operations": 1, "faults": 1, "from_operations": 9, "from_faults": 2, "runs": 41,

@@ -21,3 +21,16 @@ pub struct SignalSummary {
     /// When, in nanoseconds since the attempt began.
     pub at_ns: u64,
 }
+
+/// How a server came to accept connections again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ServerReturn {
+    /// The name of the link to it.
+    pub target: String,
+    /// How long it took, in nanoseconds: since it was started or resumed, or since one of its
+    /// processes was killed.
+    pub after_ns: u64,
+    /// Whether it recovered from a crash first.
+    pub recovered: bool,
+}

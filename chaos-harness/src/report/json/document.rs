@@ -211,7 +211,7 @@ pub(super) struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) metrics: Option<MetricsSnapshot>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) properties: Vec<PropertySummary>,
+    pub(super) tried_properties: Vec<PropertySummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) journal: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
