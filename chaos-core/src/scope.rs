@@ -26,6 +26,7 @@ pub struct Scope {
 }
 
 /// What a harness says of the test.
+#[cfg_attr(not(feature = "property"), allow(dead_code, reason = "properties ask for it"))]
 #[derive(Debug, Clone)]
 pub(crate) struct TestOfScope {
     pub(crate) name: String,
@@ -40,6 +41,7 @@ struct Inner {
     /// Shared by the scopes of its cases, as the journal is.
     next_fault: Arc<AtomicU64>,
     next_run: AtomicU64,
+    #[cfg(feature = "property")]
     next_property: AtomicU64,
     test: OnceLock<TestOfScope>,
     next_exploration: AtomicU64,
@@ -78,6 +80,7 @@ impl Scope {
             journal,
             next_fault,
             next_run: AtomicU64::new(0),
+            #[cfg(feature = "property")]
             next_property: AtomicU64::new(0),
             test: OnceLock::new(),
             next_exploration: AtomicU64::new(1),

@@ -113,8 +113,8 @@ fn word(answer: Option<TestOutcome>) -> &'static str {
         Some(TestOutcome::PassedOnRetry) => "passed on a retry",
         Some(TestOutcome::Failed) => "FAILED",
         Some(TestOutcome::FailedAsAllowed) => "failed as it may",
-        Some(TestOutcome::Environment) => "the machine could not carry it",
         Some(TestOutcome::Skipped) => "skipped",
+        Some(TestOutcome::Environment) => "environment",
         None => "not run",
     }
 }

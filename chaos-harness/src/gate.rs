@@ -110,8 +110,9 @@ impl Scope<'_> {
 
     fn pass_rate(&self) -> Option<GateJudged> {
         let limit = self.limit(|limits| limits.pass_rate.as_ref())?;
-        let is_judged =
-            |test: &&&TestRecord| !matches!(test.outcome(), None | Some(TestOutcome::Skipped));
+        let is_judged = |test: &&&TestRecord| {
+            !matches!(test.outcome(), None | Some(TestOutcome::Skipped | TestOutcome::Environment))
+        };
         let judged: Vec<_> = self.tests.iter().filter(is_judged).copied().collect();
         let failed: Vec<_> = judged.iter().filter(|test| has_failed(test)).copied().collect();
         let (passed, total) = (judged.len() - failed.len(), judged.len());

@@ -7,7 +7,6 @@
 
 use chaos_core::assert::Assertion;
 use chaos_core::check::Report;
-use chaos_core::event::ShrunkCase;
 use chaos_core::machine::Machine;
 use chaos_core::machine::counters::{GroupUsage, Usage};
 use chaos_core::metrics::MetricsSnapshot;
@@ -18,6 +17,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::gate::GateJudged;
 use crate::registry::{Declared, Flakiness, Gate, TestCase};
+
+mod measured;
+mod property;
+
+pub use self::measured::{BaselineSummary, ServerReturn, SignalSummary};
+pub use self::property::PropertySummary;
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
 pub const FORMAT_VERSION: u32 = 1;
@@ -315,29 +320,7 @@ pub struct AttemptSummary {
     /// What its properties came to, in order. Faults, checks and notes of their cases are not among
     /// those above.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub properties: Vec<PropertySummary>,
-}
-
-/// What a property came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct PropertySummary {
-    /// On how many new cases it was to be tried.
-    pub wanted: u64,
-    /// On how many it was tried.
-    pub cases: u64,
-    /// In how many of them no fault touched anything.
-    pub vacuous: u64,
-    /// How many kept cases were tried.
-    pub replayed: u64,
-    /// Whether one of all these failed.
-    pub failed: bool,
-    /// What the failing case was made smaller to, if it was a new one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shrunk: Option<ShrunkCase>,
-    /// The file that keeps it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
+    pub tried_properties: Vec<PropertySummary>,
 }
 
 /// A phase of a run: a step of its schedule.
@@ -365,39 +348,6 @@ pub struct BoundSummary {
     /// The demand, and what was found.
     #[serde(flatten)]
     pub bound: Bound,
-}
-
-/// How long something took, each time that it was measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct BaselineSummary {
-    /// What was measured.
-    pub name: String,
-    /// The values, in nanoseconds.
-    pub samples_ns: Vec<u64>,
-}
-
-/// Something that noticed a fault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct SignalSummary {
-    /// What it is called.
-    pub name: String,
-    /// When, in nanoseconds since the attempt began.
-    pub at_ns: u64,
-}
-
-/// How a server came to accept connections again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ServerReturn {
-    /// The name of the link to it.
-    pub target: String,
-    /// How long it took, in nanoseconds: since it was started or resumed, or since one of its
-    /// processes was killed.
-    pub after_ns: u64,
-    /// Whether it recovered from a crash first.
-    pub recovered: bool,
 }
 
 /// What became of a fault.

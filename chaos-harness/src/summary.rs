@@ -24,7 +24,7 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
             EventKind::CaseStarted { .. } => in_case = true,
             EventKind::CaseEnded { .. } => in_case = false,
             EventKind::PropertyEnded { wanted, cases, vacuous, replayed, failed, shrunk, file } => {
-                summary.properties.push(PropertySummary {
+                summary.tried_properties.push(PropertySummary {
                     wanted: *wanted,
                     cases: *cases,
                     vacuous: *vacuous,

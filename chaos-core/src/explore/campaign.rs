@@ -248,6 +248,8 @@ impl<'s, 'a, S> Campaign<'s, 'a, S> {
             not_met: (explored.points.len() - tried) as u64,
             skipped: explored.skipped.clone(),
         });
+        let message = format!("exploration {}: {}", self.number, explored.coverage());
+        self.journal.record(EventKind::Note { message });
         if violated > 0 {
             return Err(ExploreError::Violated(Box::new(explored)));
         }

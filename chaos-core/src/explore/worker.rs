@@ -387,8 +387,11 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
                 }
             }
         }
-        self.settle(findings).await?;
-        let content = self.stage.fingerprint().await?;
+        let (busy, content) = match findings.is_empty() {
+            true => self.stage.settled_fingerprint().await?,
+            false => (Vec::new(), self.stage.fingerprint().await?),
+        };
+        findings.extend(busy.iter().map(Finding::open_session));
         let expected = self.expected.content.as_ref();
         findings.extend(expected.and_then(|expected| Finding::divergence(expected, &content)));
         Ok(())

@@ -223,9 +223,7 @@ impl Stage {
         let begun = Instant::now();
         for look in 0.. {
             let sessions = self.sessions().await?;
-            let open = usize::try_from(self.postgres.link().connections().open);
-            let none_lost = sessions.len() <= open.unwrap_or(usize::MAX);
-            if none_lost && sessions.iter().all(OpenSession::is_at_rest) {
+            if self.is_at_rest(&sessions) {
                 return Ok(Vec::new());
             }
             if begun.elapsed() > MOMENT {
@@ -237,6 +235,25 @@ impl Stage {
             }
         }
         unreachable!("the loop has no other end")
+    }
+
+    /// Waits as [`settle`](Self::settle) does, and says what the tables hold then. It takes one round
+    /// trip where nothing is to be waited for: the server answers the second question behind the first.
+    pub(crate) async fn settled_fingerprint(
+        &self,
+    ) -> Result<(Vec<OpenSession>, Fingerprint), PostgresError> {
+        let (sessions, content) = futures::try_join!(self.sessions(), self.fingerprint())?;
+        if self.is_at_rest(&sessions) {
+            return Ok((Vec::new(), content));
+        }
+        let busy = self.settle().await?;
+        Ok((busy, self.fingerprint().await?))
+    }
+
+    /// Whether every session does nothing and has a connection of the link.
+    fn is_at_rest(&self, sessions: &[OpenSession]) -> bool {
+        let open = usize::try_from(self.postgres.link().connections().open);
+        sessions.len() <= open.unwrap_or(usize::MAX) && sessions.iter().all(OpenSession::is_at_rest)
     }
 
     /// Ends the sessions of the application, and waits until they are gone.

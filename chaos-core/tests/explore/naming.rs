@@ -85,6 +85,7 @@ pub(crate) async fn the_journal_has_every_point(stage: Stage) -> TestResult {
                 assert_eq!((*tried, *violated), (told, wrong as u64));
                 ended += 1;
             }
+            EventKind::Note { message } => assert!(message.ends_with(&all.coverage()), "{message}"),
             other => panic!("only one event for each point: {other:?}"),
         }
     }

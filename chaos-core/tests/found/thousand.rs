@@ -18,7 +18,7 @@ pub(crate) async fn a_thousand_clients_share_four_connections(cx: Chaos) -> Test
     let plan = Schedule::new().hold(100.ms(), &pg, latency(1.ms())).hold(
         100.ms(),
         &pg,
-        cut().on(query("INSERT").every_nth(20)),
+        cut().on(query("INSERT").every_nth(5)),
     );
     let load = Load::clients(1_000).operations(3).jitter(0.ms()..=100.ms());
     let worked = cx.work(plan, load, workload::set(add, read)).await?;

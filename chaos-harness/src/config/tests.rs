@@ -48,7 +48,7 @@ when = { cores-at-least = 8, cores-at-most = 2, memory-at-most = "4 GB" }
         ("15:8", "`environments.ci.run.keep` is \"yes\", which is not `true` or `false`"),
         ("18:10", "no machine meets both bounds"),
         ("18:66", "a size with a unit (KiB, MiB, GiB), such as \"4 GiB\""),
-        ("20:2", "the file has no setting `colours`; it may be `attempts`, `environments`"),
+        ("20:2", "the file has no setting `colours`; it may be `attempts`, `coverage`, "),
     ];
     assert_eq!(mistakes.len(), expected.len(), "{mistakes:#?}");
     for (mistake, (place, part)) in mistakes.iter().zip(expected) {

@@ -95,8 +95,8 @@ const fn outcome_word(outcome: Option<TestOutcome>) -> &'static str {
         Some(TestOutcome::PassedOnRetry) => "passed on a retry",
         Some(TestOutcome::Failed) => "failed",
         Some(TestOutcome::FailedAsAllowed) => "failed as it may",
-        Some(TestOutcome::Environment) => "the machine could not carry it",
         Some(TestOutcome::Skipped) => "skipped",
+        Some(TestOutcome::Environment) => "environment",
         None => "not finished",
     }
 }

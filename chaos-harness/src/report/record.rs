@@ -12,7 +12,7 @@ use crate::run_event::{
     AttemptEnded, AttemptStarted, Regression, RunEnded, RunEvent, RunStarted, TestDescription,
     TestEnded, TestOutcome,
 };
-use crate::triage::{Triage, triage};
+use crate::triage::{Class, Triage, triage};
 
 /// A run, or as much of it as has happened.
 #[derive(Debug, Default)]
@@ -242,6 +242,10 @@ impl AttemptRecord {
 
     /// What its failure points at.
     pub(crate) fn triage(&self) -> Option<Triage> {
+        if let Some(Verdict::Environment { reason, .. }) = self.verdict() {
+            let (class, evidence) = (Class::Environment, reason.clone());
+            return Some(Triage { class, rule: None, evidence });
+        }
         Some(triage(self.failure()?, &self.ended.as_ref()?.summary))
     }
 

@@ -15,6 +15,7 @@ use chaos_core::stats::{Category, FlakinessPosterior};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 use serde_json::{Value, json};
 
+use crate::gate::GateJudged;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
     FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources, RetryRate, RunEnded,
@@ -71,7 +72,8 @@ pub(crate) fn events() -> Vec<RunEvent> {
     attempt(&mut events, "old_version", 1, 1, 6, 20, verdict, summary);
     ended(&mut events, "old_version", TestOutcome::Skipped, 1, category(0, 0, 0));
 
-    let late = Failure::new(FailureKind::Timeout, "still running at its deadline of 30s");
+    let late = Failure::new(FailureKind::Timeout, "still running at its deadline of 30s")
+        .replayed_by("transfer@c1/B3:cut");
     let reason = "a waiting task was woken 312ms late or more in 1 of 20 cases (bound 50ms)";
     let verdict = Verdict::Environment {
         reason: reason.to_owned(),
@@ -81,6 +83,13 @@ pub(crate) fn events() -> Vec<RunEvent> {
     attempt(&mut events, busy, 1, 1, 8, 30_100, verdict, AttemptSummary::default());
     ended(&mut events, busy, TestOutcome::Environment, 1, category(30, 0, 0));
 
+    events.push(RunEvent::GateJudged(GateJudged {
+        gate: "pass-rate".to_owned(),
+        domain: Some("network".to_owned()),
+        passed: true,
+        message: "1 of 1 tests passed (100.0 %), at least 95.0 % have to".to_owned(),
+        place: "chaos.toml:9".to_owned(),
+    }));
     events.push(RunEvent::RunEnded(RunEnded {
         passed: 2,
         failed: 1,
@@ -222,7 +231,7 @@ fn description(test: &str) -> TestDescription {
         file: "tests/chaos.rs".to_owned(),
         line: 40,
         domain: (test == "latency_is_survived").then(|| "network".to_owned()),
-        covers: Vec::new(),
+        covers: vec!["N1".to_owned()],
         declared: Category::Flaky,
         declared_reason: Some("timers are coarse here".to_owned()),
         expected_rate: Some(0.1),
@@ -361,7 +370,13 @@ fn money() -> AttemptSummary {
             expected: Some("10000".to_owned()),
             report: Some(judged()),
         }],
-        assertions: Vec::new(),
+        assertions: vec![
+            serde_json::from_value(serde_json::json!({
+                "kind": "always", "name": "no balance is negative", "reached": 120, "held": 119,
+                "location": "src/ledger.rs:40:9", "details": "3 - 5 = -2",
+            }))
+            .unwrap(),
+        ],
         notes: vec!["the pool was full for 1.2 s".to_owned()],
         returns: vec![ServerReturn {
             target: "postgres".to_owned(),
@@ -395,7 +410,7 @@ fn money() -> AttemptSummary {
                 "p99_ns": 4_000_000, "max_ns": 12_000_000,
             } },
         })),
-        properties: of_json(json!([{
+        tried_properties: of_json(json!([{
             "wanted": 64, "cases": 12, "vacuous": 1, "replayed": 2, "failed": true,
             "shrunk": {
                 "operations": 1, "faults": 1, "from_operations": 9, "from_faults": 2, "runs": 41,

@@ -350,7 +350,9 @@ mod tests {
 
     #[test]
     fn the_document_has_the_rules_in_their_order() {
-        let document = include_str!("../../../docs/triage.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/triage.md");
+        // A published crate is without it.
+        let Ok(document) = std::fs::read_to_string(path) else { return };
         let rows = RULES.iter().map(|rule| {
             let when = rule.when.split_whitespace().collect::<Vec<_>>().join(" ");
             format!("| `{}` | {} | {when} |", rule.name, rule.class)

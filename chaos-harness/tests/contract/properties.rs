@@ -26,7 +26,7 @@ fn run(suite: &Suite, test: &str) -> Run {
 fn a_property_that_holds_passes() {
     let run = run(&suite(), "holds");
     assert_eq!(run.code, Some(i32::from(exit_code::PASSED)), "{}{}", run.stdout, run.stderr);
-    let [property] = run.attempts()[0].summary.properties.as_slice() else { panic!() };
+    let [property] = run.attempts()[0].summary.tried_properties.as_slice() else { panic!() };
     assert_eq!((property.wanted, property.cases, property.failed), (3, 3, false));
 }
 
@@ -35,7 +35,7 @@ fn a_case_that_fails_is_made_small_kept_and_tried_first() {
     let first = run(&suite, "does_not_hold");
     let parts = ["numbers are small", "  1. Say { number: 7 }\n  without any fault", "5 of 5 runs"];
     first.assert_failure(FailureKind::Property, &parts);
-    let [property] = first.attempts()[0].summary.properties.as_slice() else { panic!() };
+    let [property] = first.attempts()[0].summary.tried_properties.as_slice() else { panic!() };
     let file = property.file.clone().expect("it is kept");
     assert!(file.contains("tests/chaos-regressions/suite.properties.does_not_hold"), "{file}");
     assert_eq!(property.shrunk.as_ref().map(|it| (it.operations, it.faults)), Some((1, 0)));

@@ -215,7 +215,7 @@ pub(super) struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) metrics: Option<MetricsSnapshot>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) properties: Vec<PropertySummary>,
+    pub(super) tried_properties: Vec<PropertySummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) journal: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -250,6 +250,8 @@ pub(super) struct AttemptFailure {
     pub(super) location: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sqlstate: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) replay: Option<String>,
 }
 
 /// How the operations of a workload ended.
