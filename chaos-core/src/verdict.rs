@@ -64,6 +64,9 @@ pub struct Failure {
     /// Where, as `file:line:column`, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// The SQLSTATE, where an answer of the server is among the sources of the error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sqlstate: Option<String>,
     /// The token of the point of an exploration that shows it (`CHAOS_REPLAY`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
@@ -72,7 +75,15 @@ pub struct Failure {
 impl Failure {
     /// A failure of this kind without a location.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), location: None, replay: None }
+        let message = message.into();
+        Self { kind, message, location: None, sqlstate: None, replay: None }
+    }
+
+    /// Adds the SQLSTATE of the server's answer.
+    #[must_use]
+    pub fn with_sqlstate(mut self, sqlstate: impl Into<String>) -> Self {
+        self.sqlstate = Some(sqlstate.into());
+        self
     }
 
     /// Adds the point of an exploration that shows it.

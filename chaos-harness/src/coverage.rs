@@ -109,6 +109,7 @@ impl Requirements {
 fn word(answer: Option<TestOutcome>) -> &'static str {
     match answer {
         Some(TestOutcome::Passed) => "passed",
+        Some(TestOutcome::Measured) => "measured",
         Some(TestOutcome::PassedOnRetry) => "passed on a retry",
         Some(TestOutcome::Failed) => "FAILED",
         Some(TestOutcome::FailedAsAllowed) => "failed as it may",

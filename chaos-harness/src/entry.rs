@@ -20,7 +20,7 @@ use crate::registry::{self, TestCase};
 use crate::report::inventory::{self, Comparison};
 use crate::report::json;
 use crate::report::record::RunRecord;
-use crate::runner::{Answer, Runner};
+use crate::runner::{Answer, Policy, Runner};
 use crate::selection::{Selected, Selection};
 use crate::settings::{Settings, listing};
 use crate::{exit_code, history, list, run_directory};
@@ -104,6 +104,11 @@ fn harness() -> u8 {
         eprintln!("{notice}");
     }
     let selection = Selection::of(cases.clone(), &arguments, &settings.environment);
+    let policies = selection.tests.iter().map(|test| Policy::of(&settings, test.case));
+    let mistakes: Vec<String> = policies.filter_map(Result::err).collect();
+    if !mistakes.is_empty() {
+        return usage(&mistakes);
+    }
     let names = selection.tests.iter().map(|test| test.name.clone()).collect();
     let exit_code = Runner::new(&arguments, settings, &cases, names, true)
         .and_then(|runner| runner.run(&arguments, selection));

@@ -15,6 +15,7 @@ use chaos_core::seed::{InvalidSeed, Seed};
 
 use crate::config::attempts::MOST_RETRIES;
 use crate::config::load::{MULTIPLIERS, POOL_SIZES};
+use crate::config::run::FlakyResult;
 use crate::settings::Source;
 
 mod known;
@@ -38,6 +39,10 @@ pub(crate) struct Environment {
     pub(crate) seed: Option<Seed>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) retries: Option<u32>,
+    pub(crate) max_failures: Option<u64>,
+    pub(crate) flaky_result: Option<FlakyResult>,
+    /// How often each test is run to classify it.
+    pub(crate) runs: Option<u32>,
     pub(crate) directory: Option<PathBuf>,
     pub(crate) in_process: bool,
     pub(crate) keep: Option<bool>,
@@ -119,6 +124,16 @@ impl Environment {
             }),
             retries: reader.checked("CHAOS_RETRIES", "a whole number from 0 to 100", |retries| {
                 *retries <= MOST_RETRIES
+            }),
+            max_failures: reader.checked("CHAOS_MAX_FAILURES", "a whole number", |_| true),
+            flaky_result: reader.parse("CHAOS_FLAKY_RESULT", |origin, text| {
+                let found = FlakyResult::ALL.into_iter().find(|(name, _)| *name == text);
+                let (value, expected) = (text.to_owned(), "`pass` or `fail`");
+                let wrong = InvalidVariable::Other { origin, value, expected };
+                found.map(|(_, result)| result).ok_or(wrong)
+            }),
+            runs: reader.checked("CHAOS_RUNS", "a whole number from 1 to 100000", |runs| {
+                (1..=100_000).contains(runs)
             }),
             directory: reader.path("CHAOS_DIR"),
             in_process: reader.switch("CHAOS_IN_PROCESS").unwrap_or(false),

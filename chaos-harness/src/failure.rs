@@ -6,6 +6,7 @@ use chaos_core::check::{CheckFailed, NotUpheld};
 use chaos_core::contention::ContentionError;
 use chaos_core::error::{Error, with_sources};
 use chaos_core::explore::ExploreError;
+use chaos_core::outcome::sqlstate;
 use chaos_core::recovery::RecoveryError;
 use chaos_core::run::{BoundError, RunError};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
@@ -16,6 +17,15 @@ use crate::fixture_error::FixtureError;
 ///
 /// The error and its sources are searched for errors of the library, so that a test may wrap them.
 pub(crate) fn verdict_of(error: &(dyn StdError + 'static)) -> Verdict {
+    match (verdict_without_sqlstate(error), sqlstate(error)) {
+        (Verdict::Failed(failure), Some(sqlstate)) => {
+            Verdict::Failed(failure.with_sqlstate(sqlstate))
+        }
+        (verdict, _) => verdict,
+    }
+}
+
+fn verdict_without_sqlstate(error: &(dyn StdError + 'static)) -> Verdict {
     let message = with_sources(error);
     let mut source = Some(error);
     while let Some(error) = source {

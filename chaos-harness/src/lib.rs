@@ -18,6 +18,9 @@
 //! | `CHAOS_SEED` | the seed of the first attempt at every test, over the one in the attribute | random |
 //! | `CHAOS_TIMEOUT` | how long an attempt may take, over the time in the attribute: `30s`, `2m` | `60s` |
 //! | `CHAOS_RETRIES` | how many more attempts a failed test gets, over the number in the attribute | the attribute's |
+//! | `CHAOS_MAX_FAILURES` | how many tests may fail before failed tests are no longer retried | any number |
+//! | `CHAOS_FLAKY_RESULT` | `fail` fails a test that passed on a retry | `pass` |
+//! | `CHAOS_RUNS` | measures each selected test in so many runs at most, instead of running it once | |
 //! | `CHAOS_LOAD_MULTIPLIER` | what `cx.load(..)` multiplies numbers of clients with, from 0.01 to 100 | measured against a machine of 4 cores and 8 GiB |
 //! | `CHAOS_TIMEOUT_MULTIPLIER` | what `cx.timeout(..)` multiplies times with, from 0.01 to 100 | 1, and more on slow and busy machines |
 //! | `CHAOS_POOL_SIZE` | what `cx.pool_size(..)` answers, whatever it is asked for | what is asked for, by the load multiplier |

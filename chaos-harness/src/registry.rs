@@ -50,6 +50,13 @@ impl TestCase {
 pub struct Options {
     /// How many more attempts a failed test gets.
     pub retries: u32,
+    /// Which failures get another attempt: a regular expression of their messages, or SQLSTATEs; absent
+    /// for all.
+    pub only_retry: Option<&'static str>,
+    /// How long to wait before the first retry; doubled for each further one.
+    pub backoff: Option<Duration>,
+    /// How many attempts have to pass.
+    pub min_passes: u32,
     /// On how many cases a property is tried; absent for a test that is none.
     pub cases: Option<u32>,
     /// How flaky the test says it is.
@@ -78,6 +85,9 @@ impl Options {
     /// What an attribute without options means.
     pub const DEFAULT: Self = Self {
         retries: 0,
+        only_retry: None,
+        backoff: None,
+        min_passes: 1,
         cases: None,
         declared: Declared::Stable,
         timeout: None,

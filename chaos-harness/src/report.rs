@@ -12,7 +12,7 @@ mod reproduce;
 #[cfg(test)]
 pub(crate) mod sample;
 pub(crate) mod terminal;
-mod words;
+pub(crate) mod words;
 
 use parking_lot::Mutex;
 

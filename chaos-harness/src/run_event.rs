@@ -62,6 +62,8 @@ pub enum RunEvent {
     AttemptStarted(AttemptStarted),
     /// What a running attempt does just now. It is shown, and not written.
     AttemptProgress(AttemptProgress),
+    /// How far the measuring of a test has come. It is shown, and not written.
+    Measuring(Measuring),
     /// An attempt ended.
     AttemptEnded(AttemptEnded),
     /// The last attempt at a test ended.
@@ -210,6 +212,22 @@ pub struct AttemptProgress {
     pub ok: u64,
     /// How many operations did not.
     pub not_ok: u64,
+}
+
+/// How far the measuring of a test by `--chaos-runs` has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Measuring {
+    /// The name of the test.
+    pub test: String,
+    /// How many runs were made.
+    pub runs: u64,
+    /// How many runs there are at most.
+    pub most: u64,
+    /// How many of them failed.
+    pub failures: u64,
+    /// How long the rest of all tests takes at most, in milliseconds, at the pace so far.
+    pub left_ms: u64,
 }
 
 /// The end of an attempt.
@@ -408,6 +426,8 @@ pub struct TestEnded {
 pub enum TestOutcome {
     /// The first attempt passed.
     Passed,
+    /// It was run many times by `--chaos-runs`, and is not worse than it says.
+    Measured,
     /// A later attempt passed.
     PassedOnRetry,
     /// No attempt passed.

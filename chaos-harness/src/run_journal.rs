@@ -23,7 +23,8 @@ impl RunJournal {
 
 impl Reporter for RunJournal {
     fn event(&mut self, event: &RunEvent) {
-        if matches!(event, RunEvent::AttemptProgress(_)) || self.is_broken {
+        if matches!(event, RunEvent::AttemptProgress(_) | RunEvent::Measuring(_)) || self.is_broken
+        {
             return;
         }
         let line = RunLine { process: std::process::id(), event: event.clone() };

@@ -6,7 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chaos_core::error::with_sources;
@@ -32,11 +32,16 @@ use crate::selection::Selection;
 use crate::settings::Settings;
 use crate::{exit_code, gate};
 
+mod declaration;
+mod measure;
+mod policy;
 mod reporters;
 mod seeds;
 mod suspicion;
 mod test;
 
+use self::measure::Workload;
+pub(crate) use self::policy::Policy;
 use self::suspicion::Suspicion;
 pub(crate) use self::test::Answer;
 
@@ -63,6 +68,9 @@ pub(crate) struct Runner {
     /// Whether there is a test that must pass, and that the machine could not carry.
     has_overload: AtomicBool,
     suspicion: Suspicion,
+    /// How many tests failed at their first attempts.
+    failures: AtomicU64,
+    workload: Workload,
     began: Instant,
 }
 
@@ -140,6 +148,8 @@ impl Runner {
             baselines: (Measured::default(), arguments.baseline),
             has_overload: AtomicBool::new(false),
             suspicion: Suspicion::default(),
+            failures: AtomicU64::new(0),
+            workload: Workload::default(),
             began: Instant::now(),
         })
     }
@@ -283,6 +293,10 @@ impl Runner {
             );
         }
         let retries = tests.iter().any(|test| self.settings.retries(test.case).value > 0);
+        if let Some(runs) = self.settings.environment.runs {
+            let tests = tests.iter().filter(|test| !test.ignored).count() as u64;
+            self.workload.add(tests * u64::from(runs));
+        }
         if retries && self.yields_retries() {
             eprintln!("nextest repeats failed tests, so the `retries` of chaos tests are not used");
         }

@@ -25,6 +25,7 @@ use chaos_core::sizing::Sizing;
 use crate::arguments::Arguments;
 use crate::config::attempts::MOST_RETRIES;
 use crate::config::profile::Hardware;
+use crate::config::run::FlakyResult;
 use crate::config::size::Size;
 use crate::config::{Config, FilePlace, Found, Located, Sections, find};
 use crate::environment::Environment;
@@ -169,6 +170,45 @@ impl Settings {
             .or_else(in_file)
             .or_else(|| attribute(Some(case.options.retries).filter(|retries| *retries > 0)))
             .unwrap_or(Setting { value: 0, source: Source::Default })
+    }
+
+    /// Which failures of the test get another attempt; absent for all.
+    pub(crate) fn only_retry(&self, case: &TestCase) -> Option<Setting<String>> {
+        self.found(case, |sections| sections.attempts.only_retry.as_ref())
+            .or_else(|| attribute(case.options.only_retry.map(str::to_owned)))
+    }
+
+    /// How long to wait before the first retry of the test; absent for not at all.
+    pub(crate) fn backoff(&self, case: &TestCase) -> Option<Setting<Duration>> {
+        self.found(case, |sections| sections.attempts.backoff.as_ref())
+            .or_else(|| attribute(case.options.backoff))
+    }
+
+    /// How many attempts at the test have to pass.
+    pub(crate) fn min_passes(&self, case: &TestCase) -> Setting<u32> {
+        let declared = Some(case.options.min_passes).filter(|passes| *passes > 1);
+        self.found(case, |sections| sections.attempts.min_passes.as_ref())
+            .map(|found| found.map(|passes| u32::try_from(passes).unwrap_or(u32::MAX)))
+            .or_else(|| attribute(declared))
+            .unwrap_or(Setting { value: 1, source: Source::Default })
+    }
+
+    /// Whether a retry forgives a violated check; absent if nobody says.
+    pub(crate) fn forgive_violations(&self, case: &TestCase) -> Option<Setting<bool>> {
+        self.found(case, |sections| sections.attempts.forgive_violations.as_ref())
+    }
+
+    /// How many tests may fail before failed tests are no longer retried; absent for any number.
+    pub(crate) fn max_failures(&self) -> Option<Setting<u64>> {
+        self.given("CHAOS_MAX_FAILURES", self.environment.max_failures)
+            .or_else(|| self.found_for_all(|sections| sections.run.max_failures.as_ref()))
+    }
+
+    /// What a test comes to that passed on a retry.
+    pub(crate) fn flaky_result(&self) -> Setting<FlakyResult> {
+        self.given("CHAOS_FLAKY_RESULT", self.environment.flaky_result)
+            .or_else(|| self.found_for_all(|sections| sections.run.flaky_result.as_ref()))
+            .unwrap_or(Setting { value: FlakyResult::Pass, source: Source::Default })
     }
 
     /// The seed of the first attempt at the test; random if there is none.

@@ -47,6 +47,17 @@ impl ToTokens for Expansion {
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> Expansion {
     let mut errors = Errors::default();
     let options = Options::parse(options, &mut errors);
+    if let Some(passes) = options.flakiness.as_ref().and_then(|it| it.min_passes) {
+        let attempts = options.attempts();
+        if passes > attempts {
+            let message = format!(
+                "`min_passes = {passes}` cannot be reached in {attempts} attempts; write \
+                 `retries = {}` or more beside it",
+                passes - 1
+            );
+            errors.push(syn::Error::new(Span::call_site(), message));
+        }
+    }
     let function: Function = match syn::parse2(item.clone()) {
         Ok(function) => function,
         Err(error) => {
@@ -158,6 +169,18 @@ fn options_value(options: &Options, attributes: &Attributes, private: &TokenStre
     let mut fields = Vec::new();
     if let Some(retries) = options.retries {
         fields.push(quote!(retries: #retries));
+    }
+    if let Some(only_retry) = &options.only_retry {
+        fields.push(quote!(only_retry: ::core::option::Option::Some(#only_retry)));
+    }
+    if let Some(backoff) = options.backoff {
+        let (seconds, nanos) = (backoff.as_secs(), backoff.subsec_nanos());
+        fields.push(quote! {
+            backoff: ::core::option::Option::Some(::core::time::Duration::new(#seconds, #nanos))
+        });
+    }
+    if let Some(min_passes) = options.flakiness.as_ref().and_then(|it| it.min_passes) {
+        fields.push(quote!(min_passes: #min_passes));
     }
     if let Some(cases) = options.cases {
         fields.push(quote!(cases: ::core::option::Option::Some(#cases)));

@@ -22,9 +22,13 @@ pub(crate) struct Flakiness {
     pub(crate) band: Band,
     pub(crate) reason: Option<LitStr>,
     pub(crate) expected_rate: Option<f64>,
+    pub(crate) min_passes: Option<u32>,
 }
 
-const DETAILS: [&str; 2] = ["reason", "expected_rate"];
+const DETAILS: [&str; 3] = ["reason", "expected_rate", "min_passes"];
+
+const PASSES_USAGE: &str = "`min_passes` takes a whole number, how many of the attempts have to pass, \
+                            which are one more than `retries`: `min_passes = 2`";
 
 impl Band {
     fn option(self) -> OptionName {
@@ -59,7 +63,7 @@ impl Band {
 impl Flakiness {
     /// Reads the option with its details; what is wrong with them is noted in `errors`.
     pub(crate) fn new(band: Band, details: Option<Group>, errors: &mut Errors) -> Self {
-        let mut flakiness = Self { band, reason: None, expected_rate: None };
+        let mut flakiness = Self { band, reason: None, expected_rate: None, min_passes: None };
         let Some(details) = details else { return flakiness };
         let option = band.option();
         if details.stream().is_empty() {
@@ -94,6 +98,7 @@ impl Flakiness {
             let meant = match written.as_str() {
                 "rate" | "share" => Some("expected_rate"),
                 "because" | "why" => Some("reason"),
+                "passes" | "passes_once" => Some("min_passes"),
                 other => suggestion::nearest(other, DETAILS),
             };
             let meant =
@@ -112,6 +117,7 @@ impl Flakiness {
         seen.push(detail);
         let rate_usage = self.band.rate_usage();
         let usage = match detail {
+            "min_passes" => PASSES_USAGE,
             "reason" => "`reason` takes a text in quotes: `reason = \"..\"`",
             _ => rate_usage,
         };
@@ -130,6 +136,14 @@ impl Flakiness {
         let literal = Literal::new(tokens, usage)?;
         if detail == "reason" {
             self.reason = Some(literal.text("reason", usage)?);
+            return Ok(());
+        }
+        if detail == "min_passes" {
+            let passes = literal.whole("min_passes", 0..=101, usage)?;
+            if passes == 0 {
+                return Err(literal.wrong("a test that needs no pass cannot fail", usage));
+            }
+            self.min_passes = Some(passes);
             return Ok(());
         }
         let rate = literal.number(usage)?;

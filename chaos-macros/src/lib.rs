@@ -91,6 +91,8 @@ use quote::ToTokens;
 /// | option | default | meaning |
 /// |---|---|---|
 /// | `retries = 3` | 0 | how many further attempts a failed test gets, 0 to 100; so `3` means up to four attempts |
+/// | `only_retry = "40001\|40P01"` | every failure | which failures get one: SQLSTATEs, or a regular expression of the kind of failure and its message, such as `"^timed out"` |
+/// | `backoff = "100ms"` | none | the pause before the first retry; doubled for each further one, up to 30 s, and shortened by up to a half at random |
 /// | `cases = 64` | no property | on how many cases a property is tried, 1 to 1000000; the test takes the plan of a case: see *Properties* |
 /// | `workers = 4` | 1 | with `cases`: how many carry the operations of a plan out at once, at most |
 /// | `flaky` | not flaky | declares that 5 % to 20 % of first attempts fail; changes no verdict and no statistics, but is compared with what is measured |

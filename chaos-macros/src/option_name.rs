@@ -8,6 +8,8 @@ use crate::suggestion;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OptionName {
     Retries,
+    OnlyRetry,
+    Backoff,
     Cases,
     Workers,
     Flaky,
@@ -24,8 +26,10 @@ pub(crate) enum OptionName {
 }
 
 impl OptionName {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Retries,
+        Self::OnlyRetry,
+        Self::Backoff,
         Self::Cases,
         Self::Workers,
         Self::Flaky,
@@ -48,6 +52,8 @@ impl OptionName {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Retries => "retries",
+            Self::OnlyRetry => "only_retry",
+            Self::Backoff => "backoff",
             Self::Cases => "cases",
             Self::Workers => "workers",
             Self::Flaky => "flaky",
@@ -68,6 +74,8 @@ impl OptionName {
     fn example(self) -> &'static str {
         match self {
             Self::Retries => "retries = 3",
+            Self::OnlyRetry => "only_retry = \"40001\"",
+            Self::Backoff => "backoff = \"100ms\"",
             Self::Cases => "cases = 64",
             Self::Workers => "workers = 4",
             Self::Timeout => "timeout = \"30s\"",
@@ -86,6 +94,14 @@ impl OptionName {
             Self::Retries => {
                 "`retries` takes a whole number from 0 to 100, the further attempts of a failed \
                  test: `retries = 3`"
+            }
+            Self::OnlyRetry => {
+                "`only_retry` takes SQLSTATEs, or a regular expression of the failures that get \
+                 another attempt, in quotes: `only_retry = \"40001|40P01\"`"
+            }
+            Self::Backoff => {
+                "`backoff` takes a number and a unit (us, ms, s or m) in quotes, the pause before the \
+                 first retry: `backoff = \"100ms\"`"
             }
             Self::Cases => {
                 "`cases` takes a whole number from 1 to 1000000, the cases on which the property is \
@@ -169,6 +185,8 @@ pub(crate) fn unknown(written: &str) -> String {
 fn synonym(written: &str) -> Option<OptionName> {
     match written {
         "attempts" | "repeat" | "retry" | "times" => Some(OptionName::Retries),
+        "retry_on" | "only_rerun" | "retry_if" => Some(OptionName::OnlyRetry),
+        "delay" | "pause" | "retry_delay" => Some(OptionName::Backoff),
         "deadline" | "time_limit" => Some(OptionName::Timeout),
         "category" | "group" | "phase" | "tag" => Some(OptionName::Domain),
         "must_succeed" | "required" => Some(OptionName::MustPass),

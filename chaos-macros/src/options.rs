@@ -19,6 +19,8 @@ use crate::{requirement, suggestion};
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) retries: Option<u32>,
+    pub(crate) only_retry: Option<LitStr>,
+    pub(crate) backoff: Option<Duration>,
     pub(crate) cases: Option<u32>,
     pub(crate) workers: Option<u32>,
     pub(crate) flakiness: Option<Flakiness>,
@@ -44,6 +46,11 @@ impl Options {
             }
         }
         options
+    }
+
+    /// How many attempts there may be.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.retries.unwrap_or(0).saturating_add(1)
     }
 
     fn read(
@@ -76,6 +83,12 @@ impl Options {
             OptionName::Retries => {
                 self.retries = Some(literal(entry, name)?.whole("retries", 0..=100, usage)?);
             }
+            OptionName::OnlyRetry => {
+                self.only_retry = Some(literal(entry, name)?.text("only_retry", usage)?);
+            }
+            OptionName::Backoff => {
+                self.backoff = Some(time("backoff", &literal(entry, name)?, usage)?);
+            }
             OptionName::Cases => {
                 self.cases = Some(literal(entry, name)?.whole("cases", 1..=1_000_000, usage)?);
             }
@@ -85,7 +98,9 @@ impl Options {
             OptionName::Seed => {
                 self.seed = Some(literal(entry, name)?.whole("seed", 0..=u64::MAX, usage)?);
             }
-            OptionName::Timeout => self.timeout = Some(timeout(&literal(entry, name)?, usage)?),
+            OptionName::Timeout => {
+                self.timeout = Some(time("timeout", &literal(entry, name)?, usage)?)
+            }
             OptionName::Domain => {
                 self.domain = Some(literal(entry, name)?.text("domain", usage)?);
             }
@@ -174,12 +189,15 @@ fn takes_no_value(entry: &Entry, name: OptionName) -> Error {
     )
 }
 
-fn timeout(literal: &Literal, usage: &str) -> syn::Result<Duration> {
+fn time(option: &str, literal: &Literal, usage: &str) -> syn::Result<Duration> {
     let (digits, text) = (literal.digits(), literal.as_text().map(LitStr::value));
     let problem = match &text {
         Some(text) => match duration::parse(text) {
             Some(duration) if !duration.is_zero() => return Ok(duration),
-            Some(_) => "a `timeout` of nothing would fail every attempt".to_owned(),
+            Some(_) if option == "timeout" => {
+                "a `timeout` of nothing would fail every attempt".to_owned()
+            }
+            Some(_) => format!("a `{option}` of nothing is none; leave it out"),
             None if text.trim().parse::<f64>().is_ok_and(|number| number > 0.0) => {
                 format!("{text:?} has no unit")
             }

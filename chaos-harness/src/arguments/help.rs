@@ -36,7 +36,8 @@ What is shown
 Settings, each of which goes before the variable of its name (see below) and before chaos.toml
       --chaos-environment NAME  --chaos-profile NAME  --chaos-seed N  --chaos-timeout 30s
       --chaos-retries N  --chaos-load-multiplier X  --chaos-timeout-multiplier X
-      --chaos-pool-size N  --chaos-dir PATH
+      --chaos-pool-size N  --chaos-dir PATH  --chaos-max-failures N  --chaos-flaky-result fail
+      --chaos-runs N        Measure: run each test until its category is decided, N times at most
 
 Explorations
       --check-determinism   Only run each scenario twice without faults, and name the first message

@@ -4,6 +4,29 @@ use super::document::Located;
 use super::sections::Section;
 use super::table::Table;
 
+/// What a test comes to that passed on a retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FlakyResult {
+    /// It passed.
+    Pass,
+    /// It failed.
+    Fail,
+}
+
+impl FlakyResult {
+    /// By their names.
+    pub(crate) const ALL: [(&'static str, Self); 2] = [("pass", Self::Pass), ("fail", Self::Fail)];
+}
+
+impl std::fmt::Display for FlakyResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+        })
+    }
+}
+
 /// The settings of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Run {
@@ -11,6 +34,10 @@ pub(crate) struct Run {
     pub(crate) directory: Option<Located<String>>,
     /// How many tests run at once.
     pub(crate) test_threads: Option<Located<u64>>,
+    /// How many tests may fail before failed tests are no longer retried.
+    pub(crate) max_failures: Option<Located<u64>>,
+    /// What a test comes to that passed on a retry.
+    pub(crate) flaky_result: Option<Located<FlakyResult>>,
     /// Whether the databases of attempts that failed are kept.
     pub(crate) keep: Option<Located<bool>>,
 }
@@ -22,6 +49,8 @@ impl Section for Run {
         Self {
             directory: table.text("directory"),
             test_threads: table.count("test-threads", 1..=10_000),
+            max_failures: table.count("max-failures", 0..=1_000_000),
+            flaky_result: table.choice("flaky-result", &FlakyResult::ALL),
             keep: table.flag("keep"),
         }
     }

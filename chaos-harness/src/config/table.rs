@@ -116,7 +116,6 @@ impl<'a> Table<'a> {
     }
 
     /// One of these words.
-    #[allow(dead_code, reason = "for the sections that are still to come")]
     pub(crate) fn choice<T: Copy>(
         &mut self,
         key: &'static str,

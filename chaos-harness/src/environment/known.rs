@@ -20,12 +20,15 @@ const fn option(
 }
 
 /// All options that stand for a variable.
-pub(crate) const OPTIONS: [SettingOption; 9] = [
+pub(crate) const OPTIONS: [SettingOption; 12] = [
     option("--chaos-environment", "CHAOS_ENVIRONMENT", "the name of an environment"),
     option("--chaos-profile", "CHAOS_PROFILE", "the name of a hardware profile"),
     option("--chaos-seed", "CHAOS_SEED", "a whole number"),
     option("--chaos-timeout", "CHAOS_TIMEOUT", "a duration such as 30s"),
     option("--chaos-retries", "CHAOS_RETRIES", "a whole number from 0 to 100"),
+    option("--chaos-max-failures", "CHAOS_MAX_FAILURES", "a whole number"),
+    option("--chaos-flaky-result", "CHAOS_FLAKY_RESULT", "`pass` or `fail`"),
+    option("--chaos-runs", "CHAOS_RUNS", "a whole number from 1 to 100000"),
     option("--chaos-load-multiplier", "CHAOS_LOAD_MULTIPLIER", "a number from 0.01 to 100"),
     option("--chaos-timeout-multiplier", "CHAOS_TIMEOUT_MULTIPLIER", "a number from 0.01 to 100"),
     option("--chaos-pool-size", "CHAOS_POOL_SIZE", "a whole number above 0"),
@@ -33,15 +36,17 @@ pub(crate) const OPTIONS: [SettingOption; 9] = [
 ];
 
 /// Every variable that the library reads. The README has a table of them.
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 22] = [
     "CHAOS_ALLOW_REMOTE",
     "CHAOS_CACHE_DIR",
     "CHAOS_CONFIG",
     "CHAOS_DIR",
     "CHAOS_ENVIRONMENT",
+    "CHAOS_FLAKY_RESULT",
     "CHAOS_IN_PROCESS",
     "CHAOS_KEEP",
     "CHAOS_LOAD_MULTIPLIER",
+    "CHAOS_MAX_FAILURES",
     "CHAOS_PG_BIN",
     "CHAOS_PG_DIR",
     "CHAOS_POOL_SIZE",
@@ -49,6 +54,7 @@ const KNOWN: [&str; 19] = [
     "CHAOS_PROFILE",
     "CHAOS_REPLAY",
     "CHAOS_RETRIES",
+    "CHAOS_RUNS",
     "CHAOS_SEED",
     "CHAOS_SHRINK_SECS",
     "CHAOS_TIMEOUT",

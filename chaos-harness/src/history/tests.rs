@@ -173,7 +173,10 @@ fn many_files_become_a_compact_one_and_nothing_is_forgotten() {
     attempt(&history, TEST, 2, failed(FailureKind::Check));
     history.record_started(&started(TEST, 1)).unwrap();
     // Files that are full, made by hand: to write them line by line would take a minute.
-    let filler = "\n".repeat(usize::try_from(segments::FULL).unwrap());
+    let long = "x".repeat(usize::try_from(segments::FULL).unwrap());
+    let filler = format!(
+        r#"{{"package":"x","binary":"x","test":"{long}","version":1,"event":{{"systemic":{{"run":"","failed":0,"of":0}}}}}}"#
+    ) + "\n";
     for number in 2..=40 {
         std::fs::write(file(directory.path(), number), &filler).unwrap();
     }

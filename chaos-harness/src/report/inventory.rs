@@ -91,6 +91,7 @@ fn binary_of(run: &RunRecord, test: &TestRecord) -> String {
 const fn outcome_word(outcome: Option<TestOutcome>) -> &'static str {
     match outcome {
         Some(TestOutcome::Passed) => "passed",
+        Some(TestOutcome::Measured) => "measured",
         Some(TestOutcome::PassedOnRetry) => "passed on a retry",
         Some(TestOutcome::Failed) => "failed",
         Some(TestOutcome::FailedAsAllowed) => "failed as it may",

@@ -89,7 +89,7 @@ impl RunRecord {
                     ended: None,
                 });
             }
-            RunEvent::AttemptProgress(_) => {}
+            RunEvent::AttemptProgress(_) | RunEvent::Measuring(_) => {}
             RunEvent::AttemptEnded(ended) => {
                 let place = self.place_or_begin(process, &ended.test);
                 let attempts = &mut self.tests[place].attempts;

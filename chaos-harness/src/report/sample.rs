@@ -259,7 +259,7 @@ fn attempt(
         seed,
         unix_ms: 1_700_000_001_000,
         timeout_ms: 30_000,
-        waited_ms: 0,
+        waited_ms: if attempt == 2 { 120 } else { 0 },
         journal: format!("{directory}/attempt-{attempt}.jsonl"),
     }));
     events.push(RunEvent::AttemptProgress(AttemptProgress {

@@ -23,8 +23,9 @@ use self::style::{Paint, Style};
 use self::test_line::Columns;
 use super::Reporter;
 use super::record::{RunRecord, TestRecord};
+use super::words;
 use crate::arguments::Color;
-use crate::run_event::{RunEnded, RunEvent, RunStarted, TestOutcome};
+use crate::run_event::{Measuring, RunEnded, RunEvent, RunStarted, TestOutcome};
 
 mod captured;
 mod failure;
@@ -120,7 +121,7 @@ impl Terminal {
         if let Some(live) = &mut self.live {
             live.align(self.columns);
         }
-        let count = super::words::counted(started.selected.len() as u64, "test");
+        let count = words::counted(started.selected.len() as u64, "test");
         self.print(&format!("\nrunning {count}\n"));
         self.terse.expect(started.selected.len());
     }
@@ -205,6 +206,14 @@ impl Reporter for Terminal {
                 if let Some(live) = &mut self.live {
                     live.progress(progress);
                 }
+            }
+            RunEvent::Measuring(measuring) => {
+                let Measuring { test, runs, most, failures, left_ms } = measuring;
+                let left = words::time(std::time::Duration::from_millis(*left_ms));
+                self.print(&format!(
+                    "measuring {test}: {runs} of at most {most} runs, {failures} failed; all is \
+                     done in at most {left}\n"
+                ));
             }
             RunEvent::AttemptEnded(_) | RunEvent::GateJudged(_) => {}
             RunEvent::TestEnded(ended) => self.finished(&ended.test),

@@ -23,6 +23,14 @@ pub(super) fn of_attempt(first: Seed, number: u32) -> Seed {
     }
 }
 
+/// The seed of the run of this number, counted from 1, where each is a first attempt.
+pub(super) fn of_run(first: Seed, number: u32) -> Seed {
+    match number {
+        0 | 1 => first,
+        _ => Seed(first.named("run").numbered(u64::from(number)).0 >> 16),
+    }
+}
+
 /// The seed of an attempt that another process made, from its journal.
 pub(super) fn recorded(journal: &Path) -> Option<Seed> {
     let events = journal::read::<Event>(journal).ok()?.records;

@@ -10,20 +10,22 @@ use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 use chaos_core::{journal, postgres};
 
-use super::{Runner, nanoseconds, seeds, unix_ms};
+use super::measure::{self, Series};
+use super::{Policy, Runner, declaration, nanoseconds, seeds, unix_ms};
 use crate::activity::Activity;
 use crate::attempt::output::Capture;
 use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
 use crate::attempt::{assertions, child};
+use crate::config::run::FlakyResult;
 use crate::history::HistoryError;
 use crate::nextest::Nextest;
 use crate::quarantine::Date;
 use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
-    AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, RunEvent,
-    TestEnded, TestOutcome, Trend,
+    AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, Measuring,
+    RunEvent, TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
 use crate::{capability, exclusive, failure_text, summary, watch};
@@ -53,6 +55,17 @@ struct Attempts<'a> {
     first_seed: Seed,
     /// The numbers of the first and of the last attempt that may be made here.
     numbers: (u32, u32),
+    policy: Policy,
+}
+
+/// The attempts that were made, and what they come to together.
+struct Made {
+    ended: Vec<AttemptEnded>,
+    /// Whether enough of them passed.
+    passed: bool,
+    /// Whether they were made to measure the test.
+    measured: bool,
+    remarks: Vec<String>,
 }
 
 impl Runner {
@@ -72,11 +85,19 @@ impl Runner {
             return self.skip(&test.name, reason.to_owned());
         }
         let began = Instant::now();
-        let ended = match permit.and_then(|permit| Ok((Attempts::of(self, test)?, permit))) {
-            Ok((attempts, _permit)) => attempts.make(),
-            Err(error) => vec![self.not_begun(&test.name, &error)],
+        let made = match permit.and_then(|permit| Ok((Attempts::of(self, test)?, permit))) {
+            Ok((attempts, _permit)) => match self.settings.environment.runs {
+                Some(runs) => attempts.measure(runs),
+                None => attempts.make(),
+            },
+            Err(error) => Made {
+                ended: vec![self.not_begun(&test.name, &error)],
+                passed: false,
+                measured: false,
+                remarks: Vec::new(),
+            },
         };
-        self.conclude(test, &ended, began.elapsed())
+        self.conclude(test, made, began.elapsed())
     }
 
     fn skip(&self, test: &str, reason: String) -> Answer {
@@ -103,38 +124,51 @@ impl Runner {
         ended
     }
 
-    fn conclude(&self, test: &Selected, ended: &[AttemptEnded], took: Duration) -> Answer {
+    fn conclude(&self, test: &Selected, made: Made, took: Duration) -> Answer {
+        let Made { ended, passed, measured, mut remarks } = made;
         // Where the machine could carry some attempts, those decide.
-        let carried = || ended.iter().filter(|attempt| !attempt.verdict.is_environment());
-        let judged = carried().count();
-        let last = carried().next_back().or(ended.last()).expect("at least one attempt was made");
+        let mut carried = ended.iter().filter(|attempt| !attempt.verdict.is_environment());
+        let last = carried.next_back().or(ended.last()).expect("at least one attempt was made");
         let quarantined = self.quarantined(&test.name);
-        let (outcome, answer) = match &last.verdict {
-            Verdict::Passed if judged == 1 => (TestOutcome::Passed, Answer::Passed),
-            Verdict::Passed => (TestOutcome::PassedOnRetry, Answer::Passed),
-            Verdict::Failed(failure) if failure.kind == FailureKind::Interrupted => {
+        let failure = ended.iter().rev().find_map(|it| Some((it, it.verdict.failure()?)));
+        let fails_if_flaky = self.settings.flaky_result().value == FlakyResult::Fail;
+        let (outcome, answer) = match (&last.verdict, failure) {
+            (Verdict::Failed(failure), _) if failure.kind == FailureKind::Interrupted => {
                 (TestOutcome::Skipped, Answer::Ignored(failure.message.clone()))
             }
-            Verdict::Failed(failure)
-                if quarantined.is_some() || test.case.options.gate == Gate::MayFail =>
-            {
-                let why = quarantined.as_deref().unwrap_or("as it may");
-                let reason = format!("failed, {why}: {}", failure.message);
-                (TestOutcome::FailedAsAllowed, Answer::Ignored(reason))
+            (Verdict::Skipped { reason }, _) => {
+                (TestOutcome::Skipped, Answer::Ignored(reason.clone()))
             }
-            Verdict::Failed(failure) => {
-                let path = self.directory.path();
-                let text = failure_text::of(last, failure, path, &self.identity);
-                (TestOutcome::Failed, Answer::Failed(text))
+            _ if passed && measured => (TestOutcome::Measured, Answer::Passed),
+            (_, None) if passed => (TestOutcome::Passed, Answer::Passed),
+            _ if passed && !fails_if_flaky => (TestOutcome::PassedOnRetry, Answer::Passed),
+            (_, Some((attempt, failure))) => {
+                if passed {
+                    remarks.push(format!(
+                        "passed on attempt {} and fails all the same (flaky-result is `fail`)",
+                        last.attempt
+                    ));
+                }
+                if quarantined.is_some() || test.case.options.gate == Gate::MayFail {
+                    let why = quarantined.as_deref().unwrap_or("as it may");
+                    let reason = format!("failed, {why}: {}", failure.message);
+                    (TestOutcome::FailedAsAllowed, Answer::Ignored(reason))
+                } else {
+                    let path = self.directory.path();
+                    let mut text = failure_text::of(attempt, failure, path, &self.identity);
+                    for remark in &remarks {
+                        text.push_str(&format!("\n{remark}"));
+                    }
+                    (TestOutcome::Failed, Answer::Failed(text))
+                }
             }
-            Verdict::Environment { reason, .. } => {
+            (Verdict::Environment { reason, .. }, _) => {
                 if test.case.options.gate == Gate::MustPass {
                     self.has_overload.store(true, Ordering::Relaxed);
                 }
                 (TestOutcome::Environment, Answer::Environment(reason.clone()))
             }
-            Verdict::Skipped { reason } => (TestOutcome::Skipped, Answer::Ignored(reason.clone())),
-            other => {
+            (other, None) => {
                 let text = format!("the harness does not know the verdict {other:?}");
                 (TestOutcome::Failed, Answer::Failed(text))
             }
@@ -145,9 +179,12 @@ impl Runner {
         if last.verdict.is_passed() {
             self.baselines.0.add(&test.name, &last.summary.baselines);
         }
-        self.suspect(&test.name, ended);
+        if !measured {
+            remarks.extend(self.suspect(&test.name, &ended));
+        }
         let (category, trend) = self.judge(&test.name);
-        let remarks: Vec<String> = quarantined.into_iter().collect();
+        remarks.extend(quarantined);
+        remarks.extend(declaration::remarks(test.case, &category, &trend));
         self.reporters.event(&RunEvent::TestEnded(TestEnded {
             test: test.name.clone(),
             outcome,
@@ -166,17 +203,29 @@ impl Runner {
         entry.map(ToString::to_string)
     }
 
-    /// Counts the test if it was known to be stable. Under nextest no process knows of the others.
-    fn suspect(&self, test: &str, ended: &[AttemptEnded]) {
+    /// Counts the test if it was known to be stable, and says what a first failure of it asks for.
+    /// Under nextest no process knows of the others.
+    fn suspect(&self, test: &str, ended: &[AttemptEnded]) -> Option<String> {
         let failed = match ended.first().map(|first| (first.attempt, &first.verdict)) {
             Some((1, Verdict::Passed)) => false,
             Some((1, Verdict::Failed(failure))) => failure.kind != FailureKind::Interrupted,
-            _ => return,
+            _ => return None,
         };
         match self.history.category_before(test) {
-            Ok(Category::Stable) if self.nextest.is_none() => self.suspicion.saw(failed),
-            Ok(_) => {}
-            Err(error) => complain(&error),
+            Ok(Category::Stable) => {
+                if self.nextest.is_none() {
+                    self.suspicion.saw(failed);
+                }
+                failed.then(|| {
+                    "was stable and failed now; `--chaos-runs 100` tells a regression from chance"
+                        .to_owned()
+                })
+            }
+            Ok(_) => None,
+            Err(error) => {
+                complain(&error);
+                None
+            }
         }
     }
 
@@ -206,7 +255,8 @@ fn complain(error: &HistoryError) {
 impl<'a> Attempts<'a> {
     fn of(runner: &'a Runner, test: &'a Selected) -> std::io::Result<Self> {
         let mut name = file_name(&test.name);
-        let mut numbers = (1, 1 + runner.settings.retries(test.case).value);
+        let policy = Policy::of(&runner.settings, test.case).map_err(std::io::Error::other)?;
+        let mut numbers = (1, 1 + policy.retries);
         if let Some(nextest) = &runner.nextest {
             if let Some(repetition) = nextest.stress {
                 name.push_str(&format!("@stress-{repetition}"));
@@ -220,32 +270,140 @@ impl<'a> Attempts<'a> {
         let first_seed = seeds::first(runner.settings.seed(test.case).map(|seed| seed.value));
         let earlier = if numbers.0 > 1 { seeds::recorded(&journal(&directory, 1)) } else { None };
         let first_seed = earlier.unwrap_or(first_seed);
-        Ok(Self { runner, case: test.case, name: &test.name, directory, first_seed, numbers })
+        let (case, name) = (test.case, test.name.as_str());
+        Ok(Self { runner, case, name, directory, first_seed, numbers, policy })
     }
 
-    /// Makes attempts until one does not fail, and returns them all.
-    fn make(&self) -> Vec<AttemptEnded> {
-        let mut ended: Vec<AttemptEnded> = Vec::new();
+    /// Makes attempts until enough have passed or no more are worth it.
+    fn make(&self) -> Made {
+        let (first, last) = self.numbers;
+        // Under nextest, whose retries are processes of their own, each passes or fails alone.
+        let needed = if first == last { 1 } else { self.policy.passes_needed() };
+        let mut made =
+            Made { ended: Vec::new(), passed: false, measured: false, remarks: Vec::new() };
+        let (mut passes, mut is_lost) = (0, false);
+        let mut waited = Duration::ZERO;
         let mut excused = 0;
-        let mut number = self.numbers.0;
-        while number <= self.numbers.1 + excused {
-            let attempt = self.attempt(number, number - excused);
+        let mut number = first;
+        while number <= last + excused {
+            let ordinal = number - excused;
+            let seed = seeds::of_attempt(self.first_seed, ordinal);
+            let attempt = self.attempt(number, ordinal, seed, waited);
+            waited = Duration::ZERO;
             let is_excused = attempt.verdict.is_environment();
-            let goes_on = is_excused || attempt.verdict.failure().is_some();
-            ended.push(attempt);
-            if !goes_on || self.runner.interrupt.get().is_some() {
-                break;
-            }
+            let failure = attempt.verdict.failure().cloned();
+            let passed = attempt.verdict.is_passed();
+            made.ended.push(attempt);
+            passes += u32::from(passed);
+            made.passed = passes >= needed && !is_lost;
+            number += 1;
             if is_excused {
-                if excused == self.excuses() {
+                if excused == self.excuses() || self.runner.interrupt.get().is_some() {
                     break;
                 }
                 excused += 1;
                 self.await_quiet();
+                continue;
             }
-            number += 1;
+            let left = last - ordinal;
+            let Some(failure) = failure else {
+                if !passed || made.passed || is_lost || passes + left < needed {
+                    break;
+                }
+                continue;
+            };
+            if ordinal == 1 {
+                self.runner.failures.fetch_add(1, Ordering::Relaxed);
+            }
+            if left == 0 || self.runner.interrupt.get().is_some() || is_lost {
+                break;
+            }
+            if self.policy.is_final(&failure) {
+                is_lost = true;
+                made.remarks.push(format!(
+                    "{}, which no retry forgives: the next attempt only tells whether the seed \
+                     reproduces it",
+                    failure.kind
+                ));
+            } else if passes + left < needed {
+                break;
+            }
+            if let Some(remark) = self.not_worth_a_retry(&failure) {
+                made.remarks.push(remark);
+                break;
+            }
+            waited = self.pause(ordinal + 1 - first);
         }
-        ended
+        made
+    }
+
+    /// Why a failure gets no further attempt, if that is so.
+    fn not_worth_a_retry(&self, failure: &Failure) -> Option<String> {
+        if !self.policy.retries(failure) {
+            return Some("not retried: the failure is none that `only_retry` names".to_owned());
+        }
+        let most = self.runner.settings.max_failures()?.value;
+        let failures = self.runner.failures.load(Ordering::Relaxed);
+        (failures > most)
+            .then(|| format!("not retried: {failures} tests have failed (max-failures is {most})"))
+    }
+
+    /// Waits before a retry, as long as the policy says and the run is not interrupted.
+    fn pause(&self, retry: u32) -> Duration {
+        let pause = self.policy.pause(self.first_seed, retry);
+        let began = Instant::now();
+        while began.elapsed() < pause && self.runner.interrupt.get().is_none() {
+            std::thread::sleep((pause - began.elapsed().min(pause)).min(Duration::from_millis(20)));
+        }
+        began.elapsed().min(pause)
+    }
+
+    /// Runs the test until its category is decided, at most so often.
+    fn measure(&self, most: u32) -> Made {
+        let runner = self.runner;
+        let mut series = Series::default();
+        let mut made =
+            Made { ended: Vec::new(), passed: false, measured: true, remarks: Vec::new() };
+        let mut heard_of = Instant::now();
+        let has_seed = runner.settings.seed(self.case).is_some();
+        for number in 1..=most {
+            // With a seed of its own every first attempt has that one.
+            let seed = if has_seed { 1 } else { number };
+            let seed = seeds::of_run(self.first_seed, seed);
+            let mut attempt = self.attempt(number, number, seed, Duration::ZERO);
+            measure::tidy(&self.directory, &mut attempt);
+            let is_skipped = matches!(attempt.verdict, Verdict::Skipped { .. });
+            let is_interrupted = runner.interrupt.get().is_some();
+            if attempt.verdict.is_environment() {
+                self.await_quiet();
+            } else if !is_skipped && !is_interrupted {
+                series.add(&attempt);
+            }
+            made.ended.push(attempt);
+            runner.workload.ran();
+            if is_skipped || is_interrupted || series.is_decided() {
+                runner.workload.skip(u64::from(most - number));
+                break;
+            }
+            if heard_of.elapsed() >= measure::HEARD_OF {
+                heard_of = Instant::now();
+                let left = runner.workload.left(runner.began).unwrap_or_default();
+                runner.reporters.event(&RunEvent::Measuring(Measuring {
+                    test: self.name.to_owned(),
+                    runs: series.runs,
+                    most: u64::from(most),
+                    failures: series.failures,
+                    left_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+                }));
+            }
+        }
+        let is_worse = series.is_worse_than(declaration::declared(self.case));
+        made.passed = !is_worse;
+        made.remarks.push(series.text());
+        if is_worse {
+            made.remarks.push("fails, because it is worse than it declares".to_owned());
+        }
+        made
     }
 
     /// How many more attempts there may be because the machine could not carry some. nextest numbers
@@ -266,14 +424,14 @@ impl<'a> Attempts<'a> {
 
     /// Makes the attempt `number`, the `ordinal`-th of those that the machine was able to carry so far:
     /// both count from 1.
-    fn attempt(&self, number: u32, ordinal: u32) -> AttemptEnded {
+    fn attempt(&self, number: u32, ordinal: u32, seed: Seed, waited: Duration) -> AttemptEnded {
         let runner = self.runner;
         let timeout = runner.settings.timeout(self.case).value + for_shrinking(self.case);
         let timeout = timeout.min(LONGEST_TIMEOUT);
         let spec = Spec {
             test: self.name.to_owned(),
             attempt: number,
-            seed: seeds::of_attempt(self.first_seed, ordinal),
+            seed,
             sizing: runner.settings.sizing(self.case),
             journal: journal(&self.directory, number),
             timeout: (!runner.in_process).then_some(timeout),
@@ -285,7 +443,7 @@ impl<'a> Attempts<'a> {
             test: self.name.to_owned(),
             attempt: number,
             of: self.total() + (number - ordinal),
-            waited_ms: 0,
+            waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
             seed: spec.seed.0,
             unix_ms: unix_ms(),
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
@@ -306,7 +464,8 @@ impl<'a> Attempts<'a> {
             stderr: attempted.stderr.map(|path| self.relative(&path)),
             resources: attempted.resources,
         };
-        runner.history.record_ended(&ended, ordinal == 1).unwrap_or_else(|error| complain(&error));
+        let is_fresh = ordinal == 1 || runner.settings.environment.runs.is_some();
+        runner.history.record_ended(&ended, is_fresh).unwrap_or_else(|error| complain(&error));
         runner.reporters.event(&RunEvent::AttemptEnded(ended.clone()));
         ended
     }
@@ -361,6 +520,9 @@ impl<'a> Attempts<'a> {
 
     /// How many attempts there may be, those that nextest makes included.
     fn total(&self) -> u32 {
+        if let Some(runs) = self.runner.settings.environment.runs {
+            return runs;
+        }
         match &self.runner.nextest {
             Some(nextest) if nextest.retries() => nextest.total_attempts,
             _ => self.numbers.1,

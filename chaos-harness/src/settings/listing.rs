@@ -88,6 +88,8 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
         Row::new("profile", profile_name, &profile.source),
         Row::or("directory", directory, "target/chaos"),
         Row::or("test threads", settings.test_threads(arguments), "one for each processor"),
+        Row::or("max failures", settings.max_failures(), "any number"),
+        Row::of("flaky result", settings.flaky_result()),
         Row::of("keep databases", settings.keep()),
     ]
 }
@@ -103,6 +105,14 @@ fn of_test(settings: &Settings, case: &TestCase) -> Vec<Row> {
     let mut rows = vec![
         Row::new("timeout", Display(timeout.value), &timeout.source),
         Row::of("retries", settings.retries(case)),
+        Row::or("only retry", settings.only_retry(case), "every failure"),
+        Row::or(
+            "backoff",
+            settings.backoff(case).map(|it| it.map(|time| Display(time).to_string())),
+            "none",
+        ),
+        Row::of("passes needed", settings.min_passes(case)),
+        Row::or("forgive violations", settings.forgive_violations(case), "if declared flaky"),
         Row::or("seed", settings.seed(case), "random"),
         Row::of("load multiplier", settings.load_multiplier(case)),
         Row::of("timeout multiplier", settings.timeout_multiplier(case)),

@@ -190,6 +190,29 @@ async fn passes_at_the_third_attempt() {
     assert_eq!(before.len(), 2, "not yet");
 }
 
+/// Counts its attempts, and fails the first with a check.
+fn violated_at_first(cx: &Chaos, name: &str) -> TestResult {
+    let path = scratch(name);
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    std::fs::write(&path, format!("{before}x")).unwrap();
+    cx.check("money is conserved", before.len().min(1), 1)
+}
+
+#[chaos_test(retries = 3)]
+async fn violates_a_check_at_first(cx: Chaos) -> TestResult {
+    violated_at_first(&cx, "violation")
+}
+
+#[chaos_test(retries = 3, backoff = "40ms", flaky(reason = "it is made to be", min_passes = 2))]
+async fn needs_two_passes(cx: Chaos) -> TestResult {
+    violated_at_first(&cx, "passes")
+}
+
+#[chaos_test(retries = 3, only_retry = "^timed out|57P01")]
+async fn fails_otherwise_than_it_retries() -> TestResult {
+    Err("no such account".into())
+}
+
 #[chaos_test(may_fail)]
 async fn fails_as_it_may() -> TestResult {
     Err("a known weakness".into())

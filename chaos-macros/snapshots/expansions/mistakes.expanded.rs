@@ -1,5 +1,5 @@
 ::core::compile_error! {
-    "unknown option `retires`; did you mean `retries`?\nthe options are `retries = 3`, `flaky`, `very_flaky`, `timeout = \"30s\"`, `domain = \"network\"`, `must_pass`, `may_fail`, `seed = 42`, `requires(root, redis)`, `exclusive`, `covers = [\"N1\"]`, `crate = path::to::chaos_harness`"
+    "unknown option `retires`; did you mean `retries`?\nthe options are `retries = 3`, `only_retry = \"40001\"`, `backoff = \"100ms\"`, `cases = 64`, `workers = 4`, `flaky`, `very_flaky`, `timeout = \"30s\"`, `domain = \"network\"`, `must_pass`, `may_fail`, `seed = 42`, `requires(root, redis)`, `exclusive`, `covers = [\"N1\"]`, `crate = path::to::chaos_harness`"
 }
 ::core::compile_error! {
     "`#[tokio::test]` would run this test a second time, without its faults; remove it: `#[chaos_test]` registers the test itself, and runs `async fn` and `fn` alike"

@@ -125,6 +125,7 @@ fn test(record: &TestRecord, run: &RunRecord, directory: &Path) -> Test {
 fn answer(record: &TestRecord) -> TestAnswer {
     match record.outcome() {
         Some(TestOutcome::Passed) => TestAnswer::Passed,
+        Some(TestOutcome::Measured) => TestAnswer::Measured,
         Some(TestOutcome::PassedOnRetry) => TestAnswer::PassedOnRetry,
         Some(TestOutcome::Failed) => TestAnswer::Failed,
         Some(TestOutcome::FailedAsAllowed) => TestAnswer::FailedAsAllowed,
@@ -175,12 +176,14 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
             kind: failure.kind,
             message: failure.message.clone(),
             location: failure.location.clone(),
+            sqlstate: failure.sqlstate.clone(),
             replay: failure.replay.clone(),
         }),
         triage: record.triage(),
         judgement: (judgement != Judgement::None).then_some(judgement),
         began_unix_ms: started.map(|started| started.unix_ms),
         timeout_ms: started.map(|started| started.timeout_ms),
+        waited_ms: started.map(|started| started.waited_ms).filter(|waited| *waited > 0),
         duration_ns: ended.map(|ended| ended.duration_ns),
         recovery_ns: record.recovery().map(nanos),
         operations: summary.map(|summary| Operations {

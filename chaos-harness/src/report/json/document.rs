@@ -143,6 +143,7 @@ pub(super) struct About {
 #[serde(rename_all = "snake_case")]
 pub(super) enum TestAnswer {
     Passed,
+    Measured,
     PassedOnRetry,
     Failed,
     FailedAsAllowed,
@@ -157,8 +158,9 @@ pub(super) enum TestAnswer {
 }
 
 impl TestAnswer {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Passed,
+        Self::Measured,
         Self::PassedOnRetry,
         Self::Failed,
         Self::FailedAsAllowed,
@@ -185,6 +187,8 @@ pub(super) struct Attempt {
     pub(super) began_unix_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) timeout_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) waited_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) duration_ns: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -244,6 +248,8 @@ pub(super) struct AttemptFailure {
     pub(super) message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) location: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sqlstate: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) replay: Option<String>,
 }

@@ -65,7 +65,7 @@ fn list(name: &str, values: Vec<String>) -> Vec<String> {
 fn outcomes(run: &RunRecord) -> String {
     let count = |outcome| run.tests.iter().filter(|test| test.outcome() == Some(outcome)).count();
     let on_retry = count(TestOutcome::PassedOnRetry);
-    let passed = count(TestOutcome::Passed) + on_retry;
+    let passed = count(TestOutcome::Passed) + count(TestOutcome::Measured) + on_retry;
     let unfinished = |test: &&TestRecord| test.ended.is_none() && test.ignored.is_none();
     let passed = match on_retry {
         0 => format!("{passed} passed"),

@@ -21,7 +21,9 @@ impl Terse {
     /// The character of the next test, with the end of the row where it is one.
     pub(super) fn character(&mut self, outcome: Option<TestOutcome>, style: Style) -> String {
         let mut text = match outcome {
-            Some(TestOutcome::Passed | TestOutcome::PassedOnRetry) => style.paint(Paint::Good, "."),
+            Some(TestOutcome::Passed | TestOutcome::Measured | TestOutcome::PassedOnRetry) => {
+                style.paint(Paint::Good, ".")
+            }
             Some(TestOutcome::Failed) => style.paint(Paint::Bad, "F"),
             Some(
                 TestOutcome::FailedAsAllowed | TestOutcome::Skipped | TestOutcome::Environment,

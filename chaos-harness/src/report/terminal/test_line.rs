@@ -35,6 +35,9 @@ impl Columns {
 pub(super) fn render(test: &TestRecord, columns: Columns, style: Style) -> String {
     let (verdict, paint, remark) = match test.outcome() {
         Some(TestOutcome::Passed) => ("ok", Paint::Good, None),
+        Some(TestOutcome::Measured) => {
+            ("ok", Paint::Good, Some(words::counted(test.attempts.len() as u64, "run")))
+        }
         Some(TestOutcome::PassedOnRetry) => ("ok", Paint::Good, Some(on_retry(test))),
         Some(TestOutcome::Failed) => ("FAILED", Paint::Bad, Some(why(test))),
         Some(TestOutcome::FailedAsAllowed) => {
