@@ -103,9 +103,7 @@ impl Finding {
                     let count = after.rows();
                     {
                         let (table, rows) = (&difference.table, rows(count));
-                        format!(
-                            "{table} has {count} {rows}, as many as there, and not the same ones"
-                        )
+                        format!("{table} has {count} {rows}, as many as there, but not the same")
                     }
                 }
                 (Some(before), Some(after)) => {
