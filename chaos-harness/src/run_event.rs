@@ -18,10 +18,12 @@ use serde::{Deserialize, Serialize};
 use crate::gate::GateJudged;
 use crate::registry::{Declared, Flakiness, Gate, TestCase};
 
+mod exploration;
 mod measured;
 mod property;
 mod trend;
 
+pub use self::exploration::{BrokenPoint, ExplorationSummary};
 pub use self::measured::{BaselineSummary, ServerReturn, SignalSummary};
 pub use self::property::PropertySummary;
 pub use self::trend::{
@@ -325,6 +327,9 @@ pub struct AttemptSummary {
     /// those above.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried_properties: Vec<PropertySummary>,
+    /// What its explorations came to, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub explorations: Vec<ExplorationSummary>,
 }
 
 /// A phase of a run: a step of its schedule.
