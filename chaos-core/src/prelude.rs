@@ -38,6 +38,7 @@ pub use crate::fault::{
     crash, crash_at, disk_full, file_size_limit, memory_limit, pause, pause_part, socket_moved,
     stopped,
 };
+pub use crate::history::{History, Recorder};
 pub use crate::leftover::Leftover;
 pub use crate::link::{Link, Network, Target};
 pub use crate::load::Load;

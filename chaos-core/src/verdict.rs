@@ -67,7 +67,7 @@ pub struct Failure {
     /// The SQLSTATE, where an answer of the server is among the sources of the error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
-    /// The token of the point of an exploration that shows it (`CHAOS_REPLAY`).
+    /// What shows it again (`CHAOS_REPLAY`): a point of an exploration, or a case of a property.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
 }
@@ -86,7 +86,7 @@ impl Failure {
         self
     }
 
-    /// Adds the point of an exploration that shows it.
+    /// Adds the point of an exploration, or the case of a property, that shows it.
     #[must_use]
     pub fn replayed_by(mut self, token: impl fmt::Display) -> Self {
         self.replay = Some(token.to_string());

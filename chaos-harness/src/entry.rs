@@ -23,7 +23,7 @@ use crate::report::record::RunRecord;
 use crate::runner::{Answer, Policy, Runner};
 use crate::selection::{Selected, Selection};
 use crate::settings::{Settings, listing};
-use crate::{exit_code, history, list, run_directory};
+use crate::{exit_code, list, run_directory, test_history};
 
 /// What `chaos_harness::main!()` calls.
 #[must_use]
@@ -200,9 +200,9 @@ fn merge_histories(sources: &[String], settings: &Settings) -> u8 {
     }
     let sources: Vec<PathBuf> = sources.iter().map(PathBuf::from).collect();
     let directory = run_directory::root(settings, Nextest::detect().as_ref()).join("history");
-    match history::merge(&directory, &sources) {
+    match test_history::merge(&directory, &sources) {
         Ok(suites) => print(|out| {
-            for history::Merged { suite, added, known, problems } in suites {
+            for test_history::Merged { suite, added, known, problems } in suites {
                 writeln!(out, "{suite}: {added} attempts added, {known} known")?;
                 for problem in problems {
                     writeln!(out, "{suite}: {problem}")?;
@@ -210,7 +210,7 @@ fn merge_histories(sources: &[String], settings: &Settings) -> u8 {
             }
             Ok(())
         }),
-        Err(error @ history::MergeError::NoHistory(_)) => usage(&[error.to_string()]),
+        Err(error @ test_history::MergeError::NoHistory(_)) => usage(&[error.to_string()]),
         Err(error) => {
             eprintln!("error: {}", with_sources(&error));
             exit_code::HARNESS

@@ -56,6 +56,10 @@ fn verdict_without_sqlstate(error: &(dyn StdError + 'static)) -> Verdict {
         if let Some(failure) = of_exploration(error, &message) {
             return Verdict::Failed(failure);
         }
+        #[cfg(feature = "property")]
+        if let Some(failure) = of_property(error, &message) {
+            return Verdict::Failed(failure);
+        }
         if let Some(kind) = kind_of(error) {
             return Verdict::Failed(Failure::new(kind, message));
         }
@@ -73,7 +77,9 @@ fn of_exploration(error: &(dyn StdError + 'static), message: &str) -> Option<Fai
             _ => FailureKind::SteadyState,
         },
         ExploreError::Library(_) => return None,
-        _ => FailureKind::Exploration,
+        ExploreError::Violated(_) | ExploreError::Unsound { .. } => FailureKind::Exploration,
+        // Nothing was found out about the system: what was asked for cannot be tried.
+        _ => FailureKind::Error,
     };
     let failure = Failure::new(kind, message);
     Some(match error.downcast_ref() {
@@ -85,15 +91,24 @@ fn of_exploration(error: &(dyn StdError + 'static), message: &str) -> Option<Fai
     })
 }
 
+#[cfg(feature = "property")]
+fn of_property(error: &(dyn StdError + 'static), message: &str) -> Option<Failure> {
+    use chaos_core::property::PropertyError;
+
+    Some(match error.downcast_ref()? {
+        PropertyError::Failed(case) => {
+            let failure = Failure::new(FailureKind::Property, message);
+            match &case.token {
+                Some(token) => failure.replayed_by(token),
+                None => failure,
+            }
+        }
+        PropertyError::Vacuous { .. } => Failure::new(FailureKind::Vacuous, message),
+        _ => Failure::new(FailureKind::Error, message),
+    })
+}
+
 fn kind_of(error: &(dyn StdError + 'static)) -> Option<FailureKind> {
-    #[cfg(feature = "property")]
-    if let Some(error) = error.downcast_ref::<chaos_core::property::PropertyError>() {
-        return Some(match error {
-            chaos_core::property::PropertyError::Failed(_) => FailureKind::Property,
-            chaos_core::property::PropertyError::Vacuous { .. } => FailureKind::Vacuous,
-            _ => FailureKind::Error,
-        });
-    }
     if error.is::<RecoveryError>() {
         return Some(FailureKind::Recovery);
     }

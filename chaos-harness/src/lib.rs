@@ -71,8 +71,6 @@ mod failure_text;
 mod file_lock;
 mod fixture_error;
 pub mod gate;
-#[allow(hidden_glob_reexports, reason = "what clients did is `core::history`; this is of attempts")]
-mod history;
 mod identity;
 mod interrupt;
 mod list;
@@ -91,6 +89,7 @@ mod signature;
 mod suggestion;
 mod summary;
 mod termination;
+mod test_history;
 pub mod triage;
 mod watch;
 

@@ -16,7 +16,6 @@ use crate::arguments::{Arguments, Color, Format};
 use crate::attempt::output::Capture;
 use crate::baselines::host::Host;
 use crate::baselines::{self, Measured, Mode};
-use crate::history::{Evidence, History, HistoryError, Suite};
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
 use crate::nextest::Nextest;
@@ -30,6 +29,7 @@ use crate::run_event::{
 };
 use crate::selection::Selection;
 use crate::settings::Settings;
+use crate::test_history::{Evidence, History, HistoryError, Suite};
 use crate::{exit_code, gate};
 
 mod declaration;

@@ -72,6 +72,6 @@ pub(crate) fn triage(failure: &Failure, summary: &AttemptSummary) -> Triage {
     applied.unwrap_or_else(|| Triage {
         class: Class::Unclassified,
         rule: None,
-        evidence: format!("no rule says what it means that the test {}", failure.kind),
+        evidence: format!("no rule says what this means: {}", failure.kind),
     })
 }

@@ -101,7 +101,10 @@ impl Finding {
             match (difference.before, difference.after) {
                 (Some(before), Some(after)) if before.rows() == after.rows() => {
                     let count = after.rows();
-                    format!("{} has {count} {} with other values", difference.table, rows(count))
+                    {
+                        let (table, rows) = (&difference.table, rows(count));
+                        format!("{table} has {count} {rows}, as many as there, but not the same")
+                    }
                 }
                 (Some(before), Some(after)) => {
                     let count = after.rows();

@@ -97,7 +97,8 @@ impl Explored {
     /// `186 points tried, at 93 messages of 1 connection, by 4 workers in 0.6s`
     #[must_use]
     pub fn coverage(&self) -> String {
-        let mut text = format!("{} points tried", self.met());
+        let met = self.met();
+        let mut text = format!("{met} {} tried", if met == 1 { "point" } else { "points" });
         if self.messages > 0 {
             let plural = if self.connections == 1 { "" } else { "s" };
             let (messages, connections) = (self.messages, self.connections);

@@ -18,7 +18,6 @@ use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
 use crate::attempt::{assertions, child};
 use crate::config::run::FlakyResult;
-use crate::history::HistoryError;
 use crate::nextest::Nextest;
 use crate::quarantine::Date;
 use crate::registry::{Gate, TestCase};
@@ -28,6 +27,7 @@ use crate::run_event::{
     RunEvent, TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
+use crate::test_history::HistoryError;
 use crate::{capability, exclusive, failure_text, summary, watch};
 
 /// Longer times would overflow the clocks that they are added to, and nobody waits a year.

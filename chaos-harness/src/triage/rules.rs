@@ -116,12 +116,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "promise-broken",
         class: Class::PotentialBug,
-        when: "a check, an invariant or an assertion in the code did not hold, a promise breaks at \
-               some point of an exploration, or something was left in a database",
+        when: "a check, an invariant, a property or an assertion in the code did not hold, a promise \
+               breaks at some point of an exploration, or something was left in a database",
         applies: |case| {
             case.is(&[
                 FailureKind::Check,
                 FailureKind::Violation,
+                FailureKind::Property,
                 FailureKind::Exploration,
                 FailureKind::Assertion,
                 FailureKind::Leftover,

@@ -46,6 +46,8 @@ fn a_case_that_fails_is_made_small_kept_and_tried_first() {
     again.assert_failure(FailureKind::Property, &["the case that is kept in", "number: 7"]);
     // A token tries that case alone.
     let name = std::path::Path::new(&file).file_stem().unwrap().to_str().unwrap().to_owned();
+    let repeat = format!(" CHAOS_REPLAY=case:{name} ");
+    assert!(first.stdout.contains(&repeat), "the command repeats the case: {}", first.stdout);
     let suite = suite.with("CHAOS_REPLAY", &format!("case:{name}"));
     run(&suite, "does_not_hold").assert_failure(FailureKind::Property, &["number: 7"]);
     let suite = suite.with("CHAOS_REPLAY", "case:0123");

@@ -189,4 +189,19 @@ pub mod guides {
 
     #[doc = include_str!("../../../docs/workloads.md")]
     pub struct Workloads;
+
+    #[doc = include_str!("../../../docs/exploration.md")]
+    pub struct Exploration;
+
+    #[doc = include_str!("../../../docs/property.md")]
+    pub struct Property;
+
+    #[doc = include_str!("../../../docs/outcomes.md")]
+    pub struct Outcomes;
+
+    #[doc = include_str!("../../../docs/checking.md")]
+    pub struct Checking;
+
+    #[doc = include_str!("../../../docs/assertions.md")]
+    pub struct Assertions;
 }

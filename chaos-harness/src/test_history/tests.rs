@@ -312,7 +312,7 @@ fn many_processes_write_at_once_and_one_is_killed() {
         .map(|_| {
             Command::new(std::env::current_exe().unwrap())
                 .args(["--exact", "--nocapture"])
-                .arg("history::tests::many_processes_write_at_once_and_one_is_killed")
+                .arg("test_history::tests::many_processes_write_at_once_and_one_is_killed")
                 .env(WRITE_TO, directory.path())
                 .stdout(std::process::Stdio::piped())
                 .spawn()
