@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::baselines::Mode;
 use crate::environment::{OPTIONS, SettingOption};
+use crate::suggestion::nearest;
 
 mod help;
 
@@ -101,10 +102,20 @@ pub(crate) enum Color {
     Never,
 }
 
+/// What to write instead of an option that there is not.
+fn help_for(option: &str) -> String {
+    let words = HELP.split_whitespace().filter(|word| word.starts_with("--"));
+    let known = words.filter_map(|word| word.split('[').next());
+    match nearest(option, known) {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => "`--help` lists the options".to_owned(),
+    }
+}
+
 /// A mistake on the command line.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UsageError {
-    #[error("there is no option `{0}`; `--help` lists the options")]
+    #[error("there is no option `{}`; {}", .0, help_for(.0))]
     Unknown(String),
     #[error("the option `{option}` needs a value: {expected}")]
     MissingValue { option: String, expected: &'static str },

@@ -105,7 +105,9 @@ fn harness() -> u8 {
     }
     let selection = Selection::of(cases.clone(), &arguments, &settings.environment);
     let policies = selection.tests.iter().map(|test| Policy::of(&settings, test.case));
-    let mistakes: Vec<String> = policies.filter_map(Result::err).collect();
+    let mut mistakes: Vec<String> = policies.filter_map(Result::err).collect();
+    // One of `chaos.toml` is found for each test that it concerns.
+    mistakes.dedup();
     if !mistakes.is_empty() {
         return usage(&mistakes);
     }

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Mistake;
 use crate::config::quarantine;
+use crate::run_directory;
+use crate::settings::shown;
 use crate::suggestion::suggest;
 
 mod date;
@@ -115,7 +117,7 @@ impl Quarantine {
 
     /// The place of an entry.
     pub(crate) fn place(&self, entry: &Entry) -> String {
-        format!("{}:{}", self.path.display(), entry.line)
+        format!("{}:{}", shown(&self.path, &run_directory::workspace(None)), entry.line)
     }
 }
 

@@ -108,10 +108,13 @@ impl fmt::Display for Comparison {
         };
         write!(
             f,
-            "{} {what}: median {now}, {before} in the baseline (n = {} and {}, p = {:.2e} after \
-             Holm's correction for {} comparisons)",
-            self.name, self.n.1, self.n.0, self.p_value, self.comparisons
-        )
+            "{} {what}: median {now}, {before} in the baseline (n = {} and {}, p = {:.2e}",
+            self.name, self.n.1, self.n.0, self.p_value
+        )?;
+        match self.comparisons {
+            1 => f.write_str(")"),
+            many => write!(f, " after Holm's correction for {many} comparisons)"),
+        }
     }
 }
 

@@ -23,6 +23,8 @@ How they run
       --no-capture          Let tests write to the terminal
       --force-run-in-process  The same as CHAOS_IN_PROCESS=1
 
+What is measured
+      --chaos-runs N        Run each test until its category is decided, N times at most
       --chaos-baseline MODE  `save` the baselines that tests measure, or `compare` them with those
                             that were saved: what became slower fails the run
 
@@ -37,7 +39,6 @@ Settings, each of which goes before the variable of its name (see below) and bef
       --chaos-environment NAME  --chaos-profile NAME  --chaos-seed N  --chaos-timeout 30s
       --chaos-retries N  --chaos-load-multiplier X  --chaos-timeout-multiplier X
       --chaos-pool-size N  --chaos-dir PATH  --chaos-max-failures N  --chaos-flaky-result fail
-      --chaos-runs N        Measure: run each test until its category is decided, N times at most
 
 Explorations
       --check-determinism   Only run each scenario twice without faults, and name the first message
@@ -70,6 +71,9 @@ Environment variables
       CHAOS_RETRIES=N       How many more attempts a failed test gets
       CHAOS_LOAD_MULTIPLIER=X     What cx.load(..) multiplies numbers of clients with
       CHAOS_TIMEOUT_MULTIPLIER=X  What cx.timeout(..) multiplies times with
+      CHAOS_MAX_FAILURES=N  After so many failed tests no failed test is retried any more
+      CHAOS_FLAKY_RESULT=fail  A test that passed on a retry fails the run
+      CHAOS_RUNS=N          The same as --chaos-runs
       CHAOS_POOL_SIZE=N     What cx.pool_size(..) answers
       CHAOS_DIR=PATH        Where journals and reports go (default: target/chaos)
       CHAOS_IN_PROCESS=1    Run attempts in this process, for debuggers

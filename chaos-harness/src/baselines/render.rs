@@ -5,6 +5,7 @@ use std::fmt;
 use chaos_core::baseline::Change;
 
 use super::Conclusion;
+use crate::report::words::counted;
 
 impl fmt::Display for Conclusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,8 +29,8 @@ impl fmt::Display for Conclusion {
                 let slower = comparisons.iter().filter(|it| it.change == Change::Slower).count();
                 writeln!(
                     f,
-                    "{slower} of {} baselines regressed, {} without one",
-                    comparisons.len(),
+                    "{slower} of {} regressed, {} without one",
+                    counted(comparisons.len() as u64, "baseline"),
                     unknown.len()
                 )
             }

@@ -7,6 +7,7 @@ use std::{fs, io};
 
 use chaos_core::verdict::FailureKind;
 
+use super::judgement::seed_to_repeat;
 use super::record::{RunRecord, TestRecord};
 use super::redact::redact;
 use super::{reproduce, words};
@@ -60,7 +61,7 @@ impl Entry {
             evidence: redact(&triage.evidence).into_owned(),
             message: words::one_line(&redact(&failure.message)),
             location: failure.location.clone().unwrap_or_default(),
-            seed: attempt.seed,
+            seed: seed_to_repeat(&test.attempts).unwrap_or(attempt.seed),
             repeat: repeat.unwrap_or_default(),
         })
     }
@@ -147,7 +148,8 @@ pub(crate) fn markdown(name: &str, entries: &[Entry]) -> String {
         let cells = [
             format!("`{}` ({})", entry.test, entry.binary),
             entry.outcome.to_owned(),
-            cell(&entry.evidence),
+            // Without a rule the failure is all that there is.
+            cell(if entry.rule.is_empty() { &entry.message } else { &entry.evidence }),
             cell(&entry.location),
             format!("`{}`", cell(&entry.repeat)),
         ];

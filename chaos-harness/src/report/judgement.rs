@@ -23,7 +23,7 @@ pub(crate) enum Judgement {
     FailedDifferently,
     /// An earlier attempt with the same seed failed, and this one passed.
     NotReproduced,
-    /// It did not end, or was skipped.
+    /// It did not end, was skipped, or only attempts that passed had its seed before.
     None,
 }
 
@@ -43,13 +43,13 @@ impl fmt::Display for Judgement {
 pub(crate) fn judge(attempts: &[AttemptRecord], place: usize) -> Judgement {
     let attempt = &attempts[place];
     let Some(verdict) = attempt.verdict() else { return Judgement::None };
-    let mut earlier = attempts[..place]
-        .iter()
-        .filter(|earlier| earlier.seed == attempt.seed)
-        .filter_map(AttemptRecord::failure)
-        .peekable();
-    if earlier.peek().is_none() {
+    let with_its_seed = attempts[..place].iter().filter(|earlier| earlier.seed == attempt.seed);
+    if with_its_seed.clone().next().is_none() {
         return Judgement::FreshSeed;
+    }
+    let mut earlier = with_its_seed.filter_map(AttemptRecord::failure).peekable();
+    if earlier.peek().is_none() {
+        return Judgement::None;
     }
     match verdict.failure() {
         Some(failure)

@@ -7,7 +7,7 @@ use chaos_core::verdict::{Failure, FailureKind};
 use regex_lite::Regex;
 
 use crate::registry::{Declared, TestCase};
-use crate::settings::Settings;
+use crate::settings::{Settings, Source};
 
 /// The pauses before retries double up to this one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -41,11 +41,13 @@ impl Policy {
     pub(crate) fn of(settings: &Settings, case: &TestCase) -> Result<Self, String> {
         let only = settings.only_retry(case).map(|setting| {
             Only::parse(&setting.value).map_err(|error| {
+                let place = match &setting.source {
+                    Source::Attribute => format!("`only_retry` of {}", case.name()),
+                    source => format!("`attempts.only-retry` ({source})"),
+                };
                 format!(
-                    "`only_retry` of {} ({}) is wrong: {:?} is no regular expression ({error}); \
-                     write one that matches messages, or SQLSTATEs: \"40001|40P01\"",
-                    case.name(),
-                    setting.source,
+                    "{place} is wrong: {:?} is no regular expression ({error}); write one that \
+                     matches messages, or SQLSTATEs: \"40001|40P01\"",
                     setting.value
                 )
             })

@@ -287,7 +287,7 @@ impl<'a> Attempts<'a> {
         let mut number = first;
         while number <= last + excused {
             let ordinal = number - excused;
-            let seed = seeds::of_attempt(self.first_seed, ordinal);
+            let seed = seeds::of_attempt(self.first_seed, ordinal, passes > 0);
             let attempt = self.attempt(number, ordinal, seed, waited);
             waited = Duration::ZERO;
             let is_excused = attempt.verdict.is_environment();
@@ -344,8 +344,10 @@ impl<'a> Attempts<'a> {
         }
         let most = self.runner.settings.max_failures()?.value;
         let failures = self.runner.failures.load(Ordering::Relaxed);
-        (failures > most)
-            .then(|| format!("not retried: {failures} tests have failed (max-failures is {most})"))
+        (failures > most).then(|| {
+            let have = if failures == 1 { "test has" } else { "tests have" };
+            format!("not retried: {failures} {have} failed (max-failures is {most})")
+        })
     }
 
     /// Waits before a retry, as long as the policy says and the run is not interrupted.

@@ -116,7 +116,7 @@ fn of_test(settings: &Settings, case: &TestCase) -> Vec<Row> {
         Row::or("seed", settings.seed(case), "random"),
         Row::of("load multiplier", settings.load_multiplier(case)),
         Row::of("timeout multiplier", settings.timeout_multiplier(case)),
-        Row::or("pool size", settings.pool_size(case), "as asked for, by the load multiplier"),
+        Row::or("pool size", settings.pool_size(case), "by the load multiplier"),
         Row::of("watch", settings.watch_enabled(case)),
         Row::of("watch retries", settings.watch_retries(case)),
         Row::new("watch quiet within", Display(quiet.value), &quiet.source),
@@ -127,8 +127,12 @@ fn of_test(settings: &Settings, case: &TestCase) -> Vec<Row> {
 }
 
 fn write<'a>(text: &mut String, indent: &str, rows: impl IntoIterator<Item = &'a Row>) {
+    let rows: Vec<_> = rows.into_iter().collect();
+    let width = 22 - indent.len();
+    // A regular expression can be of any length.
+    let longest = rows.iter().map(|row| row.value.chars().count()).max().unwrap_or(0);
+    let column = (longest + 2).max(24);
     for Row { name, value, source } in rows {
-        let width = 22 - indent.len();
-        text.push_str(&format!("{indent}{name:<width$}{value:<24}{source}\n"));
+        text.push_str(&format!("{indent}{name:<width$}{value:<column$}{source}\n"));
     }
 }

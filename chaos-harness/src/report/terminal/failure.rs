@@ -20,6 +20,10 @@ use crate::run_event::{ServerReturn, TestOutcome};
 /// A message is shown up to so many lines.
 const MESSAGE_LINES: usize = 40;
 
+/// So many attempts are listed one by one: as many as a test usually has, and not the hundreds of a
+/// measurement.
+const ATTEMPT_LINES: usize = 12;
+
 /// What is read from files for a failed test: all that its events do not say.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
@@ -62,7 +66,7 @@ pub(super) fn render(
     lines.extend(verdict(test, style));
     if let Some(shown) = test.last_failed() {
         lines.extend(reason(shown));
-        lines.extend(shown.triage().map(|triage| field("class", &redact(&triage.to_string()))));
+        lines.extend(class(shown));
         lines.push(String::new());
         lines.extend(attempts(test, style));
         if let Some(ended) = &shown.ended {
@@ -128,7 +132,18 @@ fn reason(attempt: &AttemptRecord) -> Vec<String> {
     lines
 }
 
+/// What the failure points at, with the evidence unless it is what stands above.
+fn class(attempt: &AttemptRecord) -> Option<String> {
+    let triage = attempt.triage()?;
+    let message = &attempt.failure()?.message;
+    let is_said = message.lines().next() == Some(triage.evidence.as_str());
+    let text = if is_said { triage.class.to_string() } else { triage.to_string() };
+    Some(field("class", &redact(&text)))
+}
+
+/// The attempts, one in a line; of a test that was run many times only failures.
 fn attempts(test: &TestRecord, style: Style) -> Vec<String> {
+    let numbers = test.attempts.iter().map(|attempt| attempt.attempt.to_string().len()).max();
     let widest = test.attempts.iter().map(|attempt| attempt.seed.to_string().len()).max();
     let line = |(place, attempt): (usize, &AttemptRecord)| {
         let (verdict, paint) = match attempt.verdict() {
@@ -145,19 +160,32 @@ fn attempts(test: &TestRecord, style: Style) -> Vec<String> {
             judgement => Some(judgement.to_string()),
         });
         format!(
-            "  attempt {}  seed {:<width$}  {}{} {:>8}   {}",
+            "  attempt {:<numbers$}  seed {:<width$}  {}{} {:>8}   {}",
             attempt.attempt,
             attempt.seed,
             style.paint(paint, verdict),
             " ".repeat(7 - verdict.len()),
             attempt.duration().map_or_else(String::new, words::time),
             remarks.join("; "),
+            numbers = numbers.unwrap_or(0),
             width = widest.unwrap_or(0),
         )
         .trim_end()
         .to_owned()
     };
-    test.attempts.iter().enumerate().map(line).collect()
+    let all = test.attempts.iter().enumerate();
+    if test.attempts.len() <= ATTEMPT_LINES {
+        return all.map(line).collect();
+    }
+    let failed: Vec<_> = all.filter(|(_, attempt)| attempt.failure().is_some()).collect();
+    let shown = failed.len().min(ATTEMPT_LINES);
+    let (more, others) = (failed.len() - shown, test.attempts.len() - failed.len());
+    let mut lines: Vec<String> = failed.into_iter().take(shown).map(line).collect();
+    lines.push(match more {
+        0 => format!("  and {others} that did not fail"),
+        _ => format!("  and {more} more that failed, {others} that did not"),
+    });
+    lines
 }
 
 fn errors(events: &[Event]) -> Vec<String> {

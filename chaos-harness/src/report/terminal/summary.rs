@@ -71,9 +71,10 @@ fn outcomes(run: &RunRecord) -> String {
         0 => format!("{passed} passed"),
         _ => format!("{passed} passed ({on_retry} of them on a retry)"),
     };
+    let allowed = count(TestOutcome::FailedAsAllowed);
     let others = [
         (count(TestOutcome::Failed), "failed"),
-        (count(TestOutcome::FailedAsAllowed), "failed as they may"),
+        (allowed, if allowed == 1 { "failed as it may" } else { "failed as they may" }),
         (count(TestOutcome::Environment), "not judged (environment)"),
         (count(TestOutcome::Skipped), "skipped"),
         (run.tests.iter().filter(|test| test.ignored.is_some()).count(), "not run"),
