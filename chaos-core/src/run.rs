@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::{Either, join_all, select};
 
 use crate::client::Client;
-use crate::duration::{Display, rounded};
+use crate::duration::Display;
 use crate::error::{Error, TestError, with_sources};
 use crate::event::EventKind;
 use crate::journal::Journal;
@@ -25,6 +25,7 @@ use crate::scope::Scope;
 
 mod alert;
 mod bound;
+mod error;
 mod figures;
 mod impact;
 mod phase;
@@ -33,6 +34,7 @@ mod resolving;
 pub use self::alert::{AlertRule, Alerts, BurnWindow, Detection, Firing, JudgedAlert};
 use self::alert::{Watched, judge};
 pub use self::bound::{Bound, BoundError, Side, Unit};
+pub use self::error::RunError;
 pub use self::figures::{ErrorCount, Figures, Latency, Measured};
 pub use self::impact::{Impact, MeasuredImpact, STEADY, STEADY_RATE};
 use self::impact::{Observed, impacts};
@@ -177,45 +179,6 @@ impl Run {
         };
         judge(rule, &watched)
     }
-}
-
-/// Why a run was not carried through.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// The system did not work before anything was done to it.
-    #[error(
-        "no steady state before the first fault: {ok} of {total} operations succeeded in {}{}",
-        Display(rounded(*.watched)),
-        first_error.as_ref().map(|error| format!("; the first error was: {error}")).unwrap_or_default()
-    )]
-    NoSteadyState {
-        /// How many operations succeeded.
-        ok: usize,
-        /// How many operations ended.
-        total: usize,
-        /// How long the system was watched.
-        watched: Duration,
-        /// The first error.
-        first_error: Option<String>,
-    },
-    /// The schedule has no steps, or they take no time.
-    #[error(
-        "the schedule takes no time; add steps with `.calm(..)` and `.hold(..)`, or say how much is \
-         to be done: `Load::clients(8).operations(100)`"
-    )]
-    EmptySchedule,
-    /// A fault of the schedule could not take effect, or could not be undone.
-    #[error("the step `{step}` of the schedule failed: {reason}")]
-    Fault {
-        /// The step.
-        step: String,
-        /// Why, with all that is known.
-        reason: String,
-    },
-    /// There is nobody to do anything.
-    #[error("a run needs at least 1 client")]
-    NoClients,
 }
 
 /// Runs `operation` over and over on all clients of `load` until `schedule` is over, or the number of

@@ -6,12 +6,15 @@ use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::outcome::Outcome;
 
 use crate::run_event::{
-    AttemptSummary, BaselineSummary, BoundSummary, CheckSummary, FaultSummary, PhaseSummary,
-    PropertySummary, ServerReturn, SignalSummary,
+    AttemptSummary, BaselineSummary, BoundSummary, BrokenPoint, CheckSummary, ExplorationSummary,
+    FaultSummary, PhaseSummary, PropertySummary, ServerReturn, SignalSummary,
 };
 
 /// How many signals a summary keeps. The journal has more.
 const MOST_SIGNALS: usize = 100;
+
+/// How many broken points of an exploration a summary keeps. The journal has all that were tried.
+const MOST_BROKEN_POINTS: usize = 100;
 
 /// The figures of the attempt to which these events belong.
 pub(crate) fn of(events: &[Event]) -> AttemptSummary {
@@ -108,6 +111,29 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                     expected: expected.clone(),
                     report: None,
                 });
+            }
+            EventKind::ExplorationStarted { messages, connections, .. } => {
+                let (messages, connections) = (*messages, *connections);
+                let started = ExplorationSummary { messages, connections, ..Default::default() };
+                summary.explorations.push(started);
+            }
+            EventKind::PointTried { token, point, outcome, findings, .. } => {
+                let Some(exploration) = summary.explorations.last_mut() else { continue };
+                // An attempt that was killed has no end with the totals.
+                exploration.tried += u64::from(outcome.is_some());
+                exploration.violated += u64::from(!findings.is_empty());
+                if !findings.is_empty() && exploration.broken.len() < MOST_BROKEN_POINTS {
+                    let (token, point) = (token.clone(), point.clone());
+                    let (outcome, findings) = (*outcome, findings.clone());
+                    exploration.broken.push(BrokenPoint { token, point, outcome, findings });
+                }
+            }
+            EventKind::ExplorationEnded { tried, violated, not_met, skipped, .. } => {
+                let Some(exploration) = summary.explorations.last_mut() else { continue };
+                exploration.tried = *tried;
+                exploration.violated = *violated;
+                exploration.not_met = *not_met;
+                exploration.skipped.clone_from(skipped);
             }
             EventKind::Judged { report } => summary.checks.push(judged(report)),
             EventKind::Assertion { assertion } => add_assertion(&mut summary.assertions, assertion),

@@ -52,7 +52,6 @@ impl AssertionWatch {
     }
 
     /// What a thread calls first that belongs to this attempt, as those of its runtime do.
-    #[must_use]
     pub fn thread_entry(&self) -> impl Fn() + Send + Sync + 'static {
         let watch = Arc::downgrade(&self.watch);
         move || OWNER.set(Some(Weak::clone(&watch)))

@@ -61,6 +61,11 @@ impl ChangePoints {
             starts.push(places[end].0);
         }
         starts.reverse();
+        // After a thousand passes a single failure is likelier to begin something new than to be chance;
+        // but one attempt is no segment yet, and the next one tells.
+        if starts.len() > 1 && starts.last() == Some(&(failed.len() - 1)) {
+            starts.pop();
+        }
         starts
     }
 
@@ -147,6 +152,13 @@ mod tests {
         let every_tenth: Vec<bool> = (0..300).map(|run| run % 10 == 3).collect();
         assert_eq!(starts(&every_tenth), [0]);
         assert_eq!(starts(&history(&[(60, false), (1, true), (60, false)])), [0]);
+    }
+
+    #[test]
+    fn one_failure_after_many_passes_is_no_segment_and_two_are() {
+        assert_eq!(starts(&history(&[(999, false), (1, true)])), [0]);
+        assert_eq!(starts(&history(&[(998, false), (1, true), (1, false)])), [0]);
+        assert_eq!(starts(&history(&[(998, false), (2, true)])), [0, 998]);
     }
 
     #[test]

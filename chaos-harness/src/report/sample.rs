@@ -410,6 +410,20 @@ fn money() -> AttemptSummary {
                 "p99_ns": 4_000_000, "max_ns": 12_000_000,
             } },
         })),
+        explorations: of_json(json!([{
+            "messages": 93,
+            "connections": 1,
+            "tried": 186,
+            "violated": 1,
+            "not_met": 0,
+            "skipped": [{ "count": 2, "why": "no server produces it" }],
+            "broken": [{
+                "token": "c1.b57.reset",
+                "point": "reset after the server sent CommandComplete COMMIT, before the client saw it",
+                "outcome": "unknown",
+                "findings": ["the tables do not hold what they hold without a fault"],
+            }],
+        }])),
         tried_properties: of_json(json!([{
             "wanted": 64, "cases": 12, "vacuous": 1, "replayed": 2, "failed": true,
             "shrunk": {

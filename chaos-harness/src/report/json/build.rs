@@ -203,6 +203,7 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
         signals: summary.map_or_else(Vec::new, |summary| summary.signals.clone()),
         metrics: summary.and_then(|summary| summary.metrics.clone()),
         tried_properties: summary.map_or_else(Vec::new, |summary| summary.tried_properties.clone()),
+        explorations: summary.map_or_else(Vec::new, |summary| summary.explorations.clone()),
         journal: started.map(|started| path(&started.journal)),
         stdout: ended.and_then(|ended| ended.stdout.as_ref()).map(path),
         stderr: ended.and_then(|ended| ended.stderr.as_ref()).map(path),

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
-use crate::run_event::PropertySummary;
 use crate::run_event::{
     BaselineSummary, BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary,
     Resources, ServerReturn, SignalSummary, SystemicFailure, Trend,
 };
+use crate::run_event::{ExplorationSummary, PropertySummary};
 use crate::triage::Triage;
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one;
@@ -216,6 +216,8 @@ pub(super) struct Attempt {
     pub(super) metrics: Option<MetricsSnapshot>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tried_properties: Vec<PropertySummary>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) explorations: Vec<ExplorationSummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) journal: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
