@@ -80,8 +80,8 @@ pub use self::directory::cache_directory;
 use self::end_check::DatabaseWatch;
 pub use self::error::{Looked, PostgresError};
 pub use self::options::{DiskHolds, ServerOptions};
-pub(crate) use self::pool::OpenPool;
 pub use self::pool::{ChaosPool, HeldConnection, PooledClient, WaitReport};
+pub(crate) use self::pool::{OpenPool, SessionState};
 pub use self::process::{
     Part, PostgresServer, Ready, Resource, ServerProcess, ServerStatus, StopMode,
 };

@@ -41,17 +41,18 @@ async fn measure(rounds: usize) -> Result {
     let asked = "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)";
     let server: String = holder.admin().await?.query_one(asked, &[]).await?.get(0);
     let this = std::process::id().to_string();
-    for (name, workers, modes) in [
-        ("cut and torn, 1 worker", 1, vec![Mode::Cut, Mode::Torn]),
-        ("cut and torn, 2 workers", 2, vec![Mode::Cut, Mode::Torn]),
-        ("cut and torn, 4 workers", 4, vec![Mode::Cut, Mode::Torn]),
-        ("stalled and cancelled, 4 workers", 4, vec![Mode::Cancel]),
-        ("all usual modes, 4 workers", 4, Mode::usual()),
+    for (name, workers, modes, checks) in [
+        ("cut and torn, 1 worker", 1, vec![Mode::Cut, Mode::Torn], false),
+        ("cut and torn, 2 workers", 2, vec![Mode::Cut, Mode::Torn], false),
+        ("cut and torn, 4 workers", 4, vec![Mode::Cut, Mode::Torn], false),
+        ("stalled and cancelled, 4 workers", 4, vec![Mode::Cancel], false),
+        ("all usual modes, 4 workers", 4, Mode::usual(), false),
+        ("the same with a check", 4, Mode::usual(), true),
     ] {
         let mut best: Option<(Duration, usize, [f64; 2])> = None;
         for _ in 0..rounds {
             let before = [&this, &server].map(|process| processor_time(process));
-            let explored = explored(&cx, workers, &modes).await?;
+            let explored = explored(&cx, workers, &modes, checks).await?;
             let after = [&this, &server].map(|process| processor_time(process));
             let spent = [after[0] - before[0], after[1] - before[1]];
             let points = explored.met();
@@ -70,9 +71,9 @@ async fn measure(rounds: usize) -> Result {
     Ok(())
 }
 
-async fn explored(cx: &Chaos, workers: usize, modes: &[Mode]) -> Result<Explored> {
+async fn explored(cx: &Chaos, workers: usize, modes: &[Mode], checks: bool) -> Result<Explored> {
     let points = cut_points().granularity(Granularity::Message).modes(modes.iter().copied());
-    let explored = cx
+    let exploring = cx
         .explore(points)
         .workers(workers)
         .setup(async |pg| {
@@ -80,9 +81,12 @@ async fn explored(cx: &Chaos, workers: usize, modes: &[Mode]) -> Result<Explored
             pool.get().await?.batch_execute(SCHEMA).await?;
             Ok(pool)
         })
-        .run(transfer)
-        .await?;
-    Ok(explored)
+        .run(transfer);
+    if !checks {
+        return Ok(exploring.await?);
+    }
+    // It asks for nothing: what a check costs by itself is that commits are watched for it.
+    Ok(exploring.check(async |_: &Pool, _| Ok(())).await?)
 }
 
 /// Tried again under the same key, three times in all.

@@ -23,7 +23,7 @@ use crate::fault::cut;
 use crate::link::{ActiveFault, Target};
 use crate::outcome::Outcome;
 use crate::postgres::fingerprint::Fingerprint;
-use crate::postgres::{CommitWatch, Omitted, Part, Postgres, ServerOptions, Stage};
+use crate::postgres::{CommitWatch, Omitted, Part, Postgres, ServerOptions, SessionState, Stage};
 use crate::scope::FaultRecord;
 use crate::wire::postgres::Trace as Recording;
 
@@ -81,6 +81,14 @@ pub(super) struct Observed {
     /// What the operation came to; `None` when a fault was not met.
     pub(super) outcome: Option<Outcome>,
     pub(super) findings: Vec<Finding>,
+}
+
+/// What the next operations find on the pools.
+struct FollowUp {
+    /// In what state the sessions are.
+    sessions: Vec<String>,
+    /// What pools failed with that could not give a connection that works.
+    errors: Vec<String>,
 }
 
 /// How an operation ended.
@@ -178,11 +186,11 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
                 return Err(unsound(Finding::hang(self.scenario.patience).words));
             }
         }
-        let mut sessions = BTreeSet::new();
-        for pool in self.pg.pools() {
-            let states = pool.follow_up().await;
-            sessions.extend(states.map_err(|error| unsound(Finding::follow_up(&error).words))?);
+        let FollowUp { sessions, errors } = self.follow_up().await?;
+        if let Some(error) = errors.first() {
+            return Err(unsound(Finding::follow_up(error).words));
         }
+        let sessions: BTreeSet<_> = sessions.into_iter().collect();
         let busy = self.stage.settle().await?;
         let trace = Trace::of(opened, self.recording.take());
         self.recording.stop();
@@ -340,6 +348,30 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         }
     }
 
+    /// Asks all pools for their connections, and these for their state.
+    async fn follow_up(&self) -> Result<FollowUp, ExploreError> {
+        let (mut states, mut errors) = (Vec::new(), Vec::new());
+        for pool in self.pg.pools() {
+            match pool.follow_up().await {
+                Ok(found) => states.extend(found),
+                Err(error) => errors.push(error),
+            }
+        }
+        if states.is_empty() {
+            return Ok(FollowUp { sessions: Vec::new(), errors });
+        }
+        // Behind the answers, so that what was still in the queue of a connection is over.
+        let locks = self.stage.advisory_locks().await?;
+        let with_locks = |state: SessionState| {
+            let locks = state.process.and_then(|process| locks.get(&process));
+            match locks {
+                Some(count) => format!("{}\nwith {count} advisory lock(s)", state.words),
+                None => state.words,
+            }
+        };
+        Ok(FollowUp { sessions: states.into_iter().map(with_locks).collect(), errors })
+    }
+
     /// Judges what is left of an operation whose caller was `told` something, and that came to this.
     async fn judge(
         &mut self,
@@ -347,14 +379,10 @@ impl<'s, 'a, S> Worker<'s, 'a, S> {
         outcome: Outcome,
         findings: &mut Vec<Finding>,
     ) -> Result<(), ExploreError> {
-        for pool in self.pg.pools() {
-            match pool.follow_up().await {
-                Ok(states) => findings.extend(
-                    states.iter().filter_map(|it| Finding::session(it, &self.expected.sessions)),
-                ),
-                Err(error) => findings.push(Finding::follow_up(&error)),
-            }
-        }
+        let FollowUp { sessions, errors } = self.follow_up().await?;
+        findings.extend(errors.iter().map(|error| Finding::follow_up(error)));
+        let odd = sessions.iter().filter_map(|it| Finding::session(it, &self.expected.sessions));
+        findings.extend(odd);
         for pool in self.pg.pools() {
             let missing = pool.missing().await;
             if missing > 0 {

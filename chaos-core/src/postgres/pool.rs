@@ -22,7 +22,7 @@ pub(super) mod watch;
 
 pub use self::chaos::{ChaosPool, HeldConnection};
 pub use self::client::PooledClient;
-pub(crate) use self::open::OpenPool;
+pub(crate) use self::open::{OpenPool, SessionState};
 pub use self::waits::WaitReport;
 
 /// How long a pool waits for each thing that it can wait for.

@@ -49,6 +49,7 @@ pub(crate) struct Stage {
     tables: Vec<Table>,
     restore: String,
     look: Statement,
+    locks: Statement,
     /// The tables that are compared, and the statement that does it.
     judged: Option<Judged>,
 }
@@ -97,14 +98,16 @@ impl Stage {
         content.keep(&admin).await?;
         let restore = content.restore();
         let look = prepared(&admin, &sessions::question(postgres)).await?;
+        let locks = prepared(&admin, &sessions::locks(postgres)).await?;
         let postgres = postgres.clone();
-        Ok(Self { postgres, admin, tables, restore, look, judged: None })
+        Ok(Self { postgres, admin, tables, restore, look, locks, judged: None })
     }
 
     /// Opens the connection of the administrator anew, because the server was killed.
     pub(crate) async fn reconnect(&mut self) -> Result<(), PostgresError> {
         self.admin = connect(&self.postgres).await?;
         self.look = prepared(&self.admin, &sessions::question(&self.postgres)).await?;
+        self.locks = prepared(&self.admin, &sessions::locks(&self.postgres)).await?;
         if let Some(judged) = &mut self.judged {
             judged.statement = prepared(&self.admin, &judged.sql).await?;
         }
@@ -215,6 +218,13 @@ impl Stage {
         let rows = self.admin.query(&self.look, &[]).await;
         let rows = rows.map_err(PostgresError::sql("ask the server for its sessions"))?;
         Ok(rows.iter().map(OpenSession::read).collect())
+    }
+
+    /// How many advisory locks each process of the server holds in the database, of those that hold any.
+    pub(crate) async fn advisory_locks(&self) -> Result<BTreeMap<i32, i64>, PostgresError> {
+        let rows = self.admin.query(&self.locks, &[]).await;
+        let rows = rows.map_err(PostgresError::sql("ask the server for its advisory locks"))?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     /// Waits until every session does nothing and has a connection of the link, so that nothing is

@@ -121,3 +121,31 @@ pub(crate) async fn an_operation_that_waits_for_ever_is_found_and_one_with_a_tim
     assert!(explored.met() >= 4, "{explored}");
     Ok(())
 }
+
+/// Gives back what it takes, unless something fails in between.
+async fn tidy_if_all_goes_well(ledger: &Ledger) -> TestResult {
+    let client = ledger.pool.get().await?;
+    client.batch_execute("SELECT pg_advisory_lock(7)").await?;
+    client.batch_execute("LISTEN transfers").await?;
+    client.batch_execute("SET lock_timeout = '3s'").await?;
+    client.batch_execute(INSERT).await?;
+    let undo = "RESET lock_timeout; UNLISTEN transfers; SELECT pg_advisory_unlock(7)";
+    Ok(client.batch_execute(undo).await?)
+}
+
+pub(crate) async fn what_a_session_is_left_with_is_found(stage: Stage) -> TestResult {
+    let explored = stage
+        .cx
+        .explore(cut_points().modes([Mode::error(SqlState::T_R_SERIALIZATION_FAILURE)]))
+        .without_retry()
+        .setup(async |pg| Ledger::open(&pg, 1).await)
+        .run(tidy_if_all_goes_well)
+        .await;
+    let Err(ExploreError::Violated(explored)) = explored else { panic!("{explored:?}") };
+    let words: Vec<_> =
+        explored.causes().iter().map(|(finding, _)| finding.words.clone()).collect();
+    let told = "the next operation on the same pool gets a session lock_timeout = 3s, listening to \
+                transfers, with 1 advisory lock(s)";
+    assert!(words.iter().any(|words| words == told), "{explored}");
+    Ok(())
+}

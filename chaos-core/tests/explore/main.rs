@@ -47,7 +47,8 @@ tests! {
         a_transaction_that_a_dropped_future_leaves_open_is_found,
         a_transaction_that_is_rolled_back_when_dropped_is_clean,
         an_operation_that_is_dropped_after_each_of_its_polls,
-        an_operation_that_waits_for_ever_is_found_and_one_with_a_timeout_is_not;
+        an_operation_that_waits_for_ever_is_found_and_one_with_a_timeout_is_not,
+        what_a_session_is_left_with_is_found;
     commits:
         a_retry_that_applies_twice_is_found_where_the_commit_is_ambiguous,
         a_retry_with_a_key_is_clean_everywhere,

@@ -8,31 +8,63 @@ use tokio_postgres::SimpleQueryMessage;
 
 use super::watch::PoolWatch;
 use crate::error::with_sources;
+use crate::postgres::session::process_of;
 
 /// How long a connection may be missing before it is not coming back.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// What a connection is asked: its settings and what it holds, one to a line. Outside of a
-/// transaction every statement is a transaction of its own, which begins with it.
-pub(crate) const QUESTION: &str = "/* chaos: follow-up */ \
-    SELECT pg_catalog.concat_ws(E'\\n', \
-        CASE WHEN pg_catalog.now() <> pg_catalog.statement_timestamp() \
-             THEN 'in the midst of a transaction' END, \
-        'role = ' || current_user, \
-        'search_path = ' || pg_catalog.current_setting('search_path'), \
-        'TimeZone = ' || pg_catalog.current_setting('TimeZone'), \
-        'statement_timeout = ' || pg_catalog.current_setting('statement_timeout'), \
-        'lock_timeout = ' || pg_catalog.current_setting('lock_timeout'), \
-        'default_transaction_isolation = ' || \
-            pg_catalog.current_setting('default_transaction_isolation'), \
-        'default_transaction_read_only = ' || \
-            pg_catalog.current_setting('default_transaction_read_only'), \
-        CASE WHEN pg_catalog.pg_my_temp_schema() <> 0 THEN 'with temporary tables' END, \
-        (SELECT 'listening to ' || pg_catalog.string_agg(it, ', ') \
-           FROM pg_catalog.pg_listening_channels() it), \
-        (SELECT 'with ' || pg_catalog.count(*) || ' advisory lock(s)' FROM pg_catalog.pg_locks l \
-          WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'advisory' \
-         HAVING pg_catalog.count(*) > 0))";
+/// What a connection is asked: its settings, its transaction and what it holds.
+///
+/// The session that is asked is usually a new one, which has looked up nothing yet. One `SELECT` of all
+/// this would have the server read twenty functions and a view from its catalogue, which takes it half
+/// as long as starting the session did; `SHOW` needs none of them. Advisory locks are visible from
+/// elsewhere, and asked for on a connection that is kept.
+///
+/// All statements of a message have one time, and outside of a transaction it is that of theirs.
+const QUESTION: &str = "/* chaos: follow-up */ \
+    SHOW role; SHOW session_authorization; SHOW search_path; SHOW TimeZone; SHOW statement_timeout; \
+    SHOW lock_timeout; SHOW default_transaction_isolation; SHOW default_transaction_read_only; \
+    SELECT pg_catalog.now(), pg_catalog.statement_timestamp(), pg_catalog.pg_my_temp_schema(); \
+    SELECT pg_catalog.pg_listening_channels() AS \"listening to\"";
+
+/// The column of the channels.
+const LISTENING: &str = "listening to";
+
+/// In what state a connection of a pool is.
+#[derive(Debug)]
+pub(crate) struct SessionState {
+    /// The process that serves it.
+    pub(crate) process: Option<i32>,
+    /// What it says of itself, one thing to a line.
+    pub(crate) words: String,
+}
+
+impl SessionState {
+    fn read(process: Option<i32>, answer: &[SimpleQueryMessage]) -> Self {
+        let rows = answer.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let mut lines = Vec::new();
+        for row in rows {
+            let name = row.columns().first().map_or("", |column| column.name());
+            let value = row.get(0).unwrap_or_default();
+            match row.len() {
+                1 if name == LISTENING => lines.push(format!("{LISTENING} {value}")),
+                1 => lines.push(format!("{name} = {value}")),
+                _ => {
+                    if row.get(0) != row.get(1) {
+                        lines.push("in the midst of a transaction".to_owned());
+                    }
+                    if row.get(2).is_some_and(|schema| schema != "0") {
+                        lines.push("with temporary tables".to_owned());
+                    }
+                }
+            }
+        }
+        Self { process, words: lines.join("\n") }
+    }
+}
 
 /// A pool of the application.
 #[derive(Debug, Clone)]
@@ -55,7 +87,7 @@ impl OpenPool {
     /// # Errors
     ///
     /// What the next operation would be told.
-    pub(crate) async fn follow_up(&self) -> Result<Vec<String>, String> {
+    pub(crate) async fn follow_up(&self) -> Result<Vec<SessionState>, String> {
         let mut taken = Vec::new();
         let mut states = Vec::new();
         let mut forgiven = 0;
@@ -70,11 +102,7 @@ impl OpenPool {
             };
             match client.simple_query(QUESTION).await {
                 Ok(answer) => {
-                    let rows = answer.iter().filter_map(|message| match message {
-                        SimpleQueryMessage::Row(row) => row.get(0),
-                        _ => None,
-                    });
-                    states.extend(rows.map(str::to_owned));
+                    states.push(SessionState::read(process_of(&client), &answer));
                     taken.push(client);
                 }
                 Err(error) if error.as_db_error().is_none() && forgiven < status.max_size => {

@@ -50,3 +50,14 @@ pub(super) fn question(postgres: &Postgres) -> String {
         not_ours()
     )
 }
+
+/// Who holds how many advisory locks of the database.
+pub(super) fn locks(postgres: &Postgres) -> String {
+    format!(
+        "SELECT l.pid, pg_catalog.count(*) FROM pg_catalog.pg_lock_status() l \
+         WHERE l.locktype = 'advisory' AND l.pid IS NOT NULL AND l.database = \
+           (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = {}) \
+         GROUP BY 1",
+        literal(postgres.database())
+    )
+}
