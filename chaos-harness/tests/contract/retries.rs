@@ -115,7 +115,7 @@ fn when_too_much_fails_nothing_is_retried() {
     let run = suite.run("--exact suite::never_passes");
     run.assert_code(exit_code::FAILED);
     assert_eq!(run.attempts().len(), 1);
-    assert!(run.stdout.contains("1 tests have failed (max-failures is 0)"), "{}", run.stdout);
+    assert!(run.stdout.contains("1 test has failed (max-failures is 0)"), "{}", run.stdout);
 }
 
 fn a_test_is_measured_until_its_category_is_decided() {
