@@ -16,7 +16,7 @@ const MOMENT: Duration = Duration::from_secs(1);
 /// What a connection is asked: its settings, its transaction and what it holds.
 ///
 /// The session that is asked is usually a new one, which has looked up nothing yet. One `SELECT` of all
-/// this would have the server read twenty functions and a view from its catalogue, which takes it half
+/// this would have the server read twenty functions and a view from its catalogue, which takes it a third
 /// as long as starting the session did; `SHOW` needs none of them. Advisory locks are visible from
 /// elsewhere, and asked for on a connection that is kept.
 ///
