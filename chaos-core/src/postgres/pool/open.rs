@@ -16,9 +16,9 @@ const MOMENT: Duration = Duration::from_secs(1);
 /// What a connection is asked: its settings, its transaction and what it holds.
 ///
 /// The session that is asked is usually a new one, which has looked up nothing yet. One `SELECT` of all
-/// this would have the server read twenty functions and a view from its catalogue, which takes it a third
-/// as long as starting the session did; `SHOW` needs none of them. Advisory locks are visible from
-/// elsewhere, and asked for on a connection that is kept.
+/// this would have the server read twenty functions and a view from its catalogue, which takes it a
+/// third as long as starting the session did; `SHOW` needs none of them. Advisory locks are visible
+/// from elsewhere, and asked for on a connection that is kept.
 ///
 /// All statements of a message have one time, and outside of a transaction it is that of theirs.
 const QUESTION: &str = "/* chaos: follow-up */ \
