@@ -1,7 +1,7 @@
 //! What a failure points at, with the evidence: the code, a bound, the machine, or the test itself.
 //!
 //! A failure says what happened; whoever reads a hundred of them wants to know where to look first.
-//! The [rules](rules::RULES) are data: each names a class, says in words when it applies, and looks at
+//! The rules are data: each names a class, says in words when it applies, and looks at
 //! the failure and at the figures of its attempt. The first that applies decides. What none applies to
 //! stays unclassified: a wrong class is worse than none.
 

@@ -23,9 +23,9 @@ pub(crate) fn run() -> Result<(), Error> {
         }
         program::succeed(&mut cargo)?;
     }
-    // Without the feature this block of the README is empty.
+    // Without the features these blocks of the guides are empty.
     let mut cargo = workspace::cargo();
-    cargo.args(["test", "--quiet", "-p", "quickstart", "--doc", "--features", "toxiproxy"]);
+    cargo.args(["test", "--quiet", "-p", "quickstart", "--doc", "--features", "toxiproxy,metrics"]);
     program::succeed(&mut cargo)
 }
 

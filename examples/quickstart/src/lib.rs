@@ -204,4 +204,13 @@ pub mod guides {
 
     #[doc = include_str!("../../../docs/assertions.md")]
     pub struct Assertions;
+
+    #[doc = include_str!("../../../docs/metrics.md")]
+    pub struct Metrics;
+
+    #[doc = include_str!("../../../docs/baselines.md")]
+    pub struct Baselines;
+
+    #[doc = include_str!("../../../docs/configuration.md")]
+    pub struct Configuration;
 }
