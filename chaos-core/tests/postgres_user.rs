@@ -9,6 +9,7 @@ mod arena;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use arena::{Arena, Player, enter};
 
@@ -46,7 +47,10 @@ fn an_ordinary_user_needs_nothing_special() {
     let place = tempfile::tempdir().unwrap();
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = place.path().join("program");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By a process of its own: a child that another test starts meanwhile would inherit the open file,
+    // and what is open for writing cannot be executed.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status();
+    assert!(copied.unwrap().success());
 
     let (arena, cache) = (Arena::new(), Arena::new());
     let mut shared = player_of(&arena, &cache, &program, "use");
