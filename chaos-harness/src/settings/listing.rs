@@ -1,7 +1,7 @@
 //! What `--chaos-config` prints: the effective value of every setting, and where it comes from.
 //!
 //! ```text
-//! chaos.toml           /work/bank/chaos.toml
+//! chaos.toml           bank/chaos.toml
 //! environment          ci       detected: CI is set
 //! timeout              60s      default
 //!
