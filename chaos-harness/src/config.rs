@@ -60,6 +60,7 @@ pub(crate) mod run;
 mod sections;
 pub(crate) mod size;
 mod table;
+pub(crate) mod triage;
 pub(crate) mod watch;
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ mod date;
 pub(crate) use self::date::Date;
 
 /// The name of the file.
-const NAME: &str = "chaos-quarantine.toml";
+pub(crate) const NAME: &str = "chaos-quarantine.toml";
 
 /// The tests in quarantine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -259,6 +259,12 @@ impl Runner {
         }
     }
 
+    /// What is known of a test before it runs.
+    fn description(&self, case: &TestCase) -> TestDescription {
+        let owner = self.settings.owner(case, &self.identity.target).map(|it| it.value);
+        TestDescription { owner, ..TestDescription::of(case) }
+    }
+
     /// Tells the reporters that the run begins.
     pub(crate) fn announce(&self, selection: &Selection, threads: usize) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -275,7 +281,7 @@ impl Runner {
                 .map(|argument| argument.to_string_lossy().into_owned())
                 .collect(),
             selected: tests.iter().map(|test| test.name.clone()).collect(),
-            tests: tests.iter().map(|test| TestDescription::of(test.case)).collect(),
+            tests: tests.iter().map(|test| self.description(test.case)).collect(),
             filtered_out: selection.filtered_out.len() as u64,
             threads,
             os: std::env::consts::OS.to_owned(),

@@ -30,7 +30,7 @@ use crate::config::size::Size;
 use crate::config::{Config, FilePlace, Found, Located, Sections, find};
 use crate::environment::Environment;
 use crate::nextest::Nextest;
-use crate::quarantine::Quarantine;
+use crate::quarantine::{self, Date, Quarantine};
 use crate::registry::TestCase;
 use crate::run_directory;
 
@@ -59,6 +59,8 @@ pub(crate) enum Source {
     Variable(&'static str),
     /// `chaos.toml`.
     File(FilePlace),
+    /// This line of the quarantine.
+    Quarantine(usize),
     /// The attribute of the test.
     Attribute,
     /// What was found out about this machine or about who runs the tests, in words.
@@ -73,6 +75,7 @@ impl fmt::Display for Source {
             Self::CommandLine(option) => write!(f, "command line ({option})"),
             Self::Variable(name) => write!(f, "variable {name}"),
             Self::File(place) => write!(f, "{place}"),
+            Self::Quarantine(line) => write!(f, "{}:{line}", quarantine::NAME),
             Self::Attribute => f.write_str("attribute"),
             Self::Detected(what) => write!(f, "detected: {what}"),
             Self::Default => f.write_str("default"),
@@ -196,6 +199,18 @@ impl Settings {
     /// Whether a retry forgives a violated check; absent if nobody says.
     pub(crate) fn forgive_violations(&self, case: &TestCase) -> Option<Setting<bool>> {
         self.found(case, |sections| sections.attempts.forgive_violations.as_ref())
+    }
+
+    /// Who sees to the failures of the test: whoever has taken it into the quarantine, or who the file
+    /// names.
+    pub(crate) fn owner(&self, case: &TestCase, binary: &str) -> Option<Setting<String>> {
+        let entry = self.quarantine.entry(binary, &case.name(), Date::today());
+        let of_quarantine = entry.map(|entry| Setting {
+            value: entry.owner.clone(),
+            source: Source::Quarantine(entry.line),
+        });
+        let in_file = || self.found(case, |sections| sections.triage.owner.as_ref());
+        of_quarantine.or_else(in_file)
     }
 
     /// How many tests may fail before failed tests are no longer retried; absent for any number.

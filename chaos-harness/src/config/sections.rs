@@ -6,6 +6,7 @@ use super::gates::Gates;
 use super::load::Loads;
 use super::run::Run;
 use super::table::Table;
+use super::triage::Triage;
 use super::watch::Watch;
 
 /// A section of the file: `[attempts]`.
@@ -39,6 +40,7 @@ pub(crate) struct Sections {
     pub(crate) gates: Gates,
     pub(crate) coverage: Coverage,
     pub(crate) watch: Watch,
+    pub(crate) triage: Triage,
 }
 
 impl Sections {
@@ -48,6 +50,7 @@ impl Sections {
             attempts: section(table),
             load: section(table),
             watch: section(table),
+            triage: section(table),
             ..Self::default()
         };
         if place != Place::Override {

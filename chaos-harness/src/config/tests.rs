@@ -150,7 +150,7 @@ fn every_setting_stands_in_the_documentation() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
     // A published crate is without it.
     let Ok(documentation) = std::fs::read_to_string(path) else { return };
-    for section in ["attempts", "load", "run", "watch"] {
+    for section in ["attempts", "load", "run", "triage", "watch"] {
         let told = mistakes(&format!("[{section}]\nqqqqqqqqqqqqqqqq = 1\n"));
         let (_, known) = told[0].split_once("it may be ").unwrap();
         for key in known.split('`').skip(1).step_by(2) {

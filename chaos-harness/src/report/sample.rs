@@ -231,6 +231,7 @@ fn description(test: &str) -> TestDescription {
         file: "tests/chaos.rs".to_owned(),
         line: 40,
         domain: (test == "latency_is_survived").then(|| "network".to_owned()),
+        owner: (test == "bank::money_is_conserved").then(|| "payments".to_owned()),
         covers: vec!["N1".to_owned()],
         declared: Category::Flaky,
         declared_reason: Some("timers are coarse here".to_owned()),
@@ -499,6 +500,8 @@ fn fault(label: &str, began: u64, ended: Option<u64>) -> FaultSummary {
         connections: 8,
         first_success_ns: None,
         recovery_ns: None,
+        effect: None,
+        unobservable: false,
         impact: None,
     }
 }
