@@ -66,7 +66,8 @@ pub(super) struct Sessions {
 impl Sessions {
     pub(super) async fn of(postgres: &Postgres, admin: &Client) -> Result<Self, PostgresError> {
         let look = admin.prepare(&question(postgres.database())).await;
-        let look = look.map_err(PostgresError::sql("prepare to ask the server for its sessions"))?;
+        let look =
+            look.map_err(PostgresError::sql("prepare to ask the server for its sessions"))?;
         Ok(Self { link: postgres.link.clone(), look })
     }
 
@@ -139,7 +140,10 @@ mod tests {
         assert!(at_rest(&[idle.clone()], 1));
         assert!(!at_rest(&[idle.clone()], 0), "its client is gone");
         assert!(at_rest(&[idle.clone(), past], 1), "nobody counts those past the link");
-        assert!(!at_rest(&[idle.clone(), session("active", true)], 2), "these do something as well");
+        assert!(
+            !at_rest(&[idle.clone(), session("active", true)], 2),
+            "these do something as well"
+        );
         assert!(!at_rest(&[idle, session("idle in transaction", false)], 2));
     }
 }

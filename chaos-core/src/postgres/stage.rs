@@ -223,7 +223,8 @@ impl Stage {
     pub(crate) async fn settled_fingerprint(
         &self,
     ) -> Result<(Vec<OpenSession>, Fingerprint), PostgresError> {
-        let (sessions, content) = futures::try_join!(self.sessions.list(&self.admin), self.fingerprint())?;
+        let (sessions, content) =
+            futures::try_join!(self.sessions.list(&self.admin), self.fingerprint())?;
         if self.sessions.are_at_rest(&sessions) {
             return Ok((Vec::new(), content));
         }
