@@ -97,7 +97,9 @@ impl Requirements {
         }
         let (all, covered) = (self.listed.len(), self.listed.len() - bare.len());
         write!(text, "\n{covered} of {all} requirements have a test in this binary").ok();
-        write!(text, ", {failing} of them one that failed in that run").ok();
+        if failing > 0 {
+            write!(text, "; of {failing} of these a test failed in the latest run").ok();
+        }
         if !bare.is_empty() {
             write!(text, "\nwithout a test: {}", bare.join(", ")).ok();
         }

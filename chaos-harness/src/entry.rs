@@ -76,8 +76,9 @@ fn harness() -> u8 {
         return merge_histories(&arguments.filters, &settings);
     }
     if arguments.show_config {
+        let binary = Identity::of(&cases).target;
         let selection = Selection::of(cases, &arguments, &settings.environment);
-        let text = listing::render(&settings, &arguments, &selection.tests);
+        let text = listing::render(&settings, &arguments, &selection.tests, &binary);
         return print(|out| out.write_all(text.as_bytes()));
     }
     // All tests of this binary, whatever the filters leave out.

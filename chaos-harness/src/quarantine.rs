@@ -73,8 +73,11 @@ impl Quarantine {
             let path = directory.join(NAME);
             match std::fs::read_to_string(&path) {
                 Ok(text) => {
-                    let entries = quarantine::parse(&path, &text);
-                    let entries = entries.map_err(QuarantineError::Mistakes)?;
+                    let entries = quarantine::parse(&path, &text).map_err(|mistakes| {
+                        let workspace = run_directory::workspace(None);
+                        let seen = mistakes.into_iter().map(|it| it.seen_from(&workspace));
+                        QuarantineError::Mistakes(seen.collect())
+                    })?;
                     return Ok(Self { path, entries });
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -28,6 +28,19 @@ pub(crate) struct Mistake {
     message: String,
 }
 
+impl Mistake {
+    /// What is wrong, without the place.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same mistake, of a file that is named as seen from a directory above it, as compilers do.
+    pub(crate) fn seen_from(self, directory: &Path) -> Self {
+        let file = self.file.strip_prefix(directory).map(Path::to_owned).unwrap_or(self.file);
+        Self { file, ..self }
+    }
+}
+
 /// A file that is being read.
 #[derive(Debug)]
 pub(super) struct Document<'a> {

@@ -43,7 +43,12 @@ pub(crate) fn read(
     };
     for path in candidates {
         match std::fs::read_to_string(&path) {
-            Ok(text) => return File::parse(&path, &text).map(Some).map_err(ConfigError::Mistakes),
+            Ok(text) => {
+                return File::parse(&path, &text).map(Some).map_err(|mistakes| {
+                    let seen = mistakes.into_iter().map(|mistake| mistake.seen_from(workspace));
+                    ConfigError::Mistakes(seen.collect())
+                });
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound && chosen.is_none() => {}
             Err(source) => return Err(ConfigError::Unreadable { path, source }),
         }

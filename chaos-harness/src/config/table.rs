@@ -41,9 +41,9 @@ impl<'a> Table<'a> {
         key: &'static str,
         bounds: RangeInclusive<Duration>,
     ) -> Option<Located<Duration>> {
-        let (least, most) = (Display(*bounds.start()), Display(*bounds.end()));
+        let (least, most) = (in_words(*bounds.start()), in_words(*bounds.end()));
         let expected = format!(
-            "a duration from {least} to {most} with a unit (us, ms, s, m, h), such as \"30s\""
+            "a duration from {least} to {most} with its unit (us, ms, s, m, h), such as \"30s\""
         );
         self.parse(key, &expected, |value| {
             let duration = duration::parse(value.as_str()?).ok()?;
@@ -220,13 +220,13 @@ impl<'a> Table<'a> {
             if self.known.iter().any(|known| known == name) {
                 continue;
             }
-            let place = match self.path.as_str() {
-                "" => "the file".to_owned(),
-                path => format!("`{path}`"),
-            };
             let known = self.known.iter().map(String::as_str);
             let help = suggest(name, known);
-            self.wrong(key.span(), format_args!("{place} has no setting `{name}`; {help}"));
+            let message = match self.path.as_str() {
+                "" => format!("there is no setting `{name}`; {help}"),
+                path => format!("`{path}` has no setting `{name}`; {help}"),
+            };
+            self.wrong(key.span(), message);
         }
     }
 
@@ -275,6 +275,15 @@ impl<'a> Table<'a> {
 
     fn wrong(&self, span: Range<usize>, message: impl std::fmt::Display) {
         self.document.mistake(span, message);
+    }
+}
+
+/// Bounds of many hours are days.
+fn in_words(duration: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    match duration.as_secs() / DAY {
+        days @ 2.. if duration == Duration::from_secs(days * DAY) => format!("{days} days"),
+        _ => Display(duration).to_string(),
     }
 }
 

@@ -40,7 +40,7 @@ when = { cores-at-least = 8, cores-at-most = 2, memory-at-most = "4 GB" }
     let mistakes = mistakes(text);
     let expected = [
         ("3:1", "did you mean `timeout`?"),
-        ("4:11", "\"30\", which is not a duration from 1ms to 525600m with a unit"),
+        ("4:11", "\"30\", which is not a duration from 1ms to 365 days with its unit"),
         ("5:11", "-1, which is not a whole number from 0 to 100"),
         ("8:14", "0, which is not a number from 0.01 to 100"),
         ("9:13", "which is not a whole number from 1 to 262143"),
@@ -48,7 +48,7 @@ when = { cores-at-least = 8, cores-at-most = 2, memory-at-most = "4 GB" }
         ("15:8", "`environments.ci.run.keep` is \"yes\", which is not `true` or `false`"),
         ("18:10", "no machine meets both bounds"),
         ("18:66", "a size with a unit (KiB, MiB, GiB), such as \"4 GiB\""),
-        ("20:2", "the file has no setting `colours`; it may be `attempts`, `coverage`, "),
+        ("20:2", "there is no setting `colours`; it may be `attempts`, `coverage`, "),
     ];
     assert_eq!(mistakes.len(), expected.len(), "{mistakes:#?}");
     for (mistake, (place, part)) in mistakes.iter().zip(expected) {

@@ -36,7 +36,7 @@ pub(crate) const OPTIONS: [SettingOption; 12] = [
 ];
 
 /// Every variable that the library reads. The README has a table of them.
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 23] = [
     "CHAOS_ALLOW_REMOTE",
     "CHAOS_CACHE_DIR",
     "CHAOS_CONFIG",
@@ -56,6 +56,7 @@ const KNOWN: [&str; 22] = [
     "CHAOS_RETRIES",
     "CHAOS_RUNS",
     "CHAOS_SEED",
+    "CHAOS_SET",
     "CHAOS_SHRINK_SECS",
     "CHAOS_TIMEOUT",
     "CHAOS_TIMEOUT_MULTIPLIER",

@@ -13,9 +13,11 @@
 //! without options gets.
 
 use chaos_core::duration::Display;
+use chaos_core::machine::Machine;
 
 use super::{Setting, Settings, Source, shown};
 use crate::arguments::Arguments;
+use crate::config::size::Size;
 use crate::registry::{Options, TestCase};
 use crate::run_directory;
 use crate::selection::Selected;
@@ -35,6 +37,14 @@ impl Row {
 
     fn of<T: ToString>(name: &'static str, setting: Setting<T>) -> Self {
         Self::new(name, setting.value, &setting.source)
+    }
+
+    /// Adds what the attribute of the test says, where something else goes before it.
+    fn before<T: ToString>(mut self, attribute: Option<T>) -> Self {
+        if let Some(value) = attribute.filter(|_| self.source != Source::Attribute.to_string()) {
+            self.source.push_str(&format!(" (before the attribute's {})", value.to_string()));
+        }
+        self
     }
 
     fn or<T: ToString>(name: &'static str, setting: Option<Setting<T>>, otherwise: &str) -> Self {
@@ -57,19 +67,28 @@ static NO_TEST: TestCase = TestCase {
     run: |_| Box::pin(async { Ok(()) }),
 };
 
-/// The settings of the suite, and those of each test in which it differs.
-pub(crate) fn render(settings: &Settings, arguments: &Arguments, tests: &[Selected]) -> String {
+/// The settings of the suite, and those of each test in which it differs; all those of the tests that
+/// are asked for by filters.
+pub(crate) fn render(
+    settings: &Settings,
+    arguments: &Arguments,
+    tests: &[Selected],
+    binary: &str,
+) -> String {
     let workspace = run_directory::workspace(None);
     let file = match settings.config.file() {
         Some(file) => shown(file, &workspace),
         None => "none".to_owned(),
     };
     let mut text = format!("{:<22}{file}\n", "chaos.toml");
-    let common = of_test(settings, &NO_TEST);
-    write(&mut text, "", of_suite(settings, arguments).iter().chain(&common));
+    let common = of_test(settings, &NO_TEST, binary);
+    let are_asked_for = !arguments.filters.is_empty();
+    let shown = if are_asked_for { &[][..] } else { &common };
+    write(&mut text, "", of_suite(settings, arguments).iter().chain(shown));
     for test in tests {
-        let own = of_test(settings, test.case);
-        let differing: Vec<_> = own.iter().filter(|row| !common.contains(row)).collect();
+        let own = of_test(settings, test.case, binary);
+        let differs = |row: &&Row| are_asked_for || !common.contains(row);
+        let differing: Vec<_> = own.iter().filter(differs).collect();
         if !differing.is_empty() {
             text.push_str(&format!("\n{}\n", test.name));
             write(&mut text, "  ", differing);
@@ -83,7 +102,8 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
     let profile = settings.profile();
     let profile_name = profile.value.as_deref().unwrap_or("none");
     let directory = settings.directory().map(|it| it.map(|path| path.display().to_string()));
-    vec![
+    let mut rows = settings.machine.as_ref().map_or_else(Vec::new, of_machine);
+    rows.extend([
         Row::of("environment", settings.environment()),
         Row::new("profile", profile_name, &profile.source),
         Row::or("directory", directory, "target/chaos"),
@@ -91,11 +111,64 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
         Row::or("max failures", settings.max_failures(), "any number"),
         Row::of("flaky result", settings.flaky_result()),
         Row::of("keep databases", settings.keep()),
+    ]);
+    rows
+}
+
+/// What was found out about the machine.
+fn of_machine(machine: &Machine) -> Vec<Row> {
+    let row = |name, value: String, what: String| Row { name, value, source: what };
+    let size =
+        |bytes: Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), |it| Size(it).to_string());
+    let quota = match machine.cpu_quota {
+        Some(quota) => format!("a quota of {quota}"),
+        None => "no quota".to_owned(),
+    };
+    let load =
+        machine.load_average.map_or_else(String::new, |[minute, ..]| format!(", load {minute:.1}"));
+    let place = match (&machine.ci, &machine.container) {
+        (None, None) => "no CI, no container".to_owned(),
+        (ci, container) => {
+            let container = container.as_ref().map(|kind| format!("a container ({kind})"));
+            let ci = ci.as_ref().map(|ci| format!("CI ({ci})"));
+            ci.into_iter().chain(container).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let disk = machine.disk.as_ref();
+    let free = size(disk.map(|disk| disk.free));
+    let kind = disk.and_then(|disk| disk.file_system.as_deref()).unwrap_or("unknown");
+    vec![
+        row(
+            "cores",
+            machine.cores.to_string(),
+            format!("{} allowed, {quota}{load}", machine.allowed_cores),
+        ),
+        row(
+            "memory",
+            size(machine.memory),
+            format!(
+                "of {}, {} available",
+                size(machine.total_memory),
+                size(machine.available_memory)
+            ),
+        ),
+        row(
+            "temporary files",
+            format!("{free} free"),
+            format!("of {}, {kind}", size(disk.map(|disk| disk.total))),
+        ),
+        row(
+            "open files",
+            machine.descriptors.map_or_else(|| "unknown".to_owned(), |most| most.to_string()),
+            "at most, for a process".to_owned(),
+        ),
+        row("clock step", format!("{} ns", machine.clock_step_ns), place),
     ]
 }
 
 /// What may differ from test to test.
-fn of_test(settings: &Settings, case: &TestCase) -> Vec<Row> {
+fn of_test(settings: &Settings, case: &TestCase, binary: &str) -> Vec<Row> {
+    let options = &case.options;
     let timeout = settings.timeout(case);
     let quiet = settings.quiet_within(case);
     let delay = settings.scheduling_delay(case);
@@ -103,17 +176,23 @@ fn of_test(settings: &Settings, case: &TestCase) -> Vec<Row> {
         Row::new(name, format!("{:.0} %", share.value * 100.0), &share.source)
     });
     let mut rows = vec![
-        Row::new("timeout", Display(timeout.value), &timeout.source),
-        Row::of("retries", settings.retries(case)),
-        Row::or("only retry", settings.only_retry(case), "every failure"),
+        Row::new("timeout", Display(timeout.value), &timeout.source)
+            .before(options.timeout.map(Display)),
+        Row::of("retries", settings.retries(case))
+            .before(Some(options.retries).filter(|retries| *retries > 0)),
+        Row::or("only retry", settings.only_retry(case), "every failure")
+            .before(options.only_retry),
         Row::or(
             "backoff",
             settings.backoff(case).map(|it| it.map(|time| Display(time).to_string())),
             "none",
-        ),
-        Row::of("passes needed", settings.min_passes(case)),
+        )
+        .before(options.backoff.map(Display)),
+        Row::of("passes needed", settings.min_passes(case))
+            .before(Some(options.min_passes).filter(|passes| *passes > 1)),
         Row::or("forgive violations", settings.forgive_violations(case), "if declared flaky"),
-        Row::or("seed", settings.seed(case), "random"),
+        Row::or("seed", settings.seed(case), "random").before(options.seed),
+        Row::or("owner", settings.owner(case, binary), "nobody"),
         Row::of("load multiplier", settings.load_multiplier(case)),
         Row::of("timeout multiplier", settings.timeout_multiplier(case)),
         Row::or("pool size", settings.pool_size(case), "by the load multiplier"),

@@ -23,6 +23,8 @@ mod nextest;
 mod overload;
 mod properties;
 mod retries;
+#[cfg(target_os = "linux")]
+mod scarcity;
 mod suite;
 
 /// Held by all tests, and by those alone that overload the machine.
@@ -50,6 +52,8 @@ fn main() -> ExitCode {
         overload::TESTS,
         properties::TESTS,
         retries::TESTS,
+        #[cfg(target_os = "linux")]
+        scarcity::TESTS,
     ];
     let tests = tests.concat().into_iter().map(|(name, test)| {
         let name = name.trim_start_matches("contract::");

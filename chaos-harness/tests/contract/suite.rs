@@ -12,6 +12,8 @@ mod assertions;
 mod errors;
 mod judging;
 mod properties;
+#[cfg(target_os = "linux")]
+mod scarcity;
 mod sessions;
 
 /// A file by which the attempts of a test talk to the judge.
