@@ -101,8 +101,9 @@ impl File {
             }),
             overrides: table.table_list("override", |table| {
                 let tests = table.texts("tests");
-                if tests.is_none() {
-                    table.mistake(&[], "say which tests this is for: tests = \"pool::*\"");
+                let names_none = tests.as_ref().is_none_or(|tests| tests.value.is_empty());
+                if names_none {
+                    table.mistake(&["tests"], "say which tests this is for: tests = \"pool::*\"");
                 }
                 let patterns = tests.map(|tests| tests.value).unwrap_or_default();
                 let patterns = patterns.into_iter().map(Pattern::new).collect();
@@ -184,9 +185,13 @@ impl fmt::Display for FilePlace {
 /// A name that the file does not define.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnknownName {
-    #[error("there is no environment `{name}`; {help}")]
+    #[error(
+        "there is no environment `{name}`; {help}, or chaos.toml defines it: [environments.{name}]"
+    )]
     Environment { name: String, help: String },
-    #[error("there is no hardware profile `{name}`; {help}")]
+    #[error(
+        "there is no hardware profile `{name}`; {help}, or chaos.toml defines it: [profiles.{name}]"
+    )]
     Profile { name: String, help: String },
 }
 

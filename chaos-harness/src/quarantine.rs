@@ -81,7 +81,10 @@ impl Quarantine {
                     return Ok(Self { path, entries });
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(QuarantineError::Read { path, source }),
+                Err(source) => {
+                    let path = PathBuf::from(shown(&path, &run_directory::workspace(None)));
+                    return Err(QuarantineError::Read { path, source });
+                }
             }
         }
         Ok(Self::default())
@@ -99,7 +102,8 @@ impl Quarantine {
         if named.is_none() {
             help.push_str("; if another test binary has it, say which: binary = \"..\"");
         }
-        let (path, line, test) = (self.path.clone(), *line, test.clone());
+        let path = PathBuf::from(shown(&self.path, &run_directory::workspace(None)));
+        let (line, test) = (*line, test.clone());
         Err(QuarantineError::NoSuchTest { path, line, test, binary: binary.to_owned(), help })
     }
 

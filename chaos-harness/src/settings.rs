@@ -271,11 +271,12 @@ impl Settings {
         match &self.machine {
             Some(machine) if self.config.environment() != VALIDATION => {
                 let (cores, memory) = (machine.cores, machine.memory.map(Size));
+                let noun = if cores == 1.0 { "core" } else { "cores" };
                 let memory = memory.map_or_else(String::new, |memory| format!(", {memory}"));
                 let load = machine
                     .load_average
                     .map_or_else(String::new, |[minute, ..]| format!(", load {minute:.1}"));
-                let source = Source::Detected(format!("{cores} cores{memory}{load}"));
+                let source = Source::Detected(format!("{cores} {noun}{memory}{load}"));
                 Setting { value: of(machine), source }
             }
             _ => Setting { value: 1.0, source: Source::Default },

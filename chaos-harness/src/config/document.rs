@@ -66,7 +66,9 @@ impl<'a> Document<'a> {
             Err(error) => {
                 // Only the first line says what is wrong; the rest draws the place.
                 let message = error.message().lines().next().unwrap_or_default();
-                document.mistake(error.span().unwrap_or_default(), message.to_owned());
+                let span = error.span().unwrap_or_default();
+                let remedy = document.remedy(message, &span);
+                document.mistake(span, format_args!("{message}{remedy}"));
                 None
             }
         };
@@ -83,6 +85,20 @@ impl<'a> Document<'a> {
         let value = read(&mut table);
         table.finish();
         value
+    }
+
+    /// What to write instead of text that is no TOML, where that is known.
+    fn remedy(&self, message: &str, span: &Range<usize>) -> String {
+        let rest = self.text.get(span.start..).unwrap_or_default();
+        let word = rest.split(['\n', '\r', '#']).next().unwrap_or_default().trim();
+        if message.contains("must be quoted") {
+            return format!("; write it in quotes: \"{word}\"");
+        }
+        if message.contains("duplicate key") {
+            let key = self.text.get(span.clone()).unwrap_or(word);
+            return format!(": `{key}` is above already; keep one of them");
+        }
+        String::new()
     }
 
     /// Notes a mistake at this place of the text.

@@ -15,7 +15,7 @@ pub(crate) const NAME: &str = "chaos.toml";
 /// The file could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
-    #[error("cannot read {}", path.display())]
+    #[error("failed to read the settings in {}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{}", join(.0))]
     Mistakes(Vec<Mistake>),
@@ -50,7 +50,10 @@ pub(crate) fn read(
                 });
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && chosen.is_none() => {}
-            Err(source) => return Err(ConfigError::Unreadable { path, source }),
+            Err(source) => {
+                let path = path.strip_prefix(workspace).map(Path::to_owned).unwrap_or(path);
+                return Err(ConfigError::Unreadable { path, source });
+            }
         }
     }
     Ok(None)

@@ -57,8 +57,26 @@ impl Sections {
             sections.run = section(table);
             sections.gates = section(table);
             sections.coverage = section(table);
+        } else {
+            for name in [Run::NAME, Gates::NAME, Coverage::NAME] {
+                let home = "it concerns the run as a whole, and stands at the top of the file, in an \
+                            environment or in a profile";
+                table.belongs(name, home);
+            }
         }
+        homes_of::<Attempts>(table);
+        homes_of::<Loads>(table);
+        homes_of::<Run>(table);
+        homes_of::<Gates>(table);
+        homes_of::<Watch>(table);
         sections
+    }
+}
+
+/// Whoever forgets the section of a setting is told of it.
+fn homes_of<S: Section>(table: &mut Table<'_>) {
+    for key in Table::keys_of(S::read) {
+        table.belongs(&key, format!("write {}.{key}, or [{}] above it", S::NAME, S::NAME));
     }
 }
 

@@ -64,9 +64,28 @@ fn text_that_is_no_toml_is_told_with_its_place() {
 }
 
 #[test]
+fn whoever_forgets_quotes_or_a_section_is_told_what_to_write() {
+    for (text, part) in [
+        ("[attempts]\ntimeout = 30s # a while\n", "write it in quotes: \"30s\""),
+        ("[attempts]\nretries = \"3\"\n", "from 0 to 100; write it without quotes"),
+        ("[run]\nkeep = \"true\"\n", "not `true` or `false`; write it without quotes"),
+        ("[attempts]\nretries = 1\nretries = 2\n", "`retries` is above already"),
+        ("retries = 1\n", "`retries` does not stand here; write attempts.retries, or [attempts]"),
+        ("[environments.ci]\nsteal = \"5 %\"\n", "write watch.steal, or [watch] above it"),
+        ("[[override]]\ntests = \"a\"\nrun.keep = true\n", "it concerns the run as a whole"),
+        ("[[override]]\ntests = []\n", "say which tests this is for"),
+        ("[gates.domains]\nnetwork = 1\n", "write [gates.domains.network]"),
+    ] {
+        let found = mistakes(text);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].contains(part), "{part:?} is not in {found:?}");
+    }
+}
+
+#[test]
 fn a_table_where_a_list_belongs_and_the_reverse_are_told() {
     let found = mistakes("attempts = 3\noverride = { tests = \"a\" }\nenvironments = 1\n");
-    assert!(found[0].contains("write [attempts]"), "{found:?}");
+    assert!(found[0].contains("write [attempts] and its settings"), "{found:?}");
     assert!(found[1].contains("write [[override]]"), "{found:?}");
     assert!(found[2].contains("write [environments.<name>]"), "{found:?}");
 }
@@ -140,9 +159,11 @@ fn names_that_are_not_defined_are_refused_with_the_nearest() {
     };
     assert_eq!(new("local", Some("large")).unwrap().profile(), Some("large"));
     let error = new("validaton", None).unwrap_err();
-    assert_eq!(error, "there is no environment `validaton`; did you mean `validation`?");
+    assert!(error.starts_with("there is no environment `validaton`; did you mean `validation`?"));
     let error = new("ci", Some("medium")).unwrap_err();
-    assert_eq!(error, "there is no hardware profile `medium`; it may be `large`, `small`");
+    let expected = "there is no hardware profile `medium`; it may be `large`, `small`, or chaos.toml \
+                    defines it: [profiles.medium]";
+    assert_eq!(error, expected);
 }
 
 #[test]

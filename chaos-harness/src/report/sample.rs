@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use chaos_core::check::Report;
 use chaos_core::event::{Event, EventKind, FaultId};
+use chaos_core::fault::Effect;
 use chaos_core::journal::Journal;
 use chaos_core::machine::Machine;
-use chaos_core::outcome::Outcome;
+use chaos_core::outcome::{Cause, Outcome};
 use chaos_core::prelude::*;
 use chaos_core::run::MeasuredImpact;
 use chaos_core::stats::{Category, FlakinessPosterior};
@@ -36,14 +37,21 @@ pub(crate) fn events() -> Vec<RunEvent> {
 
     let calm = AttemptSummary {
         ok: 1_203,
-        faults: vec![FaultSummary { recovery_ns: Some(SECOND / 5), ..fault("refuse", 4, Some(5)) }],
+        faults: vec![FaultSummary {
+            recovery_ns: Some(SECOND / 5),
+            effect: Some(Effect::Interrupts),
+            unobservable: true,
+            ..fault("refuse", 4, Some(5))
+        }],
         ..AttemptSummary::default()
     };
     attempt(&mut events, "refused", 1, 1, 7_001, 1_204, Verdict::Passed, calm.clone());
     ended(&mut events, "refused", TestOutcome::Passed, 1, category(118, 1, 0));
 
-    let failure = Failure::new(FailureKind::Recovery, "no operation succeeded within 5s")
+    let mut failure = Failure::new(FailureKind::Recovery, "no operation succeeded within 5s")
+        .caused_by(Cause::ConnectionRefused)
         .at("tests/chaos.rs:88:9");
+    failure.at_ns = Some(9 * SECOND);
     let test = "latency_is_survived";
     attempt(&mut events, test, 1, 4, 11, 9_800, Verdict::Failed(failure), calm.clone());
     attempt(&mut events, test, 2, 4, 11, 9_100, Verdict::Passed, calm);

@@ -1,14 +1,15 @@
 //! What `--chaos-config` prints: the effective value of every setting, and where it comes from.
 //!
 //! ```text
-//! chaos.toml           bank/chaos.toml
-//! environment          ci       detected: CI is set
-//! timeout              60s      default
+//! chaos.toml                    bank/chaos.toml
+//! environment                   ci       detected: CI is set
+//! attempts.timeout              1m       default
 //!
 //! pool::drains
-//!   timeout            5m       chaos.toml:12 (override 1)
+//!   attempts.timeout            5m       chaos.toml:12 (override 1)
 //! ```
 //!
+//! A value that can be set has the name of its key, as `--chaos-set` takes it.
 //! A test is listed with the settings in which it differs from the others: first comes what a test
 //! without options gets.
 
@@ -21,6 +22,9 @@ use crate::config::size::Size;
 use crate::registry::{Options, TestCase};
 use crate::run_directory;
 use crate::selection::Selected;
+
+/// The width of the column of names: that of the longest key.
+const NAME: usize = 30;
 
 /// A setting, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +84,7 @@ pub(crate) fn render(
         Some(file) => shown(file, &workspace),
         None => "none".to_owned(),
     };
-    let mut text = format!("{:<22}{file}\n", "chaos.toml");
+    let mut text = format!("{:<NAME$}{file}\n", "chaos.toml");
     let common = of_test(settings, &NO_TEST, binary);
     let are_asked_for = !arguments.filters.is_empty();
     let shown = if are_asked_for { &[][..] } else { &common };
@@ -106,11 +110,11 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
     rows.extend([
         Row::of("environment", settings.environment()),
         Row::new("profile", profile_name, &profile.source),
-        Row::or("directory", directory, "target/chaos"),
-        Row::or("test threads", settings.test_threads(arguments), "one for each processor"),
-        Row::or("max failures", settings.max_failures(), "any number"),
-        Row::of("flaky result", settings.flaky_result()),
-        Row::of("keep databases", settings.keep()),
+        Row::or("run.directory", directory, "target/chaos"),
+        Row::or("run.test-threads", settings.test_threads(arguments), "one for each processor"),
+        Row::or("run.max-failures", settings.max_failures(), "any number"),
+        Row::of("run.flaky-result", settings.flaky_result()),
+        Row::of("run.keep", settings.keep()),
     ]);
     rows
 }
@@ -162,7 +166,8 @@ fn of_machine(machine: &Machine) -> Vec<Row> {
             machine.descriptors.map_or_else(|| "unknown".to_owned(), |most| most.to_string()),
             "at most, for a process".to_owned(),
         ),
-        row("clock step", format!("{} ns", machine.clock_step_ns), place),
+        row("clock step", format!("{} ns", machine.clock_step_ns), "seen".to_owned()),
+        row("runs in", place, "detected".to_owned()),
     ]
 }
 
@@ -176,30 +181,34 @@ fn of_test(settings: &Settings, case: &TestCase, binary: &str) -> Vec<Row> {
         Row::new(name, format!("{:.0} %", share.value * 100.0), &share.source)
     });
     let mut rows = vec![
-        Row::new("timeout", Display(timeout.value), &timeout.source)
+        Row::new("attempts.timeout", Display(timeout.value), &timeout.source)
             .before(options.timeout.map(Display)),
-        Row::of("retries", settings.retries(case))
+        Row::of("attempts.retries", settings.retries(case))
             .before(Some(options.retries).filter(|retries| *retries > 0)),
-        Row::or("only retry", settings.only_retry(case), "every failure")
+        Row::or("attempts.only-retry", settings.only_retry(case), "every failure")
             .before(options.only_retry),
         Row::or(
-            "backoff",
+            "attempts.backoff",
             settings.backoff(case).map(|it| it.map(|time| Display(time).to_string())),
             "none",
         )
         .before(options.backoff.map(Display)),
-        Row::of("passes needed", settings.min_passes(case))
+        Row::of("attempts.min-passes", settings.min_passes(case))
             .before(Some(options.min_passes).filter(|passes| *passes > 1)),
-        Row::or("forgive violations", settings.forgive_violations(case), "if declared flaky"),
-        Row::or("seed", settings.seed(case), "random").before(options.seed),
-        Row::or("owner", settings.owner(case, binary), "nobody"),
-        Row::of("load multiplier", settings.load_multiplier(case)),
-        Row::of("timeout multiplier", settings.timeout_multiplier(case)),
-        Row::or("pool size", settings.pool_size(case), "by the load multiplier"),
-        Row::of("watch", settings.watch_enabled(case)),
-        Row::of("watch retries", settings.watch_retries(case)),
-        Row::new("watch quiet within", Display(quiet.value), &quiet.source),
-        Row::new("watch delay", Display(delay.value), &delay.source),
+        Row::or(
+            "attempts.forgive-violations",
+            settings.forgive_violations(case),
+            "if declared flaky",
+        ),
+        Row::or("attempts.seed", settings.seed(case), "random").before(options.seed),
+        Row::or("triage.owner", settings.owner(case, binary), "nobody"),
+        Row::of("load.multiplier", settings.load_multiplier(case)),
+        Row::of("load.timeout-multiplier", settings.timeout_multiplier(case)),
+        Row::or("load.pool-size", settings.pool_size(case), "by the load multiplier"),
+        Row::of("watch.enabled", settings.watch_enabled(case)),
+        Row::of("watch.retries", settings.watch_retries(case)),
+        Row::new("watch.quiet-within", Display(quiet.value), &quiet.source),
+        Row::new("watch.scheduling-delay", Display(delay.value), &delay.source),
     ];
     rows.extend(shares);
     rows
@@ -207,7 +216,7 @@ fn of_test(settings: &Settings, case: &TestCase, binary: &str) -> Vec<Row> {
 
 fn write<'a>(text: &mut String, indent: &str, rows: impl IntoIterator<Item = &'a Row>) {
     let rows: Vec<_> = rows.into_iter().collect();
-    let width = 22 - indent.len();
+    let width = NAME - indent.len();
     // A regular expression can be of any length.
     let longest = rows.iter().map(|row| row.value.chars().count()).max().unwrap_or(0);
     let column = (longest + 2).max(24);

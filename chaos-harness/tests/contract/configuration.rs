@@ -76,16 +76,19 @@ fn every_setting_is_shown_with_its_source() {
     assert_eq!(row("chaos.toml"), path.display().to_string());
     assert_eq!(row("environment"), "ci command line (--chaos-environment)");
     let timeout = "2m chaos.toml:5 (environments.ci) (before the attribute's 300ms)";
-    assert_eq!(row("timeout "), timeout);
-    assert_eq!(row("retries"), "2 chaos.toml:2");
-    assert_eq!(row("seed"), "7 variable CHAOS_SEED");
-    assert_eq!(row("pool size"), "3 command line (--chaos-pool-size)");
-    assert!(row("directory").ends_with("variable CHAOS_DIR"), "{}", run.stdout);
+    assert_eq!(row("attempts.timeout "), timeout);
+    assert_eq!(row("attempts.retries"), "2 chaos.toml:2");
+    assert_eq!(row("attempts.seed"), "7 variable CHAOS_SEED");
+    assert_eq!(row("load.pool-size"), "3 command line (--chaos-pool-size)");
+    assert!(row("run.directory").ends_with("variable CHAOS_DIR"), "{}", run.stdout);
     // Without a filter only what differs is told of each test.
     let run = Suite::new().run("--chaos-config");
     let (_, test) = run.stdout.split_once("\nsuite::hangs_politely\n").unwrap();
     let (test, _) = test.split_once("\n\n").unwrap();
-    assert_eq!(test.split_whitespace().collect::<Vec<_>>(), ["timeout", "300ms", "attribute"]);
+    assert_eq!(
+        test.split_whitespace().collect::<Vec<_>>(),
+        ["attempts.timeout", "300ms", "attribute"]
+    );
 }
 
 fn any_key_of_the_file_can_be_set_for_one_run() {

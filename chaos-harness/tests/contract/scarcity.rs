@@ -130,12 +130,12 @@ fn a_group_without_memory_is_environment() {
     assert_environment(&run, test, "% of the memory was left (bound 50 %)");
 }
 
-/// A fifth of a processor.
+/// So little of a processor that the group gets more also where many others want some.
 const QUOTA: [(&str, &str, &str); 2] =
-    [("cpu", "cpu.cfs_period_us", "100000"), ("cpu", "cpu.cfs_quota_us", "20000")];
+    [("cpu", "cpu.cfs_period_us", "100000"), ("cpu", "cpu.cfs_quota_us", "3000")];
 
 fn a_quota_that_is_used_up_is_environment() {
-    let quota = ControlGroup::with("quota", &QUOTA, &[("cpu.max", "20000 100000")]);
+    let quota = ControlGroup::with("quota", &QUOTA, &[("cpu.max", "3000 100000")]);
     let Some(group) = quota else { return };
     let suite = suite_with("");
     let test = "suite::scarcity::works_for_two_seconds";
@@ -146,7 +146,7 @@ fn a_quota_that_is_used_up_is_environment() {
 fn limits_of_groups_are_those_of_the_machine() {
     let [period, quota] = QUOTA;
     let memory = ("memory", "memory.limit_in_bytes", GIB);
-    let version_2 = [("cpu.max", "20000 100000"), ("memory.max", GIB)];
+    let version_2 = [("cpu.max", "3000 100000"), ("memory.max", GIB)];
     let group = ControlGroup::with("machine", &[period, quota, memory], &version_2);
     let Some(group) = group else { return };
     let run = group.run(&Suite::new(), "--chaos-config");
@@ -155,8 +155,8 @@ fn limits_of_groups_are_those_of_the_machine() {
         let line = run.stdout.lines().find(|line| line.starts_with(name)).unwrap_or_default();
         line.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    assert!(words("cores").starts_with("cores 0.2 "), "{}", run.stdout);
-    assert!(words("cores").contains("a quota of 0.2"), "{}", run.stdout);
+    assert!(words("cores").starts_with("cores 0.03 "), "{}", run.stdout);
+    assert!(words("cores").contains("a quota of 0.03"), "{}", run.stdout);
     assert!(words("memory").starts_with("memory 1 GiB of "), "{}", run.stdout);
-    assert!(words("load multiplier").starts_with("load multiplier 0.1 "), "{}", run.stdout);
+    assert!(words("load.multiplier").starts_with("load.multiplier 0.1 "), "{}", run.stdout);
 }
