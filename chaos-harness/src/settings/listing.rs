@@ -13,12 +13,15 @@
 //! A test is listed with the settings in which it differs from the others: first comes what a test
 //! without options gets.
 
+use std::borrow::Cow;
+
 use chaos_core::duration::Display;
 use chaos_core::machine::Machine;
 
 use super::{Setting, Settings, Source, shown};
 use crate::arguments::Arguments;
 use crate::config::size::Size;
+use crate::phases::Plan;
 use crate::registry::{Options, TestCase};
 use crate::run_directory;
 use crate::selection::Selected;
@@ -29,14 +32,14 @@ const NAME: usize = 30;
 /// A setting, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
-    name: &'static str,
+    name: Cow<'static, str>,
     value: String,
     source: String,
 }
 
 impl Row {
     fn new(name: &'static str, value: impl ToString, source: &Source) -> Self {
-        Self { name, value: value.to_string(), source: source.to_string() }
+        Self { name: name.into(), value: value.to_string(), source: source.to_string() }
     }
 
     fn of<T: ToString>(name: &'static str, setting: Setting<T>) -> Self {
@@ -76,6 +79,7 @@ static NO_TEST: TestCase = TestCase {
 pub(crate) fn render(
     settings: &Settings,
     arguments: &Arguments,
+    plan: &Plan,
     tests: &[Selected],
     binary: &str,
 ) -> String {
@@ -89,6 +93,7 @@ pub(crate) fn render(
     let are_asked_for = !arguments.filters.is_empty();
     let shown = if are_asked_for { &[][..] } else { &common };
     write(&mut text, "", of_suite(settings, arguments).iter().chain(shown));
+    write(&mut text, "", &of_phases(plan));
     for test in tests {
         let own = of_test(settings, test.case, binary);
         let differs = |row: &&Row| are_asked_for || !common.contains(row);
@@ -104,12 +109,21 @@ pub(crate) fn render(
 /// What concerns the run as a whole.
 fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
     let profile = settings.profile();
+    // One that there is not is told when tests are to run.
+    let selection = settings.selection().ok().flatten();
+    let selection = selection.map(|it| {
+        it.map(|spec| {
+            let budget = spec.budget().map(|time| format!(", {}", Display(time)));
+            format!("{}{}", spec.name, budget.unwrap_or_default())
+        })
+    });
     let profile_name = profile.value.as_deref().unwrap_or("none");
     let directory = settings.directory().map(|it| it.map(|path| path.display().to_string()));
     let mut rows = settings.machine.as_ref().map_or_else(Vec::new, of_machine);
     rows.extend([
         Row::of("environment", settings.environment()),
         Row::new("profile", profile_name, &profile.source),
+        Row::or("selection", selection, "none: all tests"),
         Row::or("run.directory", directory, "target/chaos"),
         Row::or("run.test-threads", settings.test_threads(arguments), "one for each processor"),
         Row::or("run.max-failures", settings.max_failures(), "any number"),
@@ -121,7 +135,11 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
 
 /// What was found out about the machine.
 fn of_machine(machine: &Machine) -> Vec<Row> {
-    let row = |name, value: String, what: String| Row { name, value, source: what };
+    let row = |name: &'static str, value: String, source: String| Row {
+        name: name.into(),
+        value,
+        source,
+    };
     let size =
         |bytes: Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), |it| Size(it).to_string());
     let quota = match machine.cpu_quota {
@@ -169,6 +187,12 @@ fn of_machine(machine: &Machine) -> Vec<Row> {
         row("clock step", format!("{} ns", machine.clock_step_ns), "seen".to_owned()),
         row("runs in", place, "detected".to_owned()),
     ]
+}
+
+/// Each phase, with the number of its tests.
+fn of_phases(plan: &Plan) -> Vec<Row> {
+    let row = |(name, value, source)| Row { name: format!("phase {name}").into(), value, source };
+    plan.listing().into_iter().map(row).collect()
 }
 
 /// What may differ from test to test.

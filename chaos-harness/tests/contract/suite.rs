@@ -11,6 +11,7 @@ use chaos_harness::prelude::*;
 mod assertions;
 mod errors;
 mod judging;
+mod phases;
 mod properties;
 #[cfg(target_os = "linux")]
 mod scarcity;
