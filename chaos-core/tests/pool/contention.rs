@@ -107,15 +107,15 @@ pub(crate) async fn clients_are_added_until_they_are_refused_rows(cx: Chaos) -> 
     let cx = exact(cx);
     let (_pg, pool) = ready(&cx).await?;
     let step = async |clients| {
-        let (refused, all) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let refused = AtomicUsize::new(0);
         let take = async |client: Client| -> TestResult {
             let is_refused = conflicts(&pool, client.pick(1..=ROWS)).await?;
             refused.fetch_add(usize::from(is_refused), Ordering::Relaxed);
-            all.fetch_add(1, Ordering::Relaxed);
             Ok(())
         };
-        cx.run(Schedule::new().calm(300.ms()), clients, take).await?;
-        Ok(Observed::of(refused.into_inner(), all.into_inner()))
+        let run = cx.run(Schedule::new().calm(300.ms()), clients, take).await?;
+        assert_eq!(run.count(Outcome::Ok), run.operations().len());
+        Ok(Observed::of(refused.into_inner(), run.operations().len()))
     };
     let crowd = cx.contention(10.percent()).from(1).up_to(16).until(step).await?;
     assert!(crowd.steps >= 2 && crowd.observed >= 0.1, "{crowd:?}");
@@ -154,9 +154,8 @@ pub(crate) async fn clients_are_added_until_they_wait_for_the_pool(cx: Chaos) ->
     let pool = pg.pool(4)?;
     let at_once = Timeouts { wait: Some(0.ms()), create: Some(LIMIT), recycle: Some(LIMIT) };
     let step = async |clients| {
-        let (waited, all) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let waited = AtomicUsize::new(0);
         let use_pool = async |_| -> TestResult {
-            all.fetch_add(1, Ordering::Relaxed);
             let client = match pool.timeout_get(&at_once).await {
                 Err(PoolError::Timeout(TimeoutType::Wait)) => {
                     waited.fetch_add(1, Ordering::Relaxed);
@@ -166,8 +165,9 @@ pub(crate) async fn clients_are_added_until_they_wait_for_the_pool(cx: Chaos) ->
             };
             Ok(client.batch_execute("SELECT pg_sleep(0.005)").await?)
         };
-        cx.run(Schedule::new().calm(300.ms()), clients, use_pool).await?;
-        Ok(Observed::of(waited.into_inner(), all.into_inner()))
+        let run = cx.run(Schedule::new().calm(300.ms()), clients, use_pool).await?;
+        assert_eq!(run.count(Outcome::Ok), run.operations().len());
+        Ok(Observed::of(waited.into_inner(), run.operations().len()))
     };
     // Up to four clients find a connection free; eight cannot.
     let crowd = cx.contention(20.percent()).from(2).up_to(32).until(step).await?;
