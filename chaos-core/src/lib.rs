@@ -24,6 +24,7 @@
 //!   timeline, and what is asked of it.
 //! * [`workload`]: what clients do to a service, recorded as a history, with the checker of each.
 //! * [`explore`]: a scenario, run once for each point at which it can break.
+//! * `trace` (a cargo feature): the traces of the code under test, and our faults among them.
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
 //! * [`contention`]: a load that is raised until clients meet.
 //! * [`Chaos`]: what a test is given. [`baseline`]: how long something takes, compared with another day.
@@ -71,6 +72,8 @@ pub mod sizing;
 pub mod stats;
 #[cfg(feature = "toxiproxy")]
 pub mod toxiproxy;
+#[cfg(feature = "tracing")]
+pub mod trace;
 pub mod trigger;
 pub mod units;
 pub mod verdict;

@@ -190,10 +190,13 @@ impl Scope {
     ) -> Arc<FaultRecord> {
         let spec = fault.into();
         let id = FaultId(self.inner.next_fault.fetch_add(1, Ordering::Relaxed));
+        let label = spec.to_string();
         let record = Arc::new(FaultRecord {
             id,
             target: target.to_owned(),
-            label: spec.to_string(),
+            #[cfg(feature = "tracing")]
+            span: Arc::new(crate::trace::FaultSpan::begin(id, target, &label)),
+            label,
             spec,
             journal: self.inner.journal.clone(),
             started: Instant::now(),
@@ -236,6 +239,8 @@ impl Scope {
             messages: record.messages(),
             failed: AtomicBool::new(false),
             acted: Notify::new(),
+            #[cfg(feature = "tracing")]
+            span: Arc::clone(&record.span),
         })
     }
 
@@ -310,6 +315,9 @@ pub struct FaultRecord {
     failed: AtomicBool,
     /// Told when it acts.
     acted: Notify,
+    /// What the tracing backend of the code under test shows of it.
+    #[cfg(feature = "tracing")]
+    span: Arc<crate::trace::FaultSpan>,
 }
 
 impl FaultRecord {
@@ -457,11 +465,10 @@ impl FaultRecord {
         let mut ended = self.ended.lock();
         if ended.is_none() {
             *ended = Some(Instant::now());
-            self.journal.record(EventKind::FaultEnded {
-                fault: self.id,
-                hits: self.hits(),
-                connections: self.connections(),
-            });
+            let (hits, connections) = (self.hits(), self.connections());
+            self.journal.record(EventKind::FaultEnded { fault: self.id, hits, connections });
+            #[cfg(feature = "tracing")]
+            self.span.end(hits, connections);
         }
     }
 }
