@@ -14,6 +14,7 @@
 //! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
 //! * [`mod@assert`]: what the code under test says of itself.
 //! * [`event`], [`journal`], [`leftover`], [`metrics`], [`scope`]: everything that happens is an event.
+//!   `trace` (a cargo feature): what the code under test traces, and our faults among it.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
 //! * `wire`: bytes framed into the messages of a protocol, without any input or output.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
@@ -24,7 +25,6 @@
 //!   timeline, and what is asked of it.
 //! * [`workload`]: what clients do to a service, recorded as a history, with the checker of each.
 //! * [`explore`]: a scenario, run once for each point at which it can break.
-//! * `trace` (a cargo feature): the traces of the code under test, and our faults among them.
 //! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
 //! * [`contention`]: a load that is raised until clients meet.
 //! * [`Chaos`]: what a test is given. [`baseline`]: how long something takes, compared with another day.

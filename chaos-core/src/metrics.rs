@@ -27,6 +27,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -38,6 +39,7 @@ pub(crate) mod nanoseconds;
 mod recorder;
 mod snapshot;
 mod timing;
+mod window;
 
 pub use self::counter::Counter;
 pub use self::gauge::Gauge;
@@ -45,6 +47,7 @@ pub use self::gauge::Gauge;
 pub use self::recorder::MetricsRecorder;
 pub use self::snapshot::{GaugeSummary, MetricsSnapshot, SignalGiven, TimingSummary};
 pub use self::timing::Timing;
+pub(crate) use self::window::{Window, WindowFigures};
 use crate::event::EventKind;
 use crate::journal::Journal;
 
@@ -64,6 +67,8 @@ struct Inner {
     gauges: RwLock<BTreeMap<String, Gauge>>,
     timings: RwLock<BTreeMap<String, Timing>>,
     signals: Mutex<Vec<SignalGiven>>,
+    /// How many windows were opened.
+    windows: AtomicU64,
 }
 
 impl Metrics {
@@ -76,6 +81,7 @@ impl Metrics {
             gauges: RwLock::default(),
             timings: RwLock::default(),
             signals: Mutex::default(),
+            windows: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -119,6 +125,10 @@ impl Metrics {
     #[must_use]
     pub fn signals(&self) -> Vec<SignalGiven> {
         self.inner.signals.lock().clone()
+    }
+
+    fn next_window(&self) -> u64 {
+        self.inner.windows.fetch_add(1, Ordering::Relaxed)
     }
 
     /// All figures as they are now.

@@ -6,16 +6,19 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 
 use self::faults::{before_handing_out, before_recycling};
+use self::figures::PoolFigures;
 use self::watch::PoolWatch;
 
 use super::Postgres;
 use super::connector::PostgresConnector;
 use super::error::PostgresError;
+use crate::link::Target;
 
 mod chaos;
 mod client;
 mod exhaustion;
 mod faults;
+mod figures;
 mod open;
 mod waits;
 pub(super) mod watch;
@@ -37,7 +40,10 @@ pub(super) fn build(
     if max_size > limit {
         return Err(PostgresError::PoolTooLarge { wanted: max_size, limit });
     }
-    let watch = PoolWatch::new(postgres.database());
+    let metrics = postgres.scope().metrics();
+    let number = postgres.watch.next_pool();
+    let figures = PoolFigures::new(metrics, postgres.link().name(), number);
+    let watch = PoolWatch::new(postgres.database(), number, figures);
     // The pool's default, and so what most services run with. The thorough methods would also send
     // queries of their own, which faults that count messages would count.
     let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };

@@ -150,7 +150,7 @@ fn a_fault_is_a_span_of_the_users_own_backend_and_not_among_what_is_kept() {
     assert_eq!(
         seen,
         [
-            "open fault id=1 on=\"postgres\" fault=\"stall\"",
+            "open fault id=1 on=\"postgres\" fault=\"stall ↕\"",
             "in fault: message=fault injected",
             "in fault: message=fault cleared hits=2 connections=1",
             "close fault",

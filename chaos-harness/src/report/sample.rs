@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 use crate::gate::GateJudged;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
-    FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources, RetryRate, RunEnded,
-    RunEvent, RunStarted, ServerReturn, SystemicFailure, TestDescription, TestEnded, TestOutcome,
-    Trend, TrendSegment,
+    Diagnostics, FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources, RetryRate,
+    RunEnded, RunEvent, RunStarted, ServerReturn, SystemicFailure, TestDescription, TestEnded,
+    TestOutcome, Trend, TrendSegment,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -285,7 +285,21 @@ fn attempt(
         stdout: (test == "refused").then(|| format!("{directory}/attempt-{attempt}.stdout")),
         stderr,
         resources,
+        diagnostics: (test == "bank::money_is_conserved").then(|| diagnostics(directory, attempt)),
     }));
+}
+
+fn diagnostics(directory: &str, attempt: u32) -> Diagnostics {
+    Diagnostics {
+        file: format!("{directory}/attempt-{attempt}.diagnostics.txt"),
+        window_ms: 5_000,
+        lines: 212,
+        shown: vec![
+            "    1.204310  trace     WARN ledger: transfer{from=1}: tried again".to_owned(),
+            "    1.204901  postgres  [4711] FATAL:  terminating connection".to_owned(),
+            "    1.412330  journal   test_ended".to_owned(),
+        ],
+    }
 }
 
 fn ended(

@@ -129,7 +129,7 @@ impl ChaosPool {
         let wait = self.waits.begin(self.pool.status().max_size);
         match wait.for_a(self.pool.timeout_get(&timeouts)).await {
             Ok(client) => {
-                wait.served();
+                self.watch.figures().waited(wait.served());
                 let session = self.watch.session_of(&client);
                 if let Some(session) = &session {
                     session.taken_at(place);
@@ -138,7 +138,11 @@ impl ChaosPool {
                 Ok(PooledClient::new(client, place, process, &self.watch))
             }
             Err(error) => {
-                wait.failed(matches!(error, PoolError::Timeout(TimeoutType::Wait)));
+                let timed_out = matches!(error, PoolError::Timeout(TimeoutType::Wait));
+                wait.failed(timed_out);
+                if timed_out {
+                    self.watch.figures().timed_out();
+                }
                 Err(error)
             }
         }
