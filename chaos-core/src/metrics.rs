@@ -26,8 +26,8 @@
 //! its operations.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -38,6 +38,7 @@ pub(crate) mod nanoseconds;
 #[cfg(feature = "metrics")]
 mod recorder;
 mod snapshot;
+mod source;
 mod timing;
 mod window;
 
@@ -46,6 +47,7 @@ pub use self::gauge::Gauge;
 #[cfg(feature = "metrics")]
 pub use self::recorder::MetricsRecorder;
 pub use self::snapshot::{GaugeSummary, MetricsSnapshot, SignalGiven, TimingSummary};
+pub(crate) use self::source::Source;
 pub use self::timing::Timing;
 pub(crate) use self::window::{Window, WindowFigures};
 use crate::event::EventKind;
@@ -67,6 +69,8 @@ struct Inner {
     gauges: RwLock<BTreeMap<String, Gauge>>,
     timings: RwLock<BTreeMap<String, Timing>>,
     signals: Mutex<Vec<SignalGiven>>,
+    /// Who is asked when the figures are looked at.
+    sources: Mutex<Vec<Weak<dyn Source>>>,
     /// How many windows were opened.
     windows: AtomicU64,
 }
@@ -81,6 +85,7 @@ impl Metrics {
             gauges: RwLock::default(),
             timings: RwLock::default(),
             signals: Mutex::default(),
+            sources: Mutex::default(),
             windows: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
@@ -134,6 +139,7 @@ impl Metrics {
     /// All figures as they are now.
     #[must_use]
     pub fn snapshot(&self) -> MetricsSnapshot {
+        self.look();
         let Inner { counters, gauges, timings, .. } = &*self.inner;
         MetricsSnapshot {
             counters: each(counters, |counter| Some(counter.get())),

@@ -18,7 +18,7 @@ use crate::journal::Journal;
 use crate::load::Load;
 use crate::metrics::{Counter, Metrics, SignalGiven, Timing, Window, nanos};
 use crate::operation::{OperationId, within as as_operation};
-use crate::outcome::{Outcome, sqlstate};
+use crate::outcome::{Outcome, chain, sqlstate};
 use crate::probability::Probability;
 use crate::recovery::{Disturbance, Recovery, RecoveryError, recoveries, within};
 use crate::schedule::{Held, Schedule, Step};
@@ -577,14 +577,8 @@ impl<'a> Workload<'a> {
 
 /// Whether an operation failed because its pool had no connection for it in time.
 fn is_pool_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if matches!(error.downcast_ref(), Some(PoolError::Timeout(TimeoutType::Wait))) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    chain(error)
+        .any(|cause| matches!(cause.downcast_ref(), Some(PoolError::Timeout(TimeoutType::Wait))))
 }
 
 /// The library's own figures of a workload: see `docs/metrics.md`.

@@ -34,6 +34,7 @@ impl Metrics {
 
     /// Ends a part of the attempt, and says what the figures were in it.
     pub(crate) fn close(&self, window: &Window) -> WindowFigures {
+        self.look();
         let before = |name: &String| window.counters.get(name).copied().unwrap_or(0);
         let counters = self.inner.counters.read();
         let counters = counters

@@ -13,6 +13,7 @@ use super::Postgres;
 use super::connector::PostgresConnector;
 use super::error::PostgresError;
 use crate::link::Target;
+use crate::metrics::Source;
 
 mod chaos;
 mod client;
@@ -61,6 +62,8 @@ pub(super) fn build(
         .build()
         .map_err(|source| PostgresError::Pool { source })?;
     watch.set_pool(&pool);
+    let source: Arc<dyn Source> = watch.clone();
+    metrics.add_source(Arc::downgrade(&source));
     postgres.watch.add_pool(Arc::clone(&watch));
     Ok((pool, watch))
 }

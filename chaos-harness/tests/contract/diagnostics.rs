@@ -94,8 +94,7 @@ fn an_error_keeps_traces_events_and_the_log_of_the_server_in_order() {
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     let file = report["tests"][0]["attempts"][0]["diagnostics"]["file"].as_str().unwrap();
     assert!(file.ends_with("attempt-1.diagnostics.txt"), "{file}");
-    let root = suite.latest().parent().unwrap().to_owned();
-    assert_eq!(read(&root.join(file)), text, "report.json leads to the file");
+    assert_eq!(read(&suite.latest().join(file)), text, "report.json leads to the file");
 }
 
 fn a_panic_keeps_the_log_of_a_server_that_is_gone_with_it() {

@@ -17,6 +17,7 @@ use super::faults::PoolFaults;
 use super::figures::PoolFigures;
 use crate::duration::{Display, rounded};
 use crate::leftover::{LeftBehind, Leftover};
+use crate::metrics::Source;
 use crate::postgres::session::{Holder, Session, process_of};
 
 /// What is known of a pool.
@@ -99,9 +100,7 @@ impl PoolWatch {
 
     /// Notes how long a connection was held.
     pub(super) fn returned(&self, process: Option<i32>, held: Duration, place: &Location<'_>) {
-        if let Some(pool) = self.pool() {
-            self.figures.saw(pool.status());
-        }
+        self.look();
         let Some(bound) = self.bound.lock().filter(|bound| held > *bound) else { return };
         let connection = process.map_or_else(String::new, |number| format!(" {number}"));
         let (held, bound) = (Display(rounded(held)), Display(bound));
@@ -228,6 +227,14 @@ impl PoolWatch {
     /// What went wrong so far.
     pub(in crate::postgres) fn found(&self) -> Vec<LeftBehind> {
         self.found.lock().clone()
+    }
+}
+
+impl Source for PoolWatch {
+    fn look(&self) {
+        if let Some(pool) = self.pool() {
+            self.figures.saw(pool.status());
+        }
     }
 }
 
