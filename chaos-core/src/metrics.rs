@@ -33,6 +33,8 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 
 mod counter;
+#[cfg(feature = "metrics")]
+mod export;
 mod gauge;
 pub(crate) mod nanoseconds;
 #[cfg(feature = "metrics")]
@@ -152,6 +154,8 @@ impl Metrics {
     /// Writes all figures to the journal, if there are any. The harness does so when the attempt
     /// ends.
     pub fn record(&self) {
+        #[cfg(feature = "metrics")]
+        self.export();
         let figures = self.snapshot();
         if !figures.is_empty() {
             self.inner.journal.record(EventKind::MetricsMeasured { figures });

@@ -452,6 +452,8 @@ impl<'a> Workload<'a> {
             self.resources.borrow_mut().end_phase(metrics);
             if let Some(window) = self.window.take() {
                 span.saw(metrics.close(&window));
+                #[cfg(feature = "metrics")]
+                metrics.export();
             }
         }
     }

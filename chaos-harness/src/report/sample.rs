@@ -400,6 +400,8 @@ fn money() -> AttemptSummary {
         phases: of_json(json!([{
             "name": "cut on postgres 800ms", "kind": "fault", "began_ns": 8_500_000_000_u64,
             "ended_ns": 9_300_000_000_u64, "figures": figures_of_cut(),
+            "counters": { "chaos.operations.ok": 9 },
+            "gauges": { "chaos.postgres.pool.waiting": { "last": 0.0, "min": 0.0, "max": 6.0 } },
         }])),
         bounds: of_json(json!([{
             "held": false, "subject": "cut on postgres 800ms", "figure": "p99", "unit": "seconds",
