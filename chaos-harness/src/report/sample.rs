@@ -319,7 +319,7 @@ fn attempt(
         stdout: (test == "refused").then(|| format!("{directory}/attempt-{attempt}.stdout")),
         stderr,
         resources,
-        diagnostics: (test == "bank::money_is_conserved").then(|| diagnostics(directory, attempt)),
+        diagnostics: (test == "bank::money_is_conserved").then(|| diagnostics(&directory, attempt)),
     }));
 }
 

@@ -55,7 +55,7 @@ fn read(path: &Path) -> String {
 fn find(text: &str, parts: &[&str]) -> (f64, usize) {
     let has_all = |line: &&str| parts.iter().all(|part| line.contains(part));
     let lines: Vec<&str> = text.lines().collect();
-    let place = lines.iter().position(|line| has_all(&line));
+    let place = lines.iter().position(has_all);
     let place = place.unwrap_or_else(|| panic!("{parts:?} is not in\n{text}"));
     let time = lines[place].split_whitespace().next().unwrap();
     (time.parse().unwrap_or_else(|_| panic!("{:?}", lines[place])), place)
