@@ -388,7 +388,9 @@ impl<'a> Attempts<'a> {
             }
             made.ended.push(attempt);
             runner.workload.ran();
-            if is_skipped || is_interrupted || series.is_decided() {
+            let over = self.runner.out_of_time();
+            if is_skipped || is_interrupted || series.is_decided() || over.is_some() {
+                made.remarks.extend(over.map(|over| format!("not measured to the end: {over}")));
                 runner.workload.skip(u64::from(most - number));
                 break;
             }
