@@ -9,9 +9,10 @@ use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::report::record::RunRecord;
+use crate::report::record::{ProcessRecord, RunRecord};
+use crate::report::words;
 use crate::run_directory;
-use crate::run_event::TestOutcome;
+use crate::run_event::{SelectionSummary, TestOutcome};
 use crate::selection::Selected;
 use crate::settings::shown;
 use crate::suggestion::suggest;
@@ -101,14 +102,25 @@ impl Requirements {
         let (all, covered) = (self.listed.len(), self.listed.len() - bare.len());
         write!(text, "\n{covered} of {all} requirements have a test in this binary").ok();
         if failing > 0 {
-            write!(text, "; of {failing} of these a test failed in the latest run").ok();
+            write!(text, "; {failing} of them have one that failed in the latest run").ok();
         }
         if !bare.is_empty() {
             write!(text, "\nwithout a test: {}", bare.join(", ")).ok();
         }
+        for selection in run.iter().flat_map(|run| &run.processes).filter_map(selection_of) {
+            let SelectionSummary { name, not_selected, .. } = selection;
+            let left_out = words::counted(*not_selected, "test");
+            write!(text, "\nthat run was of the selection `{name}`, which left out {left_out}")
+                .ok();
+        }
         text.push('\n');
         text
     }
+}
+
+/// The selection that a process ran, if it left out any test.
+fn selection_of(process: &ProcessRecord) -> Option<&SelectionSummary> {
+    process.started.selection.as_ref().filter(|selection| selection.not_selected > 0)
 }
 
 fn word(answer: Option<TestOutcome>) -> &'static str {

@@ -26,7 +26,7 @@ use crate::arguments::Arguments;
 use crate::config::assignment::{self, Assignment, SetBy};
 use crate::config::attempts::MOST_RETRIES;
 use crate::config::profile::Hardware;
-use crate::config::run::FlakyResult;
+use crate::config::run::{FlakyResult, TraceLevel};
 use crate::config::selections::NamedSelection;
 use crate::config::size::Size;
 use crate::config::{Config, FilePlace, Found, Located, Place, Sections, UnknownName, find};
@@ -45,6 +45,9 @@ const VALIDATION: &str = "validation";
 
 /// How long an attempt may take where nobody says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How much is kept of what happened before a failure where nobody says otherwise.
+const DEFAULT_DIAGNOSTICS: Duration = Duration::from_secs(5);
 
 /// A value, and where it comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -322,6 +325,20 @@ impl Settings {
         let in_file = self.found_for_all(|sections| sections.run.keep.as_ref());
         first(self.given("CHAOS_KEEP", self.environment.keep), in_file)
             .unwrap_or(Setting { value: false, source: Source::Default })
+    }
+
+    /// How much is kept of what happened before a failure; nothing for none.
+    pub(crate) fn diagnostics(&self) -> Setting<Duration> {
+        let in_file = self.found_for_all(|sections| sections.run.diagnostics.as_ref());
+        first(self.given("CHAOS_DIAGNOSTICS", self.environment.diagnostics), in_file)
+            .unwrap_or(Setting { value: DEFAULT_DIAGNOSTICS, source: Source::Default })
+    }
+
+    /// What is traced where the code under test sets no subscriber.
+    pub(crate) fn trace(&self) -> Setting<TraceLevel> {
+        let in_file = self.found_for_all(|sections| sections.run.trace.as_ref());
+        first(self.given("CHAOS_TRACE", self.environment.trace), in_file)
+            .unwrap_or(Setting { value: TraceLevel::Info, source: Source::Default })
     }
 
     /// What an option or a variable says.

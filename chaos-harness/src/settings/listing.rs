@@ -129,6 +129,8 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
         Row::or("run.max-failures", settings.max_failures(), "any number"),
         Row::of("run.flaky-result", settings.flaky_result()),
         Row::of("run.keep", settings.keep()),
+        Row::of("run.diagnostics", settings.diagnostics().map(|it| Display(it).to_string())),
+        Row::of("run.trace", settings.trace()),
     ]);
     rows
 }
