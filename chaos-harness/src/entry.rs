@@ -111,8 +111,8 @@ fn harness() -> u8 {
     if !mistakes.is_empty() {
         return usage(&mistakes);
     }
-    let names = selection.tests.iter().map(|test| test.name.clone()).collect();
-    let exit_code = Runner::new(&arguments, settings, &cases, names, true)
+    let names: Vec<String> = selection.tests.iter().map(|test| test.name.clone()).collect();
+    let exit_code = Runner::new(&arguments, settings, &cases, &names, true)
         .and_then(|runner| runner.run(&arguments, selection));
     exit_code.unwrap_or_else(|error| {
         eprintln!("error: {}", with_sources(&error));
@@ -290,8 +290,8 @@ fn run_of_this_process(first: &Selected) -> Result<&'static Runner, String> {
         let settings =
             Settings::read(&arguments, nextest.as_ref()).map_err(|errors| errors.join("\n"))?;
         let cases = registry::all();
-        let names = cases.iter().map(|case| case.name()).collect();
-        let runner = Runner::new(&arguments, settings, &cases, names, false)
+        let names: Vec<String> = cases.iter().map(|case| case.name()).collect();
+        let runner = Runner::new(&arguments, settings, &cases, &names, false)
             .map_err(|error| with_sources(&error))?;
         let Selected { case, ref name, ignored } = *first;
         let first = Selected { case, name: name.clone(), ignored };

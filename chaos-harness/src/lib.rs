@@ -60,6 +60,7 @@ pub mod baselines;
 mod capability;
 #[cfg(feature = "property")]
 mod cases;
+mod checkout;
 mod config;
 mod coverage;
 mod entry;

@@ -27,7 +27,8 @@ pub use self::exploration::{BrokenPoint, ExplorationSummary};
 pub use self::measured::{BaselineSummary, ServerReturn, SignalSummary};
 pub use self::property::PropertySummary;
 pub use self::trend::{
-    CategorySummary, KnownFailure, KnownSeed, Rate, Regression, RetryRate, Trend, TrendSegment,
+    CategorySummary, Elsewhere, KnownFailure, KnownSeed, Rate, Regression, RetryRate, TestChange,
+    Trend, TrendSegment,
 };
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -122,6 +123,9 @@ pub struct RunStarted {
     /// The hardware profile of `chaos.toml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// The commit that was checked out, with `-dirty` after it where files differ from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 /// What is known of a test before it runs.

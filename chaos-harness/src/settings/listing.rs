@@ -53,6 +53,7 @@ static NO_TEST: TestCase = TestCase {
     line: 0,
     column: 0,
     description: "",
+    fingerprint: 0,
     options: Options::DEFAULT,
     run: |_| Box::pin(async { Ok(()) }),
 };

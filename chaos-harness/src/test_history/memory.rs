@@ -4,19 +4,22 @@
 //! histories of two machines that were merged before. Its id tells; the order of the lines does not
 //! matter.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use chaos_core::seed::Seed;
 use serde::Deserialize;
 
-use super::line::{
-    Attempts, Ended, FORMAT_VERSION, FailureName, Line, LineEvent, Names, Outcome, Systemic,
-};
+use super::line::{Ended, FORMAT_VERSION, FailureName, Line, LineEvent, Outcome, Run, Systemic};
 use super::segments::LineReader;
+use super::surroundings::Surroundings;
+
+mod compact;
 
 /// One attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Record {
     /// When it ended, in milliseconds since 1970-01-01 UTC.
     pub(super) unix_ms: u64,
@@ -27,6 +30,8 @@ pub(super) struct Record {
     pub(super) run: u32,
     /// The place in [`Memory::failures`].
     pub(super) failure: Option<u32>,
+    /// What the test was recognised by.
+    pub(super) fingerprint: Option<NonZeroU64>,
     /// Which attempt, counted from 1.
     pub(super) attempt: u32,
     pub(super) outcome: Outcome,
@@ -57,6 +62,10 @@ pub(super) struct Memory {
     failures: Interned<u64>,
     failure_names: Vec<FailureName>,
     systemic: HashSet<u32>,
+    /// The commits of runs, and where they took place, by their places.
+    commits: HashMap<u32, String>,
+    surroundings: HashMap<u32, u32>,
+    surrounding_names: Vec<Surroundings>,
     /// What the numbers of the file that is being read stand for.
     names: (Vec<u32>, Vec<u32>),
     unreadable: Unreadable,
@@ -110,6 +119,20 @@ impl Remembered {
         if self.is_sorted {
             return;
         }
+        self.drop_twice_met();
+        let ended: HashSet<u64> = match self.open.is_empty() {
+            true => HashSet::new(),
+            false => self.records.iter().map(|record| record.id).collect(),
+        };
+        self.open.retain(|id, _| !ended.contains(id));
+        self.is_sorted = true;
+    }
+
+    fn drop_twice_met(&mut self) {
+        // The lines of a compact file are in order, and seldom are two attempts of one millisecond.
+        if self.records.is_sorted_by(|one, next| one.unix_ms < next.unix_ms) {
+            return;
+        }
         // Stable: of one millisecond, the order of the lines is that of the attempts.
         self.records.sort_by_key(|record| record.unix_ms);
         let (mut now, mut ids) = (u64::MAX, Vec::new());
@@ -122,18 +145,16 @@ impl Remembered {
             ids.push(record.id);
             is_new
         });
-        let ended: HashSet<u64> = match self.open.is_empty() {
-            true => HashSet::new(),
-            false => self.records.iter().map(|record| record.id).collect(),
-        };
-        self.open.retain(|id, _| !ended.contains(id));
-        self.is_sorted = true;
     }
 }
 
 impl Memory {
     /// Reads the lines of these tests.
-    pub(super) fn of(package: &str, binary: &str, tests: &[String]) -> Self {
+    pub(super) fn of<'a>(
+        package: &str,
+        binary: &str,
+        tests: impl Iterator<Item = &'a String>,
+    ) -> Self {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let prefix = format!(
             "{}\"package\":{},\"binary\":{},\"test\":\"",
@@ -142,7 +163,7 @@ impl Memory {
             quoted(binary)
         );
         // Lines of all tests name none.
-        let wanted = tests.iter().map(String::as_str).chain([""]).map(|name| name.into());
+        let wanted = tests.map(String::as_str).chain([""]).map(|name| name.into());
         Self {
             suite: Some((package.to_owned(), binary.to_owned())),
             prefix: prefix.into_bytes(),
@@ -191,6 +212,16 @@ impl Memory {
         self.runs.place(run)
     }
 
+    /// The commit that was tested in a run.
+    pub(super) fn commit(&self, run: u32) -> Option<&str> {
+        self.commits.get(&run).map(String::as_str)
+    }
+
+    /// Where a run took place. Runs of older versions did not say.
+    pub(super) fn surroundings(&self, run: u32) -> Option<&Surroundings> {
+        self.surrounding_names.get(*self.surroundings.get(&run)? as usize)
+    }
+
     /// What a failure is.
     pub(super) fn failure(&self, place: u32) -> Option<&FailureName> {
         self.failure_names.get(place as usize)
@@ -205,30 +236,6 @@ impl Memory {
                 test.records.len() as u64
             })
             .sum()
-    }
-
-    /// What has been read, as the lines of a compact file. Of each test the latest `most` attempts are
-    /// kept.
-    pub(super) fn compact(&mut self, most: usize) -> Vec<(String, LineEvent<'static>)> {
-        let mut runs = vec![String::new(); self.runs.places.len()];
-        for (run, place) in &self.runs.places {
-            runs[*place as usize].clone_from(run);
-        }
-        let mut systemic: Vec<u32> = self.systemic.iter().copied().collect();
-        systemic.sort_unstable();
-        let names = Names { runs, systemic, failures: self.failure_names.clone() };
-        let mut lines = vec![(String::new(), LineEvent::Names(names))];
-        let mut tests: Vec<_> = self.tests.iter_mut().collect();
-        tests.sort_by_key(|(test, _)| test.as_str());
-        for (test, remembered) in tests {
-            remembered.sort();
-            let kept = remembered.records.len().saturating_sub(most);
-            let mut attempts = columns(&remembered.records[kept..]);
-            attempts.open = remembered.open.iter().map(|(id, run)| (*id, *run)).collect();
-            attempts.open.sort_unstable();
-            lines.push((test.clone(), LineEvent::Attempts(attempts)));
-        }
-        lines
     }
 
     pub(super) fn take_problems(&mut self) -> Vec<String> {
@@ -284,6 +291,10 @@ impl Memory {
                 let run = self.runs.place(run.as_ref());
                 self.systemic.insert(run);
             }
+            LineEvent::Run(Run { run, commit, surroundings }) => {
+                let run = self.runs.place(run.as_ref());
+                self.add_run(run, commit.map(Cow::into_owned), surroundings);
+            }
             LineEvent::Names(names) => self.add_names(names),
             LineEvent::Attempts(attempts) => self.add_attempts(&line.test, &attempts),
         }
@@ -311,6 +322,7 @@ impl Memory {
             seed: Some(ended.seed),
             run: self.runs.place(ended.run.as_ref()),
             failure,
+            fingerprint: ended.fingerprint.and_then(NonZeroU64::new),
             attempt: ended.attempt,
             outcome: ended.outcome,
             counts: ended.counts,
@@ -323,6 +335,23 @@ impl Memory {
         }
     }
 
+    fn add_run(&mut self, run: u32, commit: Option<String>, surroundings: Surroundings) {
+        if let Some(commit) = commit {
+            self.commits.insert(run, commit);
+        }
+        let place = self.surroundings_place(surroundings);
+        self.surroundings.insert(run, place);
+    }
+
+    fn surroundings_place(&mut self, surroundings: Surroundings) -> u32 {
+        let known = self.surrounding_names.iter().position(|known| *known == surroundings);
+        let place = known.unwrap_or_else(|| {
+            self.surrounding_names.push(surroundings);
+            self.surrounding_names.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
     fn failure_place(&mut self, name: FailureName) -> u32 {
         let place = self.failures.place(&name.signature);
         if place as usize == self.failure_names.len() {
@@ -330,83 +359,6 @@ impl Memory {
         }
         place
     }
-
-    fn add_names(&mut self, names: Names) {
-        let runs: Vec<u32> = names.runs.iter().map(|run| self.runs.place(run.as_str())).collect();
-        self.systemic.extend(names.systemic.iter().filter_map(|place| runs.get(*place as usize)));
-        let failures = names.failures.into_iter().map(|name| self.failure_place(name)).collect();
-        self.names = (runs, failures);
-    }
-
-    fn add_attempts(&mut self, test: &str, attempts: &Attempts) {
-        let (runs, failures) = std::mem::take(&mut self.names);
-        let run_at = |place: u32| runs.get(place as usize).copied().unwrap_or(u32::MAX);
-        let remembered = self.test(test);
-        remembered.is_sorted = false;
-        let first = remembered.records.len();
-        let mut unix_ms = 0;
-        let columns = attempts.id.iter().zip(&attempts.after_ms);
-        let columns = columns.zip(attempts.run.iter().zip(&attempts.outcome));
-        remembered.records.extend(columns.map(|((id, after_ms), (run, code))| {
-            unix_ms += after_ms;
-            Record {
-                unix_ms,
-                id: *id,
-                seed: None,
-                run: run_at(*run),
-                failure: None,
-                attempt: 1,
-                outcome: Outcome::of_code(code & 3),
-                counts: code & 4 != 0,
-            }
-        }));
-        let added = &mut remembered.records[first..];
-        for (place, attempt) in &attempts.attempt {
-            if let Some(record) = added.get_mut(*place as usize) {
-                record.attempt = *attempt;
-            }
-        }
-        for (place, seed) in &attempts.seed {
-            if let Some(record) = added.get_mut(*place as usize) {
-                record.seed = Some(*seed);
-            }
-        }
-        for (place, failure) in &attempts.failure {
-            if let Some(record) = added.get_mut(*place as usize) {
-                record.failure = failures.get(*failure as usize).copied();
-            }
-        }
-        remembered.open.extend(attempts.open.iter().map(|(id, run)| (*id, run_at(*run))));
-        self.names = (runs, failures);
-    }
-}
-
-/// The records in columns.
-fn columns(records: &[Record]) -> Attempts {
-    // What is asked later is how often a seed failed that failed once.
-    let failed: HashSet<u64> = records
-        .iter()
-        .filter(|record| record.outcome == Outcome::Failed)
-        .filter_map(|record| record.seed)
-        .collect();
-    let mut attempts = Attempts::default();
-    let mut before = 0;
-    for (place, record) in records.iter().enumerate() {
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
-        attempts.id.push(record.id);
-        attempts.after_ms.push(record.unix_ms - before);
-        before = record.unix_ms;
-        attempts.run.push(record.run);
-        attempts.outcome.push(record.outcome.code() | (u8::from(record.counts) << 2));
-        if record.attempt != 1 {
-            attempts.attempt.push((place, record.attempt));
-        }
-        attempts
-            .seed
-            .extend(record.seed.filter(|seed| failed.contains(seed)).map(|seed| (place, seed)));
-        attempts.failure.extend(record.failure.map(|failure| (place, failure)));
-    }
-    attempts
 }
 
 impl LineReader for Memory {
