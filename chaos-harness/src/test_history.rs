@@ -278,6 +278,36 @@ impl HistoryError {
     }
 }
 
+/// The categories of tests by a history alone, each with the number of first attempts that it rests on: what
+/// the bench `history` measures.
+///
+/// # Errors
+///
+/// When the directory cannot be made, or files cannot be read.
+pub fn judge_history(
+    directory: &Path,
+    package: &str,
+    binary: &str,
+    tests: &[String],
+) -> io::Result<Vec<(Category, u64)>> {
+    let suite = Suite {
+        package: package.to_owned(),
+        binary: binary.to_owned(),
+        run: String::new(),
+        tests: tests.iter().map(|test| (test.clone(), 0)).collect(),
+        surroundings: Surroundings::default(),
+        commit: None,
+        evidence: Evidence::Counts,
+    };
+    let history = History::open(directory, suite).map_err(io::Error::other)?;
+    let judge = |test: &String| {
+        let (category, trend) = history.judge(test).map_err(io::Error::other)?;
+        let n = trend.segments.iter().map(|segment| segment.rate.n).sum();
+        Ok((category.category, n))
+    };
+    tests.iter().map(judge).collect()
+}
+
 /// What these tests are recognised by.
 pub(crate) fn fingerprints(cases: &[&TestCase], names: &[String]) -> HashMap<String, u64> {
     let known: HashMap<String, u64> =

@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use chaos_benches::flakiness::oracle::Oracle;
-use chaos_benches::flakiness::suite::{Spread, Test};
+use chaos_benches::flakiness::suite::{RATES, Spread, Test};
 use chaos_core::stats::{Assessor, Category, is_decided};
 
 const HISTORIES: u64 = 4_000;
@@ -63,7 +63,7 @@ fn percent_of(share: f64) -> String {
 
 fn constant_rates(assessor: &mut Assessor) {
     println!("\n| true rate | runs | right | undetermined | wrong |\n|---|---|---|---|---|");
-    for rate in [0.01, 0.03, 0.10, 0.35, 0.60] {
+    for rate in RATES {
         for runs in [30, 100, 300] {
             let mut count = Count::default();
             for number in 0..HISTORIES {
@@ -230,7 +230,7 @@ fn sequential() {
         "\n| true rate | runs (mean) | runs (9 in 10 need at most) | right | undetermined | wrong |"
     );
     println!("|---|---|---|---|---|---|");
-    for rate in [0.01, 0.03, 0.10, 0.35, 0.60] {
+    for rate in RATES {
         let mut count = Count::default();
         let mut lengths: Vec<u64> = Vec::new();
         for number in 0..1_000 {

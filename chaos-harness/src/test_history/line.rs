@@ -165,7 +165,10 @@ pub(super) struct FailureName {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Attempts {
     pub(super) id: Numbers,
-    /// The end, in milliseconds after the one before it; of the first since 1970-01-01 UTC.
+    /// When the first one ended, in milliseconds since 1970-01-01 UTC.
+    #[serde(default)]
+    pub(super) first_unix_ms: u64,
+    /// The end, in milliseconds after the one before it; of the first after `first_unix_ms`.
     pub(super) after_ms: Numbers,
     /// The place in [`Names::runs`].
     pub(super) run: Numbers,

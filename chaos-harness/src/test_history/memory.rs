@@ -61,11 +61,9 @@ pub(super) struct Memory {
     runs: Interned<String>,
     failures: Interned<u64>,
     failure_names: Vec<FailureName>,
-    systemic: HashSet<u32>,
-    /// The commits of runs, and where they took place, by their places.
-    commits: HashMap<u32, String>,
-    surroundings: HashMap<u32, u32>,
-    surrounding_names: Vec<Surroundings>,
+    /// What is known of the runs, by their places.
+    about_runs: Vec<AboutRun>,
+    surroundings: Vec<Surroundings>,
     /// What the numbers of the file that is being read stand for.
     names: (Vec<u32>, Vec<u32>),
     unreadable: Unreadable,
@@ -96,6 +94,16 @@ impl<T: std::hash::Hash + Eq> Interned<T> {
         self.places.insert(value.to_owned(), place);
         place
     }
+}
+
+/// What all attempts of a run have in common.
+#[derive(Debug, Clone, Default)]
+struct AboutRun {
+    /// Whether so much failed that its attempts are no evidence.
+    is_systemic: bool,
+    commit: Option<String>,
+    /// The place in [`Memory::surroundings`].
+    surroundings: Option<u32>,
 }
 
 /// Lines that could not be read.
@@ -204,7 +212,7 @@ impl Memory {
 
     /// Whether so much failed in a run that its attempts are no evidence.
     pub(super) fn is_systemic(&self, run: u32) -> bool {
-        self.systemic.contains(&run)
+        self.about_runs.get(run as usize).is_some_and(|about| about.is_systemic)
     }
 
     /// The place of a run in the records.
@@ -214,12 +222,12 @@ impl Memory {
 
     /// The commit that was tested in a run.
     pub(super) fn commit(&self, run: u32) -> Option<&str> {
-        self.commits.get(&run).map(String::as_str)
+        self.about_runs.get(run as usize)?.commit.as_deref()
     }
 
     /// Where a run took place. Runs of older versions did not say.
     pub(super) fn surroundings(&self, run: u32) -> Option<&Surroundings> {
-        self.surrounding_names.get(*self.surroundings.get(&run)? as usize)
+        self.surroundings.get(self.about_runs.get(run as usize)?.surroundings? as usize)
     }
 
     /// What a failure is.
@@ -289,7 +297,7 @@ impl Memory {
             LineEvent::Ended(ended) => self.add_ended(&line.test, &ended),
             LineEvent::Systemic(Systemic { run, .. }) => {
                 let run = self.runs.place(run.as_ref());
-                self.systemic.insert(run);
+                self.about_run(run).is_systemic = true;
             }
             LineEvent::Run(Run { run, commit, surroundings }) => {
                 let run = self.runs.place(run.as_ref());
@@ -336,18 +344,25 @@ impl Memory {
     }
 
     fn add_run(&mut self, run: u32, commit: Option<String>, surroundings: Surroundings) {
-        if let Some(commit) = commit {
-            self.commits.insert(run, commit);
-        }
         let place = self.surroundings_place(surroundings);
-        self.surroundings.insert(run, place);
+        let about = self.about_run(run);
+        about.surroundings = Some(place);
+        about.commit = commit.or(about.commit.take());
+    }
+
+    fn about_run(&mut self, run: u32) -> &mut AboutRun {
+        let place = run as usize;
+        if place >= self.about_runs.len() {
+            self.about_runs.resize(place + 1, AboutRun::default());
+        }
+        &mut self.about_runs[place]
     }
 
     fn surroundings_place(&mut self, surroundings: Surroundings) -> u32 {
-        let known = self.surrounding_names.iter().position(|known| *known == surroundings);
+        let known = self.surroundings.iter().position(|known| *known == surroundings);
         let place = known.unwrap_or_else(|| {
-            self.surrounding_names.push(surroundings);
-            self.surrounding_names.len() - 1
+            self.surroundings.push(surroundings);
+            self.surroundings.len() - 1
         });
         u32::try_from(place).unwrap_or(u32::MAX)
     }

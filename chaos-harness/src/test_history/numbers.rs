@@ -55,11 +55,20 @@ impl<'de> Visitor<'de> for TextOrList {
             return Err(E::custom("the last number of a column lacks digits"));
         }
         let mut numbers = Vec::with_capacity(digits.len() / width);
-        let mut rest = digits;
-        while !rest.is_empty() {
-            let (number, after) = rest.split_at(width);
-            numbers.push(u64::from_str_radix(number, 16).map_err(E::custom)?);
-            rest = after;
+        let [mut high, mut low] = [[b'0'; 8]; 2];
+        for number in digits.as_bytes().chunks_exact(width) {
+            let value = match width.checked_sub(8) {
+                None | Some(0) => {
+                    low[8 - width..].copy_from_slice(number);
+                    eight(low)
+                }
+                Some(more) => {
+                    high[8 - more..].copy_from_slice(&number[..more]);
+                    low.copy_from_slice(&number[more..]);
+                    eight(high).zip(eight(low)).map(|(high, low)| (high << 32) | low)
+                }
+            };
+            numbers.push(value.ok_or_else(|| E::custom("a digit is none"))?);
         }
         Ok(Numbers(numbers))
     }
@@ -71,6 +80,29 @@ impl<'de> Visitor<'de> for TextOrList {
         }
         Ok(Numbers(numbers))
     }
+}
+
+/// The value of eight hexadecimal digits, where all are some: all at once, as a loop over them would be most
+/// of what it takes to read a history.
+fn eight(digits: [u8; 8]) -> Option<u64> {
+    // Each digit is a byte, the first the highest.
+    let digits = u64::from_be_bytes(digits);
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // Digits are 0x30 to 0x39, letters 0x61 to 0x66.
+    let is_letter = (digits >> 6) & EACH;
+    let lower = digits & (EACH * 0x0f);
+    let upper = (digits >> 4) & (EACH * 0x0f);
+    let nibbles = lower + 9 * is_letter;
+    // What is above 9 or `f` carries into the upper half here.
+    let too_large = (nibbles + 6 * (EACH - is_letter)) & (EACH * 0x10);
+    // The byte before `a` has no lower half.
+    let no_letter = is_letter & !((lower + EACH * 0x0f) >> 4);
+    if upper != EACH * 3 + 3 * is_letter || too_large != 0 || no_letter != 0 {
+        return None;
+    }
+    let pairs = (nibbles | (nibbles >> 4)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | (pairs >> 8)) & 0x0000_ffff_0000_ffff;
+    Some((fours | (fours >> 16)) & 0xffff_ffff)
 }
 
 #[cfg(test)]
@@ -94,6 +126,19 @@ mod tests {
             assert_eq!(read(text).unwrap(), numbers);
         }
         assert_eq!(read("[1,22,333]").unwrap(), [1, 22, 333]);
+    }
+
+    #[test]
+    fn every_byte_is_a_digit_or_refused() {
+        for byte in 0..=u8::MAX {
+            let digit = char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+            for place in 0..8 {
+                let mut digits = [b'0'; 8];
+                digits[place] = byte;
+                let expected = digit.map(|digit| u64::from(digit) << (4 * (7 - place)));
+                assert_eq!(eight(digits), expected, "{byte:#x} at {place}");
+            }
+        }
     }
 
     #[test]

@@ -53,25 +53,18 @@ impl FirstAttempts {
         let records = memory.records(asked.test).to_vec();
         let now = asked.fingerprint.and_then(NonZeroU64::new);
         let mut found = Self::default();
-        // Where most records are from the same run as the one before, it is asked once.
-        let mut run = None;
         for record in records {
             fingerprint = record.fingerprint.or(fingerprint);
             if !is_first_attempt(&record) {
                 continue;
             }
-            let is_here = match run {
-                Some((known, is_here)) if known == record.run => is_here,
-                _ => {
-                    let surroundings = memory.surroundings(record.run);
-                    surroundings.is_none_or(|surroundings| surroundings == asked.surroundings)
-                }
-            };
-            run = Some((record.run, is_here));
+            let surroundings = memory.surroundings(record.run);
+            let is_here =
+                surroundings.is_none_or(|surroundings| surroundings == asked.surroundings);
             if memory.is_systemic(record.run) {
                 found.systemic += u64::from(is_here);
             } else if !is_here {
-                let surroundings = memory.surroundings(record.run).cloned().unwrap_or_default();
+                let surroundings = surroundings.cloned().unwrap_or_default();
                 let (n, failures) = found.elsewhere.entry(surroundings).or_default();
                 *n += 1;
                 *failures += u64::from(has_failed(&record));
@@ -202,6 +195,7 @@ fn has_failed(record: &Record) -> bool {
     record.outcome == Outcome::Failed
 }
 
+/// The rate of so many attempts, of which so many failed.
 fn rate_of(posterior: &FlakinessPosterior) -> Rate {
     let Interval { low, high } = posterior.interval();
     let (n, failures) = (posterior.attempts(), posterior.failures());
@@ -214,15 +208,13 @@ fn retries(records: &[Record]) -> Option<RetryRate> {
     let (mut n, mut passed, mut reproduced) = (0, 0, 0);
     for record in records {
         match record.attempt {
-            1 => {
+            1 if has_failed(record) => {
                 firsts.insert(record.run, record);
             }
+            1 => {}
             // A second attempt that counts was made to classify the test, and follows no failure.
             2 if !record.counts => {
-                let Some(first) = firsts.remove(&record.run).filter(|first| has_failed(first))
-                else {
-                    continue;
-                };
+                let Some(first) = firsts.remove(&record.run) else { continue };
                 match record.outcome {
                     Outcome::Passed => passed += 1,
                     Outcome::Failed => reproduced += u64::from(record.failure == first.failure),
@@ -233,9 +225,11 @@ fn retries(records: &[Record]) -> Option<RetryRate> {
             _ => {}
         }
     }
-    let posterior = RetryPosterior::new(n, passed);
-    let Interval { low, high } = posterior.interval();
-    (n > 0).then(|| RetryRate { n, passed, reproduced, rate: posterior.mean(), low, high })
+    (n > 0).then(|| {
+        let posterior = RetryPosterior::new(n, passed);
+        let Interval { low, high } = posterior.interval();
+        RetryRate { n, passed, reproduced, rate: posterior.mean(), low, high }
+    })
 }
 
 fn failures_of(records: &[Record], memory: &Memory) -> Vec<KnownFailure> {

@@ -19,18 +19,16 @@ impl Memory {
         for (run, place) in &self.runs.places {
             runs[*place as usize].clone_from(run);
         }
-        let mut systemic: Vec<u32> = self.systemic.iter().copied().collect();
-        systemic.sort_unstable();
-        let mut commits: Vec<(u32, String)> =
-            self.commits.iter().map(|(run, commit)| (*run, commit.clone())).collect();
-        commits.sort_unstable();
+        let about = || (0_u32..).zip(&self.about_runs);
+        let systemic = about().filter(|(_, about)| about.is_systemic).map(|(run, _)| run).collect();
+        let commits =
+            about().filter_map(|(run, about)| Some((run, about.commit.clone()?))).collect();
         let mut surroundings: Vec<(Surroundings, Numbers)> =
-            self.surrounding_names.iter().map(|it| (it.clone(), Numbers::default())).collect();
-        let mut took_place: Vec<(u32, u32)> =
-            self.surroundings.iter().map(|(run, place)| (*run, *place)).collect();
-        took_place.sort_unstable();
-        for (run, place) in took_place {
-            surroundings[place as usize].1.0.push(run.into());
+            self.surroundings.iter().map(|it| (it.clone(), Numbers::default())).collect();
+        for (run, about) in about() {
+            if let Some(place) = about.surroundings {
+                surroundings[place as usize].1.0.push(run.into());
+            }
         }
         let failures = self.failure_names.clone();
         let names = Names { runs, systemic, failures, commits, surroundings };
@@ -50,17 +48,20 @@ impl Memory {
 
     pub(super) fn add_names(&mut self, names: Names) {
         let runs: Vec<u32> = names.runs.iter().map(|run| self.runs.place(run.as_str())).collect();
-        self.systemic.extend(names.systemic.iter().filter_map(|place| runs.get(*place as usize)));
+        for run in names.systemic.iter().filter_map(|place| runs.get(*place as usize)) {
+            self.about_run(*run).is_systemic = true;
+        }
         let failures = names.failures.into_iter().map(|name| self.failure_place(name)).collect();
         for (run, commit) in names.commits {
             if let Some(run) = runs.get(run as usize) {
-                self.commits.insert(*run, commit);
+                self.about_run(*run).commit = Some(commit);
             }
         }
         for (surroundings, of) in names.surroundings {
             let place = self.surroundings_place(surroundings);
-            let of = of.0.iter().filter_map(|run| runs.get(usize::try_from(*run).ok()?));
-            self.surroundings.extend(of.map(|run| (*run, place)));
+            for run in of.0.iter().filter_map(|run| runs.get(usize::try_from(*run).ok()?)) {
+                self.about_run(*run).surroundings = Some(place);
+            }
         }
         self.names = (runs, failures);
     }
@@ -74,7 +75,7 @@ impl Memory {
         let remembered = self.test(test);
         remembered.is_sorted = false;
         let first = remembered.records.len();
-        let mut unix_ms = 0;
+        let mut unix_ms = attempts.first_unix_ms;
         let Attempts { id, after_ms, run, outcome, .. } = attempts;
         let columns = id.0.iter().zip(&after_ms.0).zip(run.0.iter().zip(&outcome.0));
         remembered.records.reserve(id.0.len());
@@ -128,7 +129,9 @@ fn columns(records: &[Record]) -> Attempts {
         .filter_map(|record| record.seed)
         .collect();
     let mut attempts = Attempts::default();
-    let (mut before, mut fingerprint) = (0, None);
+    let mut fingerprint = None;
+    let mut before = records.first().map_or(0, |record| record.unix_ms);
+    attempts.first_unix_ms = before;
     for (place, record) in records.iter().enumerate() {
         let place = u32::try_from(place).unwrap_or(u32::MAX);
         attempts.id.0.push(record.id);

@@ -28,7 +28,8 @@ fn large(directory: &Path, tests: u64, runs: u64) {
         let column = |of: &dyn Fn(u64) -> u64| Numbers((0..runs).map(of).collect());
         let attempts = Attempts {
             id: column(&|run| (test * runs + run) * 8_191_913 % (1 << 53)),
-            after_ms: column(&|run| if run == 0 { 1_700_000_000_000 } else { 3_600_000 }),
+            first_unix_ms: 1_700_000_000_000,
+            after_ms: column(&|run| if run == 0 { 0 } else { 3_600_000 }),
             run: column(&|run| run),
             outcome: column(&|run| 4 + u64::from((run + test) % every == every - 1)),
             ..Attempts::default()
