@@ -15,6 +15,7 @@
 //! | `CHAOS_CONFIG` | where `chaos.toml` lies; relative to the root of the workspace | in the directory of the package, else the nearest one above it within the workspace |
 //! | `CHAOS_ENVIRONMENT` | the environment of `chaos.toml`: `ci`, `local`, `validation`, or one that the file defines | `ci` where `CI` is set, else `local` |
 //! | `CHAOS_PROFILE` | the hardware profile of `chaos.toml` | the first whose conditions are met |
+//! | `CHAOS_SELECT` | runs a part of the suite: `smoke`, `comprehensive`, or a selection of `chaos.toml` | all tests |
 //! | `CHAOS_SEED` | the seed of the first attempt at every test, over the one in the attribute | random |
 //! | `CHAOS_TIMEOUT` | how long an attempt may take, over the time in the attribute: `30s`, `2m` | `60s` |
 //! | `CHAOS_RETRIES` | how many more attempts a failed test gets, over the number in the attribute | the attribute's |
@@ -60,7 +61,6 @@ pub mod baselines;
 mod capability;
 #[cfg(feature = "property")]
 mod cases;
-mod checkout;
 mod config;
 mod coverage;
 mod entry;
@@ -76,10 +76,12 @@ mod identity;
 mod interrupt;
 mod list;
 mod nextest;
+mod phases;
 mod quarantine;
 pub mod registry;
 mod repeat_command;
 mod report;
+mod revision;
 mod run_directory;
 pub mod run_event;
 mod run_journal;
@@ -88,6 +90,7 @@ mod selection;
 mod settings;
 mod signature;
 mod suggestion;
+mod suite_check;
 mod summary;
 mod termination;
 mod test_history;

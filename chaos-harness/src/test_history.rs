@@ -30,11 +30,13 @@ mod line;
 mod memory;
 mod merge;
 mod numbers;
+mod past;
 mod segments;
 mod surroundings;
 mod trend;
 
 pub(crate) use self::merge::{MergeError, Merged, merge};
+pub(crate) use self::past::Past;
 pub(crate) use self::surroundings::Surroundings;
 use self::trend::Asked;
 
@@ -195,6 +197,18 @@ impl History {
         let Known { memory, assessor } = &mut *known;
         self.segments.read_news(memory).map_err(|source| self.error("read", source))?;
         Ok(trend::judge(memory, assessor, &self.asked(test)))
+    }
+
+    /// What is known of a test before it runs, for whoever has to choose.
+    ///
+    /// # Errors
+    ///
+    /// When the files cannot be read.
+    pub(crate) fn past(&self, test: &str) -> Result<Past, HistoryError> {
+        let mut known = self.known.lock();
+        let Known { memory, assessor } = &mut *known;
+        self.segments.read_news(memory).map_err(|source| self.error("read", source))?;
+        Ok(past::of(memory, assessor, &self.asked(test)))
     }
 
     /// The category of a test by what is known from other runs.

@@ -183,6 +183,9 @@ pub(super) struct Attempts {
     /// The fingerprint of the test from a place on, 0 if it is not known, where it is another one.
     #[serde(default)]
     pub(super) fingerprint: Vec<(u32, u64)>,
+    /// How many milliseconds the last ones took; 0 where that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) took_ms: Vec<u32>,
     /// Ids and runs of attempts without an end.
     pub(super) open: Vec<(u64, u32)>,
 }

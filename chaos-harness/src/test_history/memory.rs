@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 
 use chaos_core::seed::Seed;
@@ -34,10 +34,16 @@ pub(super) struct Record {
     pub(super) fingerprint: Option<NonZeroU64>,
     /// Which attempt, counted from 1.
     pub(super) attempt: u32,
+    /// How many milliseconds it took, at least one; absent where that does not matter any more.
+    pub(super) took_ms: Option<NonZeroU32>,
     pub(super) outcome: Outcome,
     /// Whether its writer took it for evidence.
     pub(super) counts: bool,
 }
+
+/// Of so many attempts, the latest, a compact file knows how long they took. The expected time of a test
+/// rests on the latest twenty runs of it, most of which have one attempt.
+const TIMED: usize = 50;
 
 /// The attempts at one test.
 #[derive(Debug, Default)]
@@ -332,6 +338,7 @@ impl Memory {
             failure,
             fingerprint: ended.fingerprint.and_then(NonZeroU64::new),
             attempt: ended.attempt,
+            took_ms: whole_ms(ended.duration_ns),
             outcome: ended.outcome,
             counts: ended.counts,
         };
@@ -374,6 +381,12 @@ impl Memory {
         }
         place
     }
+}
+
+/// In milliseconds, rounded up, so that none took no time.
+fn whole_ms(nanoseconds: u64) -> Option<NonZeroU32> {
+    let ms = u32::try_from(nanoseconds.div_ceil(1_000_000)).unwrap_or(u32::MAX);
+    NonZeroU32::new(ms.max(1))
 }
 
 impl LineReader for Memory {

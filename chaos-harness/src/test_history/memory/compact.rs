@@ -1,9 +1,9 @@
 //! What is remembered, as the lines of a compact file, and back.
 
 use std::collections::HashSet;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 
-use super::{Memory, Record};
+use super::{Memory, Record, TIMED};
 use crate::test_history::line::{Attempts, LineEvent, Names, Outcome};
 use crate::test_history::numbers::Numbers;
 use crate::test_history::surroundings::Surroundings;
@@ -89,6 +89,7 @@ impl Memory {
                 failure: None,
                 fingerprint: None,
                 attempt: 1,
+                took_ms: None,
                 outcome: Outcome::of_code(code & 3),
                 counts: code & 4 != 0,
             });
@@ -98,6 +99,10 @@ impl Memory {
             if let Some(record) = added.get_mut(*place as usize) {
                 record.attempt = *attempt;
             }
+        }
+        let timed = added.len().saturating_sub(attempts.took_ms.len());
+        for (record, took_ms) in added[timed..].iter_mut().zip(&attempts.took_ms) {
+            record.took_ms = NonZeroU32::new(*took_ms);
         }
         for (place, seed) in &attempts.seed {
             if let Some(record) = added.get_mut(*place as usize) {
@@ -151,5 +156,8 @@ fn columns(records: &[Record]) -> Attempts {
             .extend(record.seed.filter(|seed| failed.contains(seed)).map(|seed| (place, seed)));
         attempts.failure.extend(record.failure.map(|failure| (place, failure)));
     }
+    let timed = &records[records.len().saturating_sub(TIMED)..];
+    attempts.took_ms =
+        timed.iter().map(|record| record.took_ms.map_or(0, NonZeroU32::get)).collect();
     attempts
 }
