@@ -66,10 +66,10 @@ mod tests {
             threads: 1,
             expected: Duration::from_secs(14),
             chosen: vec![
-                choice("pool::drains", 10, 13.25, "never ran, covers N1"),
+                choice("pool::drains", 10, 13.2, "never ran, covers N1"),
                 choice("pool::fills", 4, 3.39, "only likely stable, not run for 8 days"),
             ],
-            no_room: vec![choice("ledger::is_flooded", 90, 8.25, "failed last time")],
+            no_room: vec![choice("ledger::is_flooded", 90, 8.2, "failed last time")],
             others: Vec::new(),
             left_out_takes: Duration::from_secs(90),
             left_out: Vec::new(),

@@ -13,7 +13,7 @@ use crate::report::words;
 use crate::test_history::Past;
 
 /// Every test.
-const BASE: f64 = 0.25;
+const BASE: f64 = 0.2;
 /// It never ran here.
 const NEW: f64 = 10.0;
 /// It has no first attempt; with each of [`LEAST_ATTEMPTS`] that is less.
@@ -117,11 +117,11 @@ mod tests {
     fn what_is_known_least_tells_most() {
         let now = Times { latest: 1_000_000_000_000, head_moved: None };
         assert_eq!(points(&STABLE, now), BASE);
-        assert_eq!(points(&Past::NONE, now), 10.25);
-        assert_eq!(points(&Past { first_attempts: 5, ..STABLE }, now), 4.0);
-        assert_eq!(points(&Past { confidence: 0.9, ..STABLE }, now), 2.25);
-        assert_eq!(points(&Past { passes_since_failure: Some(0), ..STABLE }, now), 8.25);
-        assert_eq!(points(&Past { has_regressed: true, ..STABLE }, now), 4.25);
+        assert_eq!(points(&Past::NONE, now), BASE + NEW);
+        assert_eq!(points(&Past { first_attempts: 5, ..STABLE }, now), BASE + 3.75);
+        assert_eq!(points(&Past { confidence: 0.9, ..STABLE }, now), BASE + UNDECIDED);
+        assert_eq!(points(&Past { passes_since_failure: Some(0), ..STABLE }, now), BASE + FAILED);
+        assert_eq!(points(&Past { has_regressed: true, ..STABLE }, now), BASE + REGRESSED);
         let said = |passes| {
             let past = Past { passes_since_failure: Some(passes), ..STABLE };
             reasons(&past, now)[1].clone()
@@ -136,9 +136,9 @@ mod tests {
         let week: u64 = 7 * 24 * 3600 * 1000;
         let at =
             |weeks: u64, head_moved| Times { latest: 1_000_000_000_000 + weeks * week, head_moved };
-        assert_eq!(points(&STABLE, at(2, None)), 2.25);
-        assert_eq!(points(&STABLE, at(200, None)), 4.25);
-        assert_eq!(points(&STABLE, at(0, Some(1_000_000_000_001))), 3.25);
+        assert_eq!(points(&STABLE, at(2, None)), BASE + 2.0);
+        assert_eq!(points(&STABLE, at(200, None)), BASE + MOST_WEEKS);
+        assert_eq!(points(&STABLE, at(0, Some(1_000_000_000_001))), BASE + OTHER_COMMIT);
         assert_eq!(points(&STABLE, at(0, Some(1_000_000_000_000))), BASE);
         assert_eq!(reasons(&STABLE, at(2, None))[1].1, "not run for 14 days");
     }
