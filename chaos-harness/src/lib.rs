@@ -25,6 +25,8 @@
 //! | `CHAOS_LOAD_MULTIPLIER` | what `cx.load(..)` multiplies numbers of clients with, from 0.01 to 100 | measured against a machine of 4 cores and 8 GiB |
 //! | `CHAOS_TIMEOUT_MULTIPLIER` | what `cx.timeout(..)` multiplies times with, from 0.01 to 100 | 1, and more on slow and busy machines |
 //! | `CHAOS_POOL_SIZE` | what `cx.pool_size(..)` answers, whatever it is asked for | what is asked for, by the load multiplier |
+//! | `CHAOS_DIAGNOSTICS` | how much before a failure is kept of journal, traces and server logs; `0s` keeps nothing | `5s` |
+//! | `CHAOS_TRACE` | with the feature `tracing`: what is kept where the code under test sets no subscriber: `error`, `warn`, `info`, `debug`, `trace`, or `off` to set none | `info` |
 //! | `CHAOS_DIR` | where journals, history and reports go; relative to the root of the workspace | `target/chaos` |
 //! | `CHAOS_IN_PROCESS` | `1` runs each attempt in the process of the harness, for debuggers | `0` |
 //! | `CHAOS_REPLAY` | the token of a point, which explorations try alone, or of a case, which properties do | every point, all cases |
@@ -48,6 +50,7 @@
 //! * `runner`: the tests of a run, their attempts and retries. `capability`, `exclusive`,
 //!   `interrupt`: when they run, and when they do not.
 //! * `cases`: what a property expands to.
+//! * `diagnostics`: what happened around a failure, in one file.
 //! * `watch`: whether the machine could carry an attempt.
 //! * `attempt`: one attempt, from both sides. `failure`, `activity`, `summary`: what it came to.
 //! * [`baselines`]: how long things took, saved and compared.
@@ -63,6 +66,7 @@ mod capability;
 mod cases;
 mod config;
 mod coverage;
+mod diagnostics;
 mod entry;
 mod environment;
 mod exclusive;

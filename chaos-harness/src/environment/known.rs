@@ -37,10 +37,11 @@ pub(crate) const OPTIONS: [SettingOption; 13] = [
 ];
 
 /// Every variable that the library reads. The README has a table of them.
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 25] = [
     "CHAOS_ALLOW_REMOTE",
     "CHAOS_CACHE_DIR",
     "CHAOS_CONFIG",
+    "CHAOS_DIAGNOSTICS",
     "CHAOS_DIR",
     "CHAOS_ENVIRONMENT",
     "CHAOS_FLAKY_RESULT",
@@ -61,6 +62,7 @@ const KNOWN: [&str; 23] = [
     "CHAOS_SHRINK_SECS",
     "CHAOS_TIMEOUT",
     "CHAOS_TIMEOUT_MULTIPLIER",
+    "CHAOS_TRACE",
 ];
 
 /// A sentence for each variable of this process that is probably meant for the library and is not

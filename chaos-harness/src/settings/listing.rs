@@ -107,6 +107,8 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
         Row::or("max failures", settings.max_failures(), "any number"),
         Row::of("flaky result", settings.flaky_result()),
         Row::of("keep databases", settings.keep()),
+        Row::of("diagnostics", settings.diagnostics().map(|it| Display(it).to_string())),
+        Row::of("trace", settings.trace()),
     ]
 }
 

@@ -14,6 +14,7 @@ mod attempts;
 mod binary;
 mod command_line;
 mod configuration;
+mod diagnostics;
 mod environment;
 mod interruption;
 mod judging;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         attempts::TESTS,
         command_line::TESTS,
         configuration::TESTS,
+        diagnostics::TESTS,
         environment::TESTS,
         interruption::TESTS,
         judging::TESTS,

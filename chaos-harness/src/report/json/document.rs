@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
 use crate::run_event::{
-    BaselineSummary, BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary,
-    Resources, SelectionSummary, ServerReturn, SignalSummary, SkipCause, SystemicFailure, Trend,
+    BaselineSummary, BoundSummary, CategorySummary, CheckSummary, Diagnostics, FaultSummary,
+    PhaseSummary, Resources, SelectionSummary, ServerReturn, SignalSummary, SkipCause,
+    SystemicFailure, Trend,
 };
 use crate::run_event::{ExplorationSummary, PropertySummary};
 use crate::triage::Triage;
@@ -237,6 +238,8 @@ pub(super) struct Attempt {
     pub(super) stdout: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stderr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) diagnostics: Option<Diagnostics>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) environment: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
