@@ -153,17 +153,16 @@ fn select(
     plan: &Plan,
     all: &[Selected],
 ) -> Result<Selection, u8> {
-    let asked_for = settings.selection().map_err(|error| usage(&[error.to_string()]))?;
     let nextest = Nextest::detect();
     let lists_ignored = arguments.list && arguments.ignored == IgnoredTests::Only;
-    let spec = match asked_for {
+    let spec = match settings.selection() {
         Some(spec) => spec.value,
         None if arguments.show_selection => {
             settings.config.selection(SMOKE).map_err(|error| usage(&[error.to_string()]))?
         }
         None => return Ok(selection),
     };
-    if nextest.is_some() || lists_ignored {
+    if lists_ignored || (nextest.is_some() && !arguments.list) {
         return Ok(selection);
     }
     let suitable = Suitable {
@@ -171,7 +170,7 @@ fn select(
         identity: &Identity::of(&registry::all()),
         plan,
         threads: threads(settings, arguments),
-        root: &run_directory::root(settings, None),
+        root: &run_directory::root(settings, nextest.as_ref()),
     };
     suitable.choose(selection, &spec, all).map_err(|error| match error {
         CannotSelect::History(error) => {
