@@ -32,7 +32,8 @@ pub use self::measured::{BaselineSummary, ServerReturn, SignalSummary};
 pub use self::property::PropertySummary;
 pub use self::selection::{SelectionSummary, SkipCause};
 pub use self::trend::{
-    CategorySummary, KnownFailure, KnownSeed, Rate, Regression, RetryRate, Trend, TrendSegment,
+    CategorySummary, Elsewhere, KnownFailure, KnownSeed, Rate, Regression, RetryRate, TestChange,
+    Trend, TrendSegment,
 };
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -133,6 +134,9 @@ pub struct RunStarted {
     /// The hardware profile of `chaos.toml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// The commit that was checked out, with `-dirty` after it where files differ from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 /// What is known of a test before it runs.

@@ -29,7 +29,7 @@ use crate::config::profile::Hardware;
 use crate::config::run::{FlakyResult, TraceLevel};
 use crate::config::selections::NamedSelection;
 use crate::config::size::Size;
-use crate::config::{Config, FilePlace, Found, Located, Place, Sections, UnknownName, find};
+use crate::config::{Config, FilePlace, Found, Located, Place, Sections, find};
 use crate::environment::Environment;
 use crate::identity::Identity;
 use crate::nextest::Nextest;
@@ -134,6 +134,9 @@ impl Settings {
         let config = Config::new(file, &chosen.value, profile, hardware)
             .map_err(|error| vec![error.to_string()])?
             .with(assignments(arguments)?);
+        if let Some(name) = &environment.select {
+            config.selection(name).map_err(|error| vec![error.to_string()])?;
+        }
         let (machine, environment_source) = (Some(machine), Some(chosen.source));
         Ok(Self { environment, config, quarantine, machine, environment_source })
     }
@@ -158,14 +161,10 @@ impl Settings {
     }
 
     /// The selection that was asked for, if one was.
-    ///
-    /// # Errors
-    ///
-    /// When there is none of that name.
-    pub(crate) fn selection(&self) -> Result<Option<Setting<NamedSelection>>, UnknownName> {
-        let Some(name) = &self.environment.select else { return Ok(None) };
-        let source = self.environment.source("CHAOS_SELECT");
-        self.config.selection(name).map(|value| Some(Setting { value, source }))
+    pub(crate) fn selection(&self) -> Option<Setting<NamedSelection>> {
+        // That there is one of that name was found out when the settings were read.
+        let named = self.environment.select.as_ref().and_then(|it| self.config.selection(it).ok());
+        self.given("CHAOS_SELECT", named)
     }
 
     /// The file that lists the requirements, if `chaos.toml` names one.

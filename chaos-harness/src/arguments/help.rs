@@ -95,6 +95,6 @@ Environment variables
       RUST_TEST_THREADS, RUST_TEST_SHUFFLE, RUST_TEST_SHUFFLE_SEED, RUST_TEST_NOCAPTURE
 
 Exit codes: 0 passed, 101 tests failed, 75 none failed and the machine could not carry one, 4 a gate
-was not passed, 2 wrong arguments, variables or files, 3 the harness could not work, 130
-interrupted, 143 terminated.
+was not passed or a phase stayed locked, 2 wrong arguments, variables or files, 3 the harness could
+not work, 130 interrupted, 143 terminated.
 ";

@@ -19,9 +19,9 @@ use serde_json::{Value, json};
 use crate::gate::GateJudged;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
-    Diagnostics, FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources, RetryRate,
-    RunEnded, RunEvent, RunStarted, SelectionSummary, ServerReturn, SkipCause, SystemicFailure,
-    TestDescription, TestEnded, TestOutcome, Trend, TrendSegment,
+    Diagnostics, Elsewhere, FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources,
+    RetryRate, RunEnded, RunEvent, RunStarted, SelectionSummary, ServerReturn, SkipCause,
+    SystemicFailure, TestChange, TestDescription, TestEnded, TestOutcome, Trend, TrendSegment,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -223,6 +223,7 @@ fn run_started() -> RunStarted {
         machine: Some(machine()),
         environment: Some("local".to_owned()),
         profile: Some("small".to_owned()),
+        commit: Some("0a1b2c3d4e5f-dirty".to_owned()),
     }
 }
 
@@ -377,12 +378,25 @@ fn ended(
 fn trend(category: &CategorySummary) -> Trend {
     let CategorySummary { n, failures, rate, low, high, .. } = *category;
     let latest = Rate { n, failures, rate, low, high };
-    let segment = TrendSegment { rate: latest, began_unix_ms: 1_690_000_000_000 };
+    let commit = Some("0a1b2c3d4e5f".to_owned());
+    let segment =
+        TrendSegment { rate: latest, began_unix_ms: 1_690_000_000_000, commit: commit.clone() };
     let mut trend =
         Trend { recent: "....F...".to_owned(), segments: vec![segment], ..Trend::default() };
     if category.category == Category::Flaky {
         let before = Rate { n: 100, failures: 1, rate: 0.013, low: 0.001, high: 0.04 };
-        trend.regression = Some(Regression { before, latest, p_value: 0.001 });
+        trend.regression = Some(Regression {
+            before,
+            latest,
+            p_value: 0.001,
+            began_unix_ms: 1_690_000_000_000,
+            commit: commit.clone(),
+            last_good_commit: Some("ffeeddccbbaa".to_owned()),
+        });
+        trend.changed = Some(TestChange { unix_ms: 1_680_000_000_000, commit, before });
+        trend
+            .elsewhere
+            .push(Elsewhere { surroundings: "ci, linux x86_64, release".to_owned(), rate: before });
         trend.retries =
             Some(RetryRate { n: 3, passed: 2, reproduced: 1, rate: 0.63, low: 0.19, high: 0.96 });
         trend.failures.push(KnownFailure {

@@ -70,6 +70,7 @@ static NO_TEST: TestCase = TestCase {
     line: 0,
     column: 0,
     description: "",
+    fingerprint: 0,
     options: Options::DEFAULT,
     run: |_| Box::pin(async { Ok(()) }),
 };
@@ -109,9 +110,7 @@ pub(crate) fn render(
 /// What concerns the run as a whole.
 fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
     let profile = settings.profile();
-    // One that there is not is told when tests are to run.
-    let selection = settings.selection().ok().flatten();
-    let selection = selection.map(|it| {
+    let selection = settings.selection().map(|it| {
         it.map(|spec| {
             let budget = spec.budget().map(|time| format!(", {}", Display(time)));
             format!("{}{}", spec.name, budget.unwrap_or_default())

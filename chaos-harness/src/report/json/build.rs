@@ -46,6 +46,7 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
             machine: process.started.machine.clone(),
             configured: process.started.environment.clone(),
             profile: process.started.profile.clone(),
+            commit: process.started.commit.clone(),
         }),
         // Under nextest every process leaves out the tests of all others.
         filtered_out: match processes.as_slice() {

@@ -75,6 +75,8 @@ pub(super) struct Environment {
     pub(super) configured: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) profile: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) commit: Option<String>,
 }
 
 /// A process that ran tests.

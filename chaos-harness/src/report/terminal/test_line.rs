@@ -93,8 +93,7 @@ fn figures(test: &TestRecord) -> [String; 3] {
     let ended = test.ended.as_ref();
     let duration = ended.map(|ended| words::time(Duration::from_nanos(ended.duration_ns)));
     let recovery = test.recovery().map(|time| format!("recovered {}", words::time(time)));
-    let category = test.category();
-    [duration, recovery, category].map(Option::unwrap_or_default)
+    [duration, recovery, test.label()].map(Option::unwrap_or_default)
 }
 
 fn on_retry(test: &TestRecord) -> String {
