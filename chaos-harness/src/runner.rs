@@ -38,6 +38,7 @@ use crate::{exit_code, gate, revision};
 
 mod beginning;
 mod declaration;
+mod elsewhere;
 mod measure;
 mod policy;
 mod reporters;
