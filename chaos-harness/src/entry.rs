@@ -95,7 +95,8 @@ fn harness() -> u8 {
         };
     if arguments.show_config {
         let selection = Selection::of(cases, &arguments, &settings.environment);
-        let text = listing::render(&settings, &arguments, &plan, &selection.tests);
+        let text =
+            listing::render(&settings, &arguments, &plan, &selection.tests, &identity.target);
         return print(|out| out.write_all(text.as_bytes()));
     }
     if arguments.coverage {
@@ -125,8 +126,8 @@ fn harness() -> u8 {
     if !mistakes.is_empty() {
         return usage(&mistakes);
     }
-    let names = selection.tests.iter().map(|test| test.name.clone()).collect();
-    let exit_code = Runner::new(&arguments, settings, &cases, names, true)
+    let names: Vec<String> = selection.tests.iter().map(|test| test.name.clone()).collect();
+    let exit_code = Runner::new(&arguments, settings, &cases, &names, true)
         .and_then(|runner| runner.run(&arguments, selection.arranged(&plan), plan));
     exit_code.unwrap_or_else(|error| {
         eprintln!("error: {}", with_sources(&error));
@@ -357,8 +358,8 @@ fn run_of_this_process(first: &Selected) -> Result<&'static Runner, String> {
             );
         }
         let cases = registry::all();
-        let names = cases.iter().map(|case| case.name()).collect();
-        let runner = Runner::new(&arguments, settings, &cases, names, false)
+        let names: Vec<String> = cases.iter().map(|case| case.name()).collect();
+        let runner = Runner::new(&arguments, settings, &cases, &names, false)
             .map_err(|error| with_sources(&error))?;
         let Selected { case, ref name, ignored } = *first;
         let first = Selected { case, name: name.clone(), ignored };

@@ -139,6 +139,7 @@ mod tests {
                 line: 1,
                 column: 1,
                 description: "",
+                fingerprint: 0,
                 options: $options,
                 run: |_| Box::pin(async { Ok(()) }),
             }
