@@ -128,7 +128,9 @@ fn reason(attempt: &AttemptRecord) -> Vec<String> {
     if hidden > 0 {
         lines.push(format!("  … and {}", words::counted(hidden as u64, "line")));
     }
-    lines.extend(failure.location.iter().map(|location| format!("  at {location}")));
+    // The text of a failing case of a property has it where it matters.
+    let place = failure.location.iter().filter(|place| !failure.message.contains(place.as_str()));
+    lines.extend(place.map(|place| format!("  at {place}")));
     lines
 }
 
