@@ -19,6 +19,8 @@ pub(crate) struct GapInNumbers {
 async fn invoice(pool: &Pool, version: Version) -> TestResult {
     let mut client = pool.get().await?;
     let transaction = client.transaction().await?;
+    // Before the look: an earlier try whose connection broke may be about to commit.
+    transaction.query_one("SELECT FROM last_number FOR UPDATE", &[]).await?;
     let known = transaction.query_opt("SELECT FROM invoice WHERE for_order = 7", &[]).await?;
     if known.is_none() {
         let next = match version {
