@@ -10,8 +10,10 @@ use tokio_postgres::error::DbError;
 
 use crate::error::AnyError;
 
+mod cause;
 mod rejected;
 
+pub use self::cause::Cause;
 pub use self::rejected::Rejected;
 
 /// What an operation came to.
@@ -122,7 +124,7 @@ impl Outcome {
 }
 
 /// The error and its sources.
-fn chain<'error>(
+pub(crate) fn chain<'error>(
     error: &'error (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'error (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())

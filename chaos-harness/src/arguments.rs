@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::baselines::Mode;
+use crate::config::assignment;
 use crate::environment::{OPTIONS, SettingOption};
 use crate::suggestion::nearest;
 
@@ -58,10 +59,14 @@ pub(crate) struct Arguments {
     pub(crate) check_determinism: bool,
     /// Whether the settings are to be shown, instead of running tests.
     pub(crate) show_config: bool,
+    /// Whether to show what a selection chooses and leaves out, instead of running tests.
+    pub(crate) show_selection: bool,
     /// Whether the filters are directories of histories to add, instead of running tests.
     pub(crate) merge: bool,
     /// The options that stand for an environment variable, with their values.
     pub(crate) settings: Vec<(SettingOption, String)>,
+    /// Values of `chaos.toml` that are set for this run: `watch.starved=95%`.
+    pub(crate) set: Vec<String>,
     /// Sentences about arguments that are accepted and not fully honoured.
     pub(crate) notices: Vec<String>,
 }
@@ -215,6 +220,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--chaos-coverage" => &mut parsed.coverage,
             "--check-determinism" => &mut parsed.check_determinism,
             "--chaos-config" => &mut parsed.show_config,
+            "--chaos-selection" => &mut parsed.show_selection,
             "--chaos-merge" => &mut parsed.merge,
             "--bench" => &mut parsed.only_benchmarks,
             // Tests are all that there is, times are always shown, and the deadline of a test is in
@@ -237,6 +243,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--format" => "`pretty`, `terse` or `json`",
             "-Z" => "`unstable-options`",
             "--chaos-baseline" => "`save` or `compare`",
+            assignment::OPTION => "a key of chaos.toml and its value, such as watch.starved=95%",
             name => match OPTIONS.iter().find(|option| option.name == name) {
                 Some(option) => option.expected,
                 None => return Err(UsageError::Unknown(option.name)),
@@ -263,6 +270,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             ("--shuffle-seed", number) => {
                 parsed.shuffle_seed = Some(number.parse().map_err(|_| invalid())?);
             }
+            (assignment::OPTION, _) => parsed.set.push(value),
             ("--chaos-compare", _) => parsed.compare = Some(value),
             ("--logfile", path) => parsed.logfile = Some(PathBuf::from(path)),
             ("--chaos-baseline", mode) => {

@@ -13,9 +13,9 @@ use std::time::Duration;
 use chaos_core::duration::{self, InvalidDuration};
 use chaos_core::seed::{InvalidSeed, Seed};
 
-use crate::config::attempts::MOST_RETRIES;
+use crate::config::attempts::{MOST_RETRIES, TIMEOUTS};
 use crate::config::load::{MULTIPLIERS, POOL_SIZES};
-use crate::config::run::FlakyResult;
+use crate::config::run::{FlakyResult, TraceLevel, WINDOWS};
 use crate::settings::Source;
 
 mod known;
@@ -33,6 +33,8 @@ pub(crate) struct Environment {
     pub(crate) name: Option<String>,
     /// The hardware profile.
     pub(crate) profile: Option<String>,
+    /// The selection that was asked for.
+    pub(crate) select: Option<String>,
     pub(crate) load_multiplier: Option<f64>,
     pub(crate) timeout_multiplier: Option<f64>,
     pub(crate) pool_size: Option<u32>,
@@ -46,6 +48,8 @@ pub(crate) struct Environment {
     pub(crate) directory: Option<PathBuf>,
     pub(crate) in_process: bool,
     pub(crate) keep: Option<bool>,
+    pub(crate) diagnostics: Option<Duration>,
+    pub(crate) trace: Option<TraceLevel>,
     pub(crate) test_threads: Option<NonZeroUsize>,
     pub(crate) shuffle: bool,
     pub(crate) shuffle_seed: Option<u64>,
@@ -59,8 +63,6 @@ pub(crate) enum InvalidVariable {
     Seed(Origin, InvalidSeed),
     #[error("{0} is wrong: {1}")]
     Timeout(Origin, InvalidDuration),
-    #[error("{0} is wrong: an attempt needs some time; write for example \"30s\"")]
-    NoTime(Origin),
     #[error("{origin} is wrong: {value:?} is not {expected}")]
     Other { origin: Origin, value: String, expected: &'static str },
     #[error("{0} is wrong: its value is not valid UTF-8")]
@@ -105,6 +107,7 @@ impl Environment {
             config: reader.path("CHAOS_CONFIG"),
             name: reader.text("CHAOS_ENVIRONMENT"),
             profile: reader.text("CHAOS_PROFILE"),
+            select: reader.text("CHAOS_SELECT"),
             load_multiplier: reader
                 .checked("CHAOS_LOAD_MULTIPLIER", factor, |factor| MULTIPLIERS.contains(factor)),
             timeout_multiplier: reader
@@ -118,8 +121,12 @@ impl Environment {
                 text.parse::<Seed>().map_err(|error| InvalidVariable::Seed(origin, error))
             }),
             timeout: reader.parse("CHAOS_TIMEOUT", |origin, text| match duration::parse(text) {
-                Ok(Duration::ZERO) => Err(InvalidVariable::NoTime(origin)),
-                Ok(timeout) => Ok(timeout),
+                Ok(timeout) if TIMEOUTS.contains(&timeout) => Ok(timeout),
+                Ok(_) => Err(InvalidVariable::Other {
+                    origin,
+                    value: text.to_owned(),
+                    expected: "a duration from 1ms to 365 days, such as \"30s\"",
+                }),
                 Err(error) => Err(InvalidVariable::Timeout(origin, error)),
             }),
             retries: reader.checked("CHAOS_RETRIES", "a whole number from 0 to 100", |retries| {
@@ -138,6 +145,17 @@ impl Environment {
             directory: reader.path("CHAOS_DIR"),
             in_process: reader.switch("CHAOS_IN_PROCESS").unwrap_or(false),
             keep: reader.switch("CHAOS_KEEP"),
+            diagnostics: reader.parse("CHAOS_DIAGNOSTICS", |origin, text| {
+                let found = duration::parse(text).ok().filter(|time| WINDOWS.contains(time));
+                let expected = "a duration from 0s to 10m, such as `5s`";
+                found.ok_or(InvalidVariable::Other { origin, value: text.to_owned(), expected })
+            }),
+            trace: reader.parse("CHAOS_TRACE", |origin, text| {
+                let found = TraceLevel::ALL.into_iter().find(|(name, _)| *name == text);
+                let expected = "`off`, `error`, `warn`, `info`, `debug` or `trace`";
+                let wrong = InvalidVariable::Other { origin, value: text.to_owned(), expected };
+                found.map(|(_, level)| level).ok_or(wrong)
+            }),
             test_threads: reader.checked("RUST_TEST_THREADS", "a whole number above 0", |_| true),
             shuffle: reader.flag("RUST_TEST_SHUFFLE"),
             shuffle_seed: reader.checked("RUST_TEST_SHUFFLE_SEED", "a whole number", |_| true),

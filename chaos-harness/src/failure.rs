@@ -7,7 +7,7 @@ use chaos_core::check::{CheckFailed, NotUpheld};
 use chaos_core::contention::ContentionError;
 use chaos_core::error::{Error, with_sources};
 use chaos_core::explore::ExploreError;
-use chaos_core::outcome::sqlstate;
+use chaos_core::outcome::{Cause, sqlstate};
 use chaos_core::recovery::RecoveryError;
 use chaos_core::run::{BoundError, RunError};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
@@ -31,15 +31,17 @@ pub(crate) fn verdict_of(error: &TestError) -> Verdict {
 ///
 /// The error and its sources are searched for errors of the library, so that a test may wrap them.
 fn meaning_of(error: &(dyn StdError + 'static)) -> Verdict {
-    match (verdict_without_sqlstate(error), sqlstate(error)) {
-        (Verdict::Failed(failure), Some(sqlstate)) => {
-            Verdict::Failed(failure.with_sqlstate(sqlstate))
-        }
-        (verdict, _) => verdict,
-    }
+    let mut failure = match verdict_by_type(error) {
+        Verdict::Failed(failure) => failure,
+        other => return other,
+    };
+    // A fixture has said already what is behind its own source, which its chain leaves out.
+    failure.sqlstate = failure.sqlstate.or_else(|| sqlstate(error));
+    failure.cause = failure.cause.or_else(|| Cause::of(error));
+    Verdict::Failed(failure)
 }
 
-fn verdict_without_sqlstate(error: &(dyn StdError + 'static)) -> Verdict {
+fn verdict_by_type(error: &(dyn StdError + 'static)) -> Verdict {
     let message = with_sources(error);
     let mut source = Some(error);
     while let Some(error) = source {
@@ -56,8 +58,12 @@ fn verdict_without_sqlstate(error: &(dyn StdError + 'static)) -> Verdict {
                 Verdict::Environment { reason, failure } => {
                     Verdict::Environment { reason, failure }
                 }
-                _ => {
-                    let failure = Failure::new(FailureKind::Fixture, message);
+                verdict => {
+                    let mut failure = Failure::new(FailureKind::Fixture, message);
+                    if let Some(inner) = verdict.failure() {
+                        failure.sqlstate.clone_from(&inner.sqlstate);
+                        failure.cause = inner.cause;
+                    }
                     Verdict::Failed(match fixture.source.location() {
                         Some(place) => failure.at(place),
                         None => failure,

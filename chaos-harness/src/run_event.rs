@@ -5,11 +5,14 @@
 //! an attempt is in the attempt's own journal, as [`chaos_core::event::Event`]; its figures are
 //! repeated in [`AttemptSummary`], so that a report need not read every journal.
 
+use std::collections::BTreeMap;
+
 use chaos_core::assert::Assertion;
 use chaos_core::check::Report;
+use chaos_core::fault::Effect;
 use chaos_core::machine::Machine;
 use chaos_core::machine::counters::{GroupUsage, Usage};
-use chaos_core::metrics::MetricsSnapshot;
+use chaos_core::metrics::{GaugeSummary, MetricsSnapshot};
 use chaos_core::run::{Bound, JudgedAlert, Measured, MeasuredImpact, PhaseKind};
 use chaos_core::stats::Category;
 use chaos_core::verdict::Verdict;
@@ -21,13 +24,16 @@ use crate::registry::{Declared, Flakiness, Gate, TestCase};
 mod exploration;
 mod measured;
 mod property;
+mod selection;
 mod trend;
 
 pub use self::exploration::{BrokenPoint, ExplorationSummary};
 pub use self::measured::{BaselineSummary, ServerReturn, SignalSummary};
 pub use self::property::PropertySummary;
+pub use self::selection::{SelectionSummary, SkipCause};
 pub use self::trend::{
-    CategorySummary, KnownFailure, KnownSeed, Rate, Regression, RetryRate, Trend, TrendSegment,
+    CategorySummary, Elsewhere, KnownFailure, KnownSeed, Rate, Regression, RetryRate, TestChange,
+    Trend, TrendSegment,
 };
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -63,6 +69,9 @@ pub enum RunEvent {
         test: String,
         /// Why.
         reason: String,
+        /// What kind of reason that is, if it has to do with the run and not with the test.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<SkipCause>,
     },
     /// An attempt begins. A missing end means that the harness was killed.
     AttemptStarted(AttemptStarted),
@@ -103,6 +112,9 @@ pub struct RunStarted {
     pub tests: Vec<TestDescription>,
     /// How many tests the filters left out.
     pub filtered_out: u64,
+    /// The selection that was asked for by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<SelectionSummary>,
     /// How many tests run at once.
     pub threads: usize,
     /// `linux`, `macos`, `windows`.
@@ -122,6 +134,9 @@ pub struct RunStarted {
     /// The hardware profile of `chaos.toml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// The commit that was checked out, with `-dirty` after it where files differ from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 /// What is known of a test before it runs.
@@ -139,6 +154,9 @@ pub struct TestDescription {
     /// The domain that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
+    /// Who sees to its failures: of the quarantine, or `triage.owner` of `chaos.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// The ids of the requirements that it covers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<String>,
@@ -171,6 +189,7 @@ impl TestDescription {
             file: case.file.to_owned(),
             line: case.line,
             domain: case.options.domain.map(str::to_owned),
+            owner: None,
             covers: case.options.covers.iter().map(|id| (*id).to_owned()).collect(),
             declared,
             declared_reason: flakiness.reason.map(str::to_owned),
@@ -262,6 +281,24 @@ pub struct AttemptEnded {
     /// What was used meanwhile, unless the attempt ran in the process of the harness.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// What happened around its failure, if it failed and that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<Diagnostics>,
+}
+
+/// What was kept of the last seconds before a failure: see `docs/failures.md`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Diagnostics {
+    /// The file, relative to the directory of the run: events, traces and server logs, in order.
+    pub file: String,
+    /// How long before the failure it begins, in milliseconds.
+    pub window_ms: u64,
+    /// How many lines it has.
+    pub lines: u64,
+    /// The last of them before the failure, some of each source: the time in seconds since the attempt
+    /// began, the source, and the line.
+    pub shown: Vec<String>,
 }
 
 /// What the machine and the processes of an attempt used while it ran.
@@ -346,6 +383,12 @@ pub struct PhaseSummary {
     pub ended_ns: u64,
     /// What the operations came to.
     pub figures: Measured,
+    /// By how much counters of the attempt grew in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counters: BTreeMap<String, u64>,
+    /// The values that gauges of the attempt had in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gauges: BTreeMap<String, GaugeSummary>,
 }
 
 /// A demand on a figure, and its answer.
@@ -382,6 +425,12 @@ pub struct FaultSummary {
     /// The recovery time, in nanoseconds after its end, if a workload ran and recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_ns: Option<u64>,
+    /// Which errors of clients it may be behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+    /// Set where it cannot be known whether it touched anything.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unobservable: bool,
     /// What it did to the operations of a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<MeasuredImpact>,
@@ -476,6 +525,11 @@ pub struct SystemicFailure {
     pub failed: u64,
     /// How many tests that were known to be stable ran.
     pub of: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 fn is_zero(number: &u64) -> bool {

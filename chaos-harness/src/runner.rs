@@ -16,9 +16,12 @@ use crate::arguments::{Arguments, Color, Format};
 use crate::attempt::output::Capture;
 use crate::baselines::host::Host;
 use crate::baselines::{self, Measured, Mode};
+use crate::gate::part::{Part, Why};
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
 use crate::nextest::Nextest;
+use crate::phases::Plan;
+use crate::phases::progress::Progress;
 use crate::quarantine::Date;
 use crate::registry::TestCase;
 use crate::report::FanOut;
@@ -28,10 +31,12 @@ use crate::run_event::{
     FORMAT_VERSION, RunEnded, RunEvent, RunStarted, SystemicFailure, TestDescription,
 };
 use crate::selection::Selection;
+use crate::selection::named::Named;
 use crate::settings::Settings;
-use crate::test_history::{Evidence, History, HistoryError, Suite};
-use crate::{exit_code, gate};
+use crate::test_history::{self, Evidence, History, HistoryError, Suite, Surroundings};
+use crate::{exit_code, gate, revision};
 
+mod beginning;
 mod declaration;
 mod measure;
 mod policy;
@@ -40,6 +45,7 @@ mod seeds;
 mod suspicion;
 mod test;
 
+use self::beginning::Budget;
 use self::measure::Workload;
 pub(crate) use self::policy::Policy;
 use self::suspicion::Suspicion;
@@ -50,6 +56,8 @@ pub(crate) struct Runner {
     settings: Settings,
     nextest: Option<Nextest>,
     identity: Identity,
+    /// The commit that is checked out.
+    commit: Option<String>,
     directory: RunDirectory,
     history: History,
     reporters: FanOut,
@@ -71,6 +79,9 @@ pub(crate) struct Runner {
     /// How many tests failed at their first attempts.
     failures: AtomicU64,
     workload: Workload,
+    phases: Progress,
+    /// How long the run may take.
+    budget: Option<Budget>,
     began: Instant,
 }
 
@@ -103,17 +114,20 @@ impl Runner {
         arguments: &Arguments,
         settings: Settings,
         cases: &[&'static TestCase],
-        names: Vec<String>,
+        names: &[String],
         own_command_line: bool,
     ) -> Result<Self, CannotRun> {
         let nextest = Nextest::detect();
         let identity = Identity::of(cases);
         let directory = RunDirectory::create(&settings, nextest.as_ref(), &identity)?;
+        let commit = revision::commit();
         let suite = Suite {
             package: identity.package.clone(),
             binary: identity.target.clone(),
             run: directory.id().to_owned(),
-            tests: names,
+            tests: test_history::fingerprints(cases, names),
+            surroundings: Surroundings::of(&settings),
+            commit: commit.clone(),
             evidence: evidence(&settings, nextest.as_ref()),
         };
         let history = History::open(&directory.root().join("history"), suite)?;
@@ -139,6 +153,7 @@ impl Runner {
             settings,
             nextest,
             identity,
+            commit,
             directory,
             history,
             interrupt: Arc::default(),
@@ -150,6 +165,8 @@ impl Runner {
             suspicion: Suspicion::default(),
             failures: AtomicU64::new(0),
             workload: Workload::default(),
+            phases: Progress::default(),
+            budget: None,
             began: Instant::now(),
         })
     }
@@ -159,7 +176,24 @@ impl Runner {
     /// # Errors
     ///
     /// When the harness cannot begin its work.
-    pub(crate) fn run(self, arguments: &Arguments, selection: Selection) -> Result<u8, CannotRun> {
+    pub(crate) fn run(
+        mut self,
+        arguments: &Arguments,
+        selection: Selection,
+        plan: Plan,
+    ) -> Result<u8, CannotRun> {
+        self.budget = selection.named.as_ref().and_then(Budget::of);
+        // Under nextest a process knows of one test only, and has nothing to wait for.
+        match self.nextest {
+            None => {
+                let names = selection.tests.iter().map(|test| &*test.name);
+                self.phases = Progress::new(plan, names);
+            }
+            Some(_) if selection.tests.iter().any(|test| plan.waits(&test.name)) => {
+                eprintln!("nextest runs each test by itself, so no phase of chaos.toml is locked");
+            }
+            Some(_) => {}
+        }
         if !self.in_process {
             Interrupt::listen(Arc::clone(&self.interrupt)).map_err(CannotRun::Signals)?;
         }
@@ -167,7 +201,10 @@ impl Runner {
         self.announce(&selection, arguments.test_threads.unwrap_or(1));
         let runner = Arc::new(self);
         let mut trials = Vec::new();
-        for name in selection.filtered_out {
+        let left_out = selection.left_out();
+        let not_selected = selection.named.iter().flat_map(|named| &named.left_out);
+        let not_selected: Vec<String> = not_selected.map(|case| case.name()).collect();
+        for name in selection.filtered_out.into_iter().chain(not_selected) {
             // libtest-mimic counts what it leaves out: all that is not marked as ignored.
             trials.push(Trial::test(name, || Ok(())));
         }
@@ -190,7 +227,8 @@ impl Runner {
             Some(interruption) => interruption.exit_code(),
             None => {
                 // Each tells what it finds, also in a run that fails in any case.
-                let (passes_gates, has_regressed) = (runner.passes_gates(), runner.has_regressed());
+                let passes_gates = runner.passes_gates(left_out);
+                let has_regressed = runner.has_regressed();
                 match conclusion.has_failed() {
                     true => exit_code::FAILED,
                     false if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
@@ -221,7 +259,7 @@ impl Runner {
     /// Judges the gates, tells the reporters, and says whether all are passed.
     ///
     /// Under nextest a process knows of one test only, and judges none.
-    fn passes_gates(&self) -> bool {
+    fn passes_gates(&self, left_out: Vec<(Option<String>, Why)>) -> bool {
         if self.nextest.is_some() {
             return true;
         }
@@ -234,7 +272,9 @@ impl Runner {
         };
         let (config, quarantine) = (&self.settings.config, &self.settings.quarantine);
         let today = Date::today();
-        let judged = gate::judge(config, quarantine, &self.identity.target, today, &records);
+        let (binary, part) = (&self.identity.target, Part::of(left_out, &records));
+        let mut judged = gate::judge(config, quarantine, binary, today, &records, &part);
+        judged.extend(self.phases.gates());
         let passes = judged.iter().all(|gate| gate.passed);
         for gate in judged {
             self.reporters.event(&RunEvent::GateJudged(gate));
@@ -259,6 +299,12 @@ impl Runner {
         }
     }
 
+    /// What is known of a test before it runs.
+    fn description(&self, case: &TestCase) -> TestDescription {
+        let owner = self.settings.owner(case, &self.identity.target).map(|it| it.value);
+        TestDescription { owner, ..TestDescription::of(case) }
+    }
+
     /// Tells the reporters that the run begins.
     pub(crate) fn announce(&self, selection: &Selection, threads: usize) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -275,8 +321,9 @@ impl Runner {
                 .map(|argument| argument.to_string_lossy().into_owned())
                 .collect(),
             selected: tests.iter().map(|test| test.name.clone()).collect(),
-            tests: tests.iter().map(|test| TestDescription::of(test.case)).collect(),
+            tests: tests.iter().map(|test| self.description(test.case)).collect(),
             filtered_out: selection.filtered_out.len() as u64,
+            selection: selection.named.as_ref().map(Named::summary),
             threads,
             os: std::env::consts::OS.to_owned(),
             arch: std::env::consts::ARCH.to_owned(),
@@ -285,6 +332,7 @@ impl Runner {
             machine: settings.machine.clone(),
             environment: Some(settings.config.environment().to_owned()),
             profile: settings.config.profile().map(str::to_owned),
+            commit: self.commit.clone(),
         }));
         if self.in_process {
             eprintln!(
@@ -323,7 +371,7 @@ impl Runner {
         Ok(libtest_mimic::Arguments {
             // See `run`.
             ignored: true,
-            test_threads: Some(self.threads(arguments)),
+            test_threads: Some(threads(&self.settings, arguments)),
             logfile: logfile.map(|path| path.to_string_lossy().into_owned()),
             format: Some(format),
             color: Some(match arguments.color {
@@ -335,29 +383,21 @@ impl Runner {
         })
     }
 
-    fn threads(&self, arguments: &Arguments) -> usize {
-        if self.in_process {
-            // Panics of spawned tasks could not be told apart.
-            return 1;
-        }
-        let asked_for = self.settings.test_threads(arguments);
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        asked_for.map_or_else(cores, |setting| setting.value.into())
-    }
-
     /// Whether nextest repeats failed tests, so that the harness does not: they would multiply.
     fn yields_retries(&self) -> bool {
         self.nextest.as_ref().is_some_and(Nextest::retries)
     }
+}
 
-    /// Why no more tests are to be started, if that is so.
-    fn stopped(&self) -> Option<&'static str> {
-        if let Some(interruption) = self.interrupt.get() {
-            return Some(interruption.reason());
-        }
-        let has_failed = self.fail_fast && self.has_failed.load(Ordering::Relaxed);
-        has_failed.then_some("not run, because a test failed before it (--fail-fast)")
+/// How many tests run at once.
+pub(crate) fn threads(settings: &Settings, arguments: &Arguments) -> usize {
+    if arguments.in_process || settings.environment.in_process {
+        // Panics of spawned tasks could not be told apart.
+        return 1;
     }
+    let asked_for = settings.test_threads(arguments);
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    asked_for.map_or_else(cores, |setting| setting.value.into())
 }
 
 fn evidence(settings: &Settings, nextest: Option<&Nextest>) -> Evidence {

@@ -1,5 +1,5 @@
-//! Pools on a real server: what their callers meet, who has their connections, and databases that
-//! are made ready for a test.
+//! Pools on a real server: what their callers meet, who has their connections, how many callers it takes
+//! for them to meet, and databases that are made ready for a test.
 
 #![cfg(target_os = "linux")]
 
@@ -12,6 +12,11 @@ mod scenes;
 use arena::Arena;
 
 scenes! {
+    contention:
+        clients_are_added_until_they_wait_for_the_locks_of_rows,
+        clients_are_added_until_they_are_refused_rows,
+        clients_that_have_a_row_each_never_meet,
+        clients_are_added_until_they_wait_for_the_pool;
     exhaustion:
         an_exhausted_pool_fails_its_callers_and_recovers_when_released,
         some_connections_can_be_left,
@@ -25,6 +30,11 @@ scenes! {
         poisoned_connections_are_handed_out_and_made_well_again,
         a_trigger_chooses_checkouts,
         idle_connections_expire;
+    figures:
+        a_pool_tells_who_waits_and_for_how_long,
+        each_pool_has_figures_of_its_own_and_numbers_are_used_again,
+        the_phases_of_a_run_show_the_pool_and_the_resources,
+        operations_that_a_pool_kept_waiting_for_too_long_are_counted;
     herd:
         a_thousand_callers_share_ten_connections,
         more_than_a_hundred_connections_work,

@@ -13,6 +13,8 @@ Which tests run
       --ignored             Run only the tests that are marked #[ignore]
       --include-ignored     Run those too
       --exclude-should-panic  Leave out the tests that are to panic
+      --chaos-select NAME   Run a part: `smoke` (the most informative tests for five minutes),
+                            `comprehensive` (all), or a selection of chaos.toml
       --list                List the tests instead of running them
 
 How they run
@@ -39,13 +41,18 @@ Settings, each of which goes before the variable of its name (see below) and bef
       --chaos-environment NAME  --chaos-profile NAME  --chaos-seed N  --chaos-timeout 30s
       --chaos-retries N  --chaos-load-multiplier X  --chaos-timeout-multiplier X
       --chaos-pool-size N  --chaos-dir PATH  --chaos-max-failures N  --chaos-flaky-result fail
+      --chaos-set KEY=VALUE  Any other key of chaos.toml, for every test: watch.starved=95%
+                            (repeatable)
 
 Explorations
       --check-determinism   Only run each scenario twice without faults, and name the first message
                             that differs
 
 Instead of running tests
-      --chaos-config        Show every setting of the selected tests, and where it comes from
+      --chaos-config        Show every setting, where it comes from, and in which tests differ from
+                            that; with FILTERS, all settings of these tests
+      --chaos-selection     Show which tests --chaos-select (default: smoke) chooses and leaves out,
+                            how long they take, and why
       --chaos-merge DIR...  Add the histories in these directories to ours, as those of the shards of
                             a run: a target/chaos, or its history. What is known is not added again
       --chaos-report[=RUN]  Make the JSON report of a run again from its journal, and print where it
@@ -66,6 +73,7 @@ Environment variables
       CHAOS_CONFIG=PATH     The file of settings (default: chaos.toml of the package or workspace)
       CHAOS_ENVIRONMENT=NAME  The environment in it: ci, local, validation, or one of its own
       CHAOS_PROFILE=NAME    The hardware profile in it
+      CHAOS_SELECT=NAME     The same as --chaos-select
       CHAOS_SEED=N          The seed of the first attempt at every test
       CHAOS_TIMEOUT=30s     How long an attempt may take
       CHAOS_RETRIES=N       How many more attempts a failed test gets
@@ -75,7 +83,10 @@ Environment variables
       CHAOS_FLAKY_RESULT=fail  A test that passed on a retry fails the run
       CHAOS_RUNS=N          The same as --chaos-runs
       CHAOS_POOL_SIZE=N     What cx.pool_size(..) answers
+      CHAOS_SET='KEY=VALUE; ..'  The same as --chaos-set, for several keys
       CHAOS_DIR=PATH        Where journals and reports go (default: target/chaos)
+      CHAOS_DIAGNOSTICS=5s  How much before a failure is kept of journal, traces and server logs
+      CHAOS_TRACE=info      What is traced where the code under test sets no subscriber
       CHAOS_IN_PROCESS=1    Run attempts in this process, for debuggers
       CHAOS_KEEP=1          Keep the databases of attempts that failed
       CHAOS_REPLAY=TOKEN    Tries only the point of an exploration, or the case of a property, that
@@ -84,6 +95,6 @@ Environment variables
       RUST_TEST_THREADS, RUST_TEST_SHUFFLE, RUST_TEST_SHUFFLE_SEED, RUST_TEST_NOCAPTURE
 
 Exit codes: 0 passed, 101 tests failed, 75 none failed and the machine could not carry one, 4 a gate
-was not passed, 2 wrong arguments, variables or files, 3 the harness could not work, 130
-interrupted, 143 terminated.
+was not passed or a phase stayed locked, 2 wrong arguments, variables or files, 3 the harness could
+not work, 130 interrupted, 143 terminated.
 ";

@@ -20,9 +20,10 @@ const fn option(
 }
 
 /// All options that stand for a variable.
-pub(crate) const OPTIONS: [SettingOption; 12] = [
+pub(crate) const OPTIONS: [SettingOption; 13] = [
     option("--chaos-environment", "CHAOS_ENVIRONMENT", "the name of an environment"),
     option("--chaos-profile", "CHAOS_PROFILE", "the name of a hardware profile"),
+    option("--chaos-select", "CHAOS_SELECT", "the name of a selection, such as smoke"),
     option("--chaos-seed", "CHAOS_SEED", "a whole number"),
     option("--chaos-timeout", "CHAOS_TIMEOUT", "a duration such as 30s"),
     option("--chaos-retries", "CHAOS_RETRIES", "a whole number from 0 to 100"),
@@ -36,10 +37,11 @@ pub(crate) const OPTIONS: [SettingOption; 12] = [
 ];
 
 /// Every variable that the library reads. The README has a table of them.
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 26] = [
     "CHAOS_ALLOW_REMOTE",
     "CHAOS_CACHE_DIR",
     "CHAOS_CONFIG",
+    "CHAOS_DIAGNOSTICS",
     "CHAOS_DIR",
     "CHAOS_ENVIRONMENT",
     "CHAOS_FLAKY_RESULT",
@@ -56,9 +58,12 @@ const KNOWN: [&str; 22] = [
     "CHAOS_RETRIES",
     "CHAOS_RUNS",
     "CHAOS_SEED",
+    "CHAOS_SELECT",
+    "CHAOS_SET",
     "CHAOS_SHRINK_SECS",
     "CHAOS_TIMEOUT",
     "CHAOS_TIMEOUT_MULTIPLIER",
+    "CHAOS_TRACE",
 ];
 
 /// A sentence for each variable of this process that is probably meant for the library and is not

@@ -9,8 +9,8 @@ use chaos_core::verdict::{Failure, Verdict};
 use crate::gate::GateJudged;
 use crate::report::words;
 use crate::run_event::{
-    AttemptEnded, AttemptStarted, Regression, RunEnded, RunEvent, RunStarted, TestDescription,
-    TestEnded, TestOutcome,
+    AttemptEnded, AttemptStarted, Regression, RunEnded, RunEvent, RunStarted, SkipCause,
+    TestDescription, TestEnded, TestOutcome,
 };
 use crate::triage::{Class, Triage, triage};
 
@@ -49,6 +49,8 @@ pub(crate) struct TestRecord {
     pub(crate) attempts: Vec<AttemptRecord>,
     /// Why it was not run at all.
     pub(crate) ignored: Option<String>,
+    /// What kind of reason that is, if it has to do with the run.
+    pub(crate) skip_cause: Option<SkipCause>,
     /// Its end; absent while it runs, and for ever when the harness was killed.
     pub(crate) ended: Option<TestEnded>,
 }
@@ -73,9 +75,10 @@ impl RunRecord {
                 self.current.insert(process, self.processes.len());
                 self.processes.push(ProcessRecord { started: started.clone(), ended: None });
             }
-            RunEvent::TestSkipped { test, reason } => {
+            RunEvent::TestSkipped { test, reason, cause } => {
                 let place = self.begin_test(process, test);
                 self.tests[place].ignored = Some(reason.clone());
+                self.tests[place].skip_cause = *cause;
             }
             RunEvent::AttemptStarted(started) => {
                 let place = match started.attempt {
@@ -164,6 +167,7 @@ impl RunRecord {
             description,
             attempts: Vec::new(),
             ignored: None,
+            skip_cause: None,
             ended: None,
         });
         self.latest.insert((process.unwrap_or(usize::MAX), name.to_owned()), place);
@@ -184,14 +188,24 @@ impl TestRecord {
 
     /// What its history says of it, and what it says of itself where that is something else.
     pub(crate) fn category(&self) -> Option<String> {
-        let measured = &self.ended.as_ref()?.category;
-        let declared = self.description.as_ref().map(|description| description.declared);
-        let other = declared.and_then(|it| words::other_declaration(measured.category, it));
-        let mut text = words::category(measured);
-        if let Some(regression) = self.regression() {
-            text = format!("[REGRESSION] {}, {text}", words::regression(regression));
-        }
+        let text = words::category(&self.ended.as_ref()?.category);
+        let other = self.other_declaration();
         Some(other.map_or_else(|| text.clone(), |other| format!("{text}, {other}")))
+    }
+
+    /// The same for the line of the test: `[flaky 9 % (5–15 %), n = 118]`, or `[REGRESSION]` with what it
+    /// was before.
+    pub(crate) fn label(&self) -> Option<String> {
+        let Some(regression) = self.regression() else {
+            return Some(format!("[{}]", self.category()?));
+        };
+        let other = self.other_declaration().map_or_else(String::new, |it| format!(", {it}"));
+        Some(format!("[REGRESSION] {}{other}", words::regression(regression)))
+    }
+
+    fn other_declaration(&self) -> Option<String> {
+        let measured = self.ended.as_ref()?.category.category;
+        words::other_declaration(measured, self.description.as_ref()?.declared)
     }
 
     /// What it was before, if its history says that it has become worse lately and it does not

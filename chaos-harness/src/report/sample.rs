@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use chaos_core::check::Report;
 use chaos_core::event::{Event, EventKind, FaultId};
+use chaos_core::fault::Effect;
 use chaos_core::journal::Journal;
 use chaos_core::machine::Machine;
-use chaos_core::outcome::Outcome;
+use chaos_core::outcome::{Cause, Outcome};
 use chaos_core::prelude::*;
 use chaos_core::run::MeasuredImpact;
 use chaos_core::stats::{Category, FlakinessPosterior};
@@ -18,9 +19,9 @@ use serde_json::{Value, json};
 use crate::gate::GateJudged;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
-    FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources, RetryRate, RunEnded,
-    RunEvent, RunStarted, ServerReturn, SystemicFailure, TestDescription, TestEnded, TestOutcome,
-    Trend, TrendSegment,
+    Diagnostics, Elsewhere, FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources,
+    RetryRate, RunEnded, RunEvent, RunStarted, SelectionSummary, ServerReturn, SkipCause,
+    SystemicFailure, TestChange, TestDescription, TestEnded, TestOutcome, Trend, TrendSegment,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -31,19 +32,31 @@ pub(crate) fn events() -> Vec<RunEvent> {
     events.push(RunEvent::TestSkipped {
         test: "network::packets_are_lost".to_owned(),
         reason: "it needs root".to_owned(),
+        cause: None,
     });
-    events.push(RunEvent::TestSkipped { test: "slow_one".to_owned(), reason: String::new() });
+    events.push(RunEvent::TestSkipped {
+        test: "slow_one".to_owned(),
+        reason: "not begun: the 5m of the selection `smoke` are over".to_owned(),
+        cause: Some(SkipCause::OutOfTime),
+    });
 
     let calm = AttemptSummary {
         ok: 1_203,
-        faults: vec![FaultSummary { recovery_ns: Some(SECOND / 5), ..fault("refuse", 4, Some(5)) }],
+        faults: vec![FaultSummary {
+            recovery_ns: Some(SECOND / 5),
+            effect: Some(Effect::Interrupts),
+            unobservable: true,
+            ..fault("refuse", 4, Some(5))
+        }],
         ..AttemptSummary::default()
     };
     attempt(&mut events, "refused", 1, 1, 7_001, 1_204, Verdict::Passed, calm.clone());
     ended(&mut events, "refused", TestOutcome::Passed, 1, category(118, 1, 0));
 
-    let failure = Failure::new(FailureKind::Recovery, "no operation succeeded within 5s")
+    let mut failure = Failure::new(FailureKind::Recovery, "no operation succeeded within 5s")
+        .caused_by(Cause::ConnectionRefused)
         .at("tests/chaos.rs:88:9");
+    failure.at_ns = Some(9 * SECOND);
     let test = "latency_is_survived";
     attempt(&mut events, test, 1, 4, 11, 9_800, Verdict::Failed(failure), calm.clone());
     attempt(&mut events, test, 2, 4, 11, 9_100, Verdict::Passed, calm);
@@ -86,9 +99,30 @@ pub(crate) fn events() -> Vec<RunEvent> {
     events.push(RunEvent::GateJudged(GateJudged {
         gate: "pass-rate".to_owned(),
         domain: Some("network".to_owned()),
+        phase: None,
         passed: true,
+        not_judged: false,
         message: "1 of 1 tests passed (100.0 %), at least 95.0 % have to".to_owned(),
         place: "chaos.toml:9".to_owned(),
+    }));
+    events.push(RunEvent::GateJudged(GateJudged {
+        gate: "flaky".to_owned(),
+        domain: None,
+        phase: None,
+        passed: true,
+        not_judged: true,
+        message: "it takes the whole suite to judge it, and 1 test did not run (1 out of time)"
+            .to_owned(),
+        place: "chaos.toml:4".to_owned(),
+    }));
+    events.push(RunEvent::GateJudged(GateJudged {
+        gate: "phase".to_owned(),
+        domain: None,
+        phase: Some("sabotage".to_owned()),
+        passed: true,
+        not_judged: false,
+        message: "unlocked: `network` came to 3 of 4 (75 %)".to_owned(),
+        place: "chaos.toml:12".to_owned(),
     }));
     events.push(RunEvent::RunEnded(RunEnded {
         passed: 2,
@@ -173,6 +207,14 @@ fn run_started() -> RunStarted {
         selected: names.map(str::to_owned).to_vec(),
         tests: names.map(description).to_vec(),
         filtered_out: 2,
+        selection: Some(SelectionSummary {
+            name: "smoke".to_owned(),
+            budget_ms: Some(300_000),
+            chosen: 8,
+            expected_ms: 95_000,
+            not_selected: 2,
+            not_selected_ms: 620_000,
+        }),
         threads: 2,
         os: "linux".to_owned(),
         arch: "x86_64".to_owned(),
@@ -181,6 +223,7 @@ fn run_started() -> RunStarted {
         machine: Some(machine()),
         environment: Some("local".to_owned()),
         profile: Some("small".to_owned()),
+        commit: Some("0a1b2c3d4e5f-dirty".to_owned()),
     }
 }
 
@@ -231,6 +274,7 @@ fn description(test: &str) -> TestDescription {
         file: "tests/chaos.rs".to_owned(),
         line: 40,
         domain: (test == "latency_is_survived").then(|| "network".to_owned()),
+        owner: (test == "bank::money_is_conserved").then(|| "payments".to_owned()),
         covers: vec!["N1".to_owned()],
         declared: Category::Flaky,
         declared_reason: Some("timers are coarse here".to_owned()),
@@ -285,7 +329,21 @@ fn attempt(
         stdout: (test == "refused").then(|| format!("{directory}/attempt-{attempt}.stdout")),
         stderr,
         resources,
+        diagnostics: (test == "bank::money_is_conserved").then(|| diagnostics(&directory, attempt)),
     }));
+}
+
+fn diagnostics(directory: &str, attempt: u32) -> Diagnostics {
+    Diagnostics {
+        file: format!("{directory}/attempt-{attempt}.diagnostics.txt"),
+        window_ms: 5_000,
+        lines: 212,
+        shown: vec![
+            "    1.204310  trace     WARN ledger: transfer{from=1}: tried again".to_owned(),
+            "    1.204901  postgres  [4711] FATAL:  terminating connection".to_owned(),
+            "    1.412330  journal   test_ended".to_owned(),
+        ],
+    }
 }
 
 fn ended(
@@ -320,12 +378,25 @@ fn ended(
 fn trend(category: &CategorySummary) -> Trend {
     let CategorySummary { n, failures, rate, low, high, .. } = *category;
     let latest = Rate { n, failures, rate, low, high };
-    let segment = TrendSegment { rate: latest, began_unix_ms: 1_690_000_000_000 };
+    let commit = Some("0a1b2c3d4e5f".to_owned());
+    let segment =
+        TrendSegment { rate: latest, began_unix_ms: 1_690_000_000_000, commit: commit.clone() };
     let mut trend =
         Trend { recent: "....F...".to_owned(), segments: vec![segment], ..Trend::default() };
     if category.category == Category::Flaky {
         let before = Rate { n: 100, failures: 1, rate: 0.013, low: 0.001, high: 0.04 };
-        trend.regression = Some(Regression { before, latest, p_value: 0.001 });
+        trend.regression = Some(Regression {
+            before,
+            latest,
+            p_value: 0.001,
+            began_unix_ms: 1_690_000_000_000,
+            commit: commit.clone(),
+            last_good_commit: Some("ffeeddccbbaa".to_owned()),
+        });
+        trend.changed = Some(TestChange { unix_ms: 1_680_000_000_000, commit, before });
+        trend
+            .elsewhere
+            .push(Elsewhere { surroundings: "ci, linux x86_64, release".to_owned(), rate: before });
         trend.retries =
             Some(RetryRate { n: 3, passed: 2, reproduced: 1, rate: 0.63, low: 0.19, high: 0.96 });
         trend.failures.push(KnownFailure {
@@ -386,6 +457,8 @@ fn money() -> AttemptSummary {
         phases: of_json(json!([{
             "name": "cut on postgres 800ms", "kind": "fault", "began_ns": 8_500_000_000_u64,
             "ended_ns": 9_300_000_000_u64, "figures": figures_of_cut(),
+            "counters": { "chaos.operations.ok": 9 },
+            "gauges": { "chaos.postgres.pool.waiting": { "last": 0.0, "min": 0.0, "max": 6.0 } },
         }])),
         bounds: of_json(json!([{
             "held": false, "subject": "cut on postgres 800ms", "figure": "p99", "unit": "seconds",
@@ -501,6 +574,8 @@ fn fault(label: &str, began: u64, ended: Option<u64>) -> FaultSummary {
         connections: 8,
         first_success_ns: None,
         recovery_ns: None,
+        effect: None,
+        unobservable: false,
         impact: None,
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! running 3 tests
-//! test connections_are_refused ... ok        1.2 s  recovered 0.21 s  stable 1 % (0–4 %, n = 118)
-//! test money_is_conserved      ... FAILED   12.0 s                    undetermined (n = 3)  a check failed, 4 attempts
+//! test connections_are_refused ... ok        1.2 s  recovered 0.21 s  [stable 1 % (0–4 %), n = 118]
+//! test money_is_conserved      ... FAILED   12.0 s                    [undetermined, n = 3]  a check failed, 4 attempts
 //! test packet_loss             ... ignored, it needs root
 //! ```
 //!
@@ -123,6 +123,10 @@ impl Terminal {
         }
         let count = words::counted(started.selected.len() as u64, "test");
         self.print(&format!("\nrunning {count}\n"));
+        if let (Some(selection), false) = (&started.selection, self.options.terse) {
+            let text = words::selection(selection, started.threads);
+            self.print(&format!("selection {text}\n"));
+        }
         self.terse.expect(started.selected.len());
     }
 
@@ -162,7 +166,10 @@ impl Terminal {
         if !names.is_empty() {
             self.print(&format!("\nfailures:\n{names}"));
         }
-        let filtered_out = self.run.processes.first().map_or(0, |p| p.started.filtered_out);
+        let filtered_out = self.run.processes.first().map_or(0, |process| {
+            let not_selected = process.started.selection.as_ref().map_or(0, |it| it.not_selected);
+            process.started.filtered_out + not_selected
+        });
         let report = self.options.report.as_deref();
         let summary = summary::render(&self.run, ended, filtered_out, report, self.style);
         self.print(&format!("\n{summary}"));

@@ -10,6 +10,7 @@ use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 use chaos_core::{journal, postgres};
 
+use super::beginning::Reason;
 use super::measure::{self, Series};
 use super::{Policy, Runner, declaration, nanoseconds, seeds, unix_ms};
 use crate::activity::Activity;
@@ -18,17 +19,18 @@ use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
 use crate::attempt::{assertions, child};
 use crate::config::run::FlakyResult;
+use crate::diagnostics::Kept;
 use crate::nextest::Nextest;
 use crate::quarantine::Date;
 use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
-    AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, Measuring,
-    RunEvent, TestEnded, TestOutcome, Trend,
+    AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, Diagnostics,
+    Measuring, RunEvent, TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
 use crate::test_history::HistoryError;
-use crate::{capability, exclusive, failure_text, summary, watch};
+use crate::{exclusive, failure_text, summary, watch};
 
 /// Longer times would overflow the clocks that they are added to, and nobody waits a year.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -71,18 +73,15 @@ struct Made {
 impl Runner {
     /// Runs a test, or skips it, and tells the reporters.
     pub(crate) fn test(&self, test: &Selected) -> Answer {
-        let case = test.case;
-        let ignored = test.ignored.then(|| case.options.ignore.unwrap_or_default().to_owned());
-        let reason = ignored
-            .or_else(|| self.stopped().map(str::to_owned))
-            .or_else(|| capability::missing(case.options.requires));
-        if let Some(reason) = reason {
+        // To whatever end it comes, also by a panic, those that wait for it go on.
+        let turn = self.phases.turn(&test.name);
+        if let Some(reason) = self.not_begun_because(test, &turn) {
             return self.skip(&test.name, reason);
         }
-        let permit = exclusive::wait(self.directory.root(), case.options.exclusive);
+        let permit = exclusive::wait(self.directory.root(), test.case.options.exclusive);
         // It may have taken a while to get here.
         if let Some(reason) = self.stopped() {
-            return self.skip(&test.name, reason.to_owned());
+            return self.skip(&test.name, reason);
         }
         let began = Instant::now();
         let made = match permit.and_then(|permit| Ok((Attempts::of(self, test)?, permit))) {
@@ -100,9 +99,10 @@ impl Runner {
         self.conclude(test, made, began.elapsed())
     }
 
-    fn skip(&self, test: &str, reason: String) -> Answer {
+    fn skip(&self, test: &str, reason: Reason) -> Answer {
+        let Reason { text: reason, cause } = reason;
         let (test, told) = (test.to_owned(), reason.clone());
-        self.reporters.event(&RunEvent::TestSkipped { test, reason: told });
+        self.reporters.event(&RunEvent::TestSkipped { test, reason: told, cause });
         Answer::Ignored(reason)
     }
 
@@ -119,6 +119,7 @@ impl Runner {
             stdout: None,
             stderr: None,
             resources: None,
+            diagnostics: None,
         };
         self.reporters.event(&RunEvent::AttemptEnded(ended.clone()));
         ended
@@ -175,6 +176,10 @@ impl Runner {
         };
         if outcome == TestOutcome::Failed {
             self.has_failed.store(true, Ordering::Relaxed);
+        }
+        let must_pass = quarantined.is_none() && test.case.options.gate == Gate::MustPass;
+        if !matches!(outcome, TestOutcome::Skipped | TestOutcome::Environment) {
+            self.phases.judged(&test.name, must_pass, answer == Answer::Passed);
         }
         if last.verdict.is_passed() {
             self.baselines.0.add(&test.name, &last.summary.baselines);
@@ -383,7 +388,9 @@ impl<'a> Attempts<'a> {
             }
             made.ended.push(attempt);
             runner.workload.ran();
-            if is_skipped || is_interrupted || series.is_decided() {
+            let over = self.runner.out_of_time();
+            if is_skipped || is_interrupted || series.is_decided() || over.is_some() {
+                made.remarks.extend(over.map(|over| format!("not measured to the end: {over}")));
                 runner.workload.skip(u64::from(most - number));
                 break;
             }
@@ -401,10 +408,8 @@ impl<'a> Attempts<'a> {
         }
         let is_worse = series.is_worse_than(declaration::declared(self.case));
         made.passed = !is_worse;
-        made.remarks.push(series.text());
-        if is_worse {
-            made.remarks.push("fails, because it is worse than it declares".to_owned());
-        }
+        let judgement = if is_worse { "; it fails, as it is worse than it declares" } else { "" };
+        made.remarks.push(series.text() + judgement);
         made
     }
 
@@ -440,6 +445,8 @@ impl<'a> Attempts<'a> {
             harness: std::process::id(),
             captured: runner.capture == Capture::Files,
             check_determinism: runner.check_determinism,
+            diagnostics: runner.settings.diagnostics().value,
+            trace: runner.settings.trace().value,
         };
         let started = AttemptStarted {
             test: self.name.to_owned(),
@@ -465,6 +472,7 @@ impl<'a> Attempts<'a> {
             stdout: attempted.stdout.map(|path| self.relative(&path)),
             stderr: attempted.stderr.map(|path| self.relative(&path)),
             resources: attempted.resources,
+            diagnostics: attempted.diagnostics.map(|kept| self.diagnostics(kept)),
         };
         let is_fresh = ordinal == 1 || runner.settings.environment.runs.is_some();
         runner.history.record_ended(&ended, is_fresh).unwrap_or_else(|error| complain(&error));
@@ -509,7 +517,7 @@ impl<'a> Attempts<'a> {
     }
 
     fn run_here(&self, spec: &Spec) -> Attempted {
-        let began = Instant::now();
+        let (runner, began) = (self.runner, Instant::now());
         let verdict = child::run_in_process(self.case, spec).unwrap_or_else(|error| {
             let message = format!("failed to write the journal: {error}");
             Verdict::Failed(Failure::new(FailureKind::Harness, message))
@@ -517,7 +525,17 @@ impl<'a> Attempts<'a> {
         if verdict.failure().is_some() {
             parent::tell(&postgres::keep_live_databases());
         }
-        Attempted::in_process(spec, verdict, began.elapsed())
+        let keep = runner.settings.keep().value;
+        Attempted::in_process(spec, verdict, began.elapsed(), keep)
+    }
+
+    fn diagnostics(&self, kept: Kept) -> Diagnostics {
+        Diagnostics {
+            file: self.relative(&kept.file),
+            window_ms: u64::try_from(kept.window.as_millis()).unwrap_or(u64::MAX),
+            lines: kept.lines,
+            shown: kept.shown,
+        }
     }
 
     /// How many attempts there may be, those that nextest makes included.

@@ -14,6 +14,7 @@ mod attempts;
 mod binary;
 mod command_line;
 mod configuration;
+mod diagnostics;
 mod environment;
 mod interruption;
 mod judging;
@@ -21,8 +22,12 @@ mod leftovers;
 mod nextest;
 #[cfg(target_os = "linux")]
 mod overload;
+mod phases;
 mod properties;
 mod retries;
+#[cfg(target_os = "linux")]
+mod scarcity;
+mod selecting;
 mod suite;
 
 /// Held by all tests, and by those alone that overload the machine.
@@ -41,6 +46,7 @@ fn main() -> ExitCode {
         attempts::TESTS,
         command_line::TESTS,
         configuration::TESTS,
+        diagnostics::TESTS,
         environment::TESTS,
         interruption::TESTS,
         judging::TESTS,
@@ -48,8 +54,12 @@ fn main() -> ExitCode {
         nextest::TESTS,
         #[cfg(target_os = "linux")]
         overload::TESTS,
+        phases::TESTS,
         properties::TESTS,
         retries::TESTS,
+        #[cfg(target_os = "linux")]
+        scarcity::TESTS,
+        selecting::TESTS,
     ];
     let tests = tests.concat().into_iter().map(|(name, test)| {
         let name = name.trim_start_matches("contract::");

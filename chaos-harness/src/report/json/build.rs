@@ -7,13 +7,13 @@ use chaos_core::verdict::Verdict;
 
 use super::document::{
     About, Attempt, AttemptFailure, AttemptVerdict, Environment, FORMAT_VERSION, Operations,
-    Process, Recovery, Report, Test, TestAnswer,
+    Process, Recovery, Report, Selection, Test, TestAnswer,
 };
 use super::journal::RunJournal;
 use crate::report::judgement::{Judgement, judge};
 use crate::report::record::{AttemptRecord, ProcessRecord, RunRecord, TestRecord};
 use crate::report::{fault_kind, reproduce};
-use crate::run_event::{TestDescription, TestOutcome};
+use crate::run_event::{Diagnostics, SkipCause, TestDescription, TestOutcome};
 
 /// The report of a run, from its journals. `directory` is what their paths are relative to.
 pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
@@ -46,12 +46,14 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
             machine: process.started.machine.clone(),
             configured: process.started.environment.clone(),
             profile: process.started.profile.clone(),
+            commit: process.started.commit.clone(),
         }),
         // Under nextest every process leaves out the tests of all others.
         filtered_out: match processes.as_slice() {
             [process] => process.filtered_out,
             _ => 0,
         },
+        selection: selection(journals, &tests),
         processes,
         totals,
         categories,
@@ -64,6 +66,14 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
         tests,
         problems: journals.iter().flat_map(|journal| journal.problems.clone()).collect(),
     }
+}
+
+/// The selection that was asked for. Under nextest the tests are selected when they are listed.
+fn selection(journals: &[RunJournal], tests: &[Test]) -> Option<Selection> {
+    let mut processes = journals.iter().flat_map(|journal| &journal.run.processes);
+    let made = processes.find_map(|process| process.started.selection.clone())?;
+    let is_late = |test: &&Test| test.skip_cause == Some(SkipCause::OutOfTime);
+    Some(Selection { made, out_of_time: tests.iter().filter(is_late).count() as u64 })
 }
 
 /// From the first beginning to the last end, once all processes have ended.
@@ -111,6 +121,7 @@ fn test(record: &TestRecord, run: &RunRecord, directory: &Path) -> Test {
         binary: process.map(|process| process.started.binary.clone()),
         outcome: answer(record),
         reason: record.reason_for_skipping().map(str::to_owned),
+        skip_cause: record.skip_cause,
         duration_ns: record.ended.as_ref().map(|ended| ended.duration_ns),
         recovery_ns: record.recovery().map(nanos),
         category: record.ended.as_ref().map(|ended| ended.category.clone()),
@@ -142,6 +153,7 @@ fn about(description: &TestDescription) -> About {
         file: description.file.clone(),
         line: description.line,
         domain: description.domain.clone(),
+        owner: description.owner.clone(),
         covers: description.covers.clone(),
         declared: description.declared,
         declared_reason: description.declared_reason.clone(),
@@ -177,6 +189,8 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
             message: failure.message.clone(),
             location: failure.location.clone(),
             sqlstate: failure.sqlstate.clone(),
+            cause: failure.cause,
+            at_ns: failure.at_ns,
             replay: failure.replay.clone(),
         }),
         triage: record.triage(),
@@ -207,6 +221,9 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
         journal: started.map(|started| path(&started.journal)),
         stdout: ended.and_then(|ended| ended.stdout.as_ref()).map(path),
         stderr: ended.and_then(|ended| ended.stderr.as_ref()).map(path),
+        diagnostics: ended
+            .and_then(|ended| ended.diagnostics.clone())
+            .map(|kept| Diagnostics { file: path(&kept.file), ..kept }),
         environment,
         resources: ended.and_then(|ended| ended.resources.clone()),
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chaos_core::assert::Assertion;
 use chaos_core::machine::Machine;
 use chaos_core::metrics::MetricsSnapshot;
+use chaos_core::outcome::Cause;
 use chaos_core::run::JudgedAlert;
 use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
@@ -14,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
 use crate::run_event::{
-    BaselineSummary, BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary,
-    Resources, ServerReturn, SignalSummary, SystemicFailure, Trend,
+    BaselineSummary, BoundSummary, CategorySummary, CheckSummary, Diagnostics, FaultSummary,
+    PhaseSummary, Resources, SelectionSummary, ServerReturn, SignalSummary, SkipCause,
+    SystemicFailure, Trend,
 };
 use crate::run_event::{ExplorationSummary, PropertySummary};
 use crate::triage::Triage;
@@ -39,6 +41,8 @@ pub(crate) struct Report {
     pub(super) processes: Vec<Process>,
     pub(super) totals: BTreeMap<TestAnswer, u64>,
     pub(super) filtered_out: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) selection: Option<Selection>,
     pub(super) categories: BTreeMap<Category, u64>,
     pub(super) slowest_recoveries: Vec<Recovery>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -47,6 +51,15 @@ pub(crate) struct Report {
     pub(super) systemic: Option<SystemicFailure>,
     pub(super) tests: Vec<Test>,
     pub(super) problems: Vec<String>,
+}
+
+/// A selection that was asked for by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Selection {
+    #[serde(flatten)]
+    pub(super) made: SelectionSummary,
+    /// How many of the chosen tests were not begun, because the time was over.
+    pub(super) out_of_time: u64,
 }
 
 /// Where it ran.
@@ -62,6 +75,8 @@ pub(super) struct Environment {
     pub(super) configured: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) profile: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) commit: Option<String>,
 }
 
 /// A process that ran tests.
@@ -103,6 +118,8 @@ pub(super) struct Test {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) skip_cause: Option<SkipCause>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) duration_ns: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) recovery_ns: Option<u64>,
@@ -127,6 +144,8 @@ pub(super) struct About {
     pub(super) line: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) domain: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) owner: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) covers: Vec<String>,
     pub(super) declared: Category,
@@ -225,6 +244,8 @@ pub(super) struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stderr: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) diagnostics: Option<Diagnostics>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) environment: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) resources: Option<Resources>,
@@ -252,6 +273,10 @@ pub(super) struct AttemptFailure {
     pub(super) location: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sqlstate: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cause: Option<Cause>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at_ns: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) replay: Option<String>,
 }
