@@ -104,7 +104,8 @@ fn asked_for(arguments: Arguments) -> u8 {
         };
     if arguments.show_config {
         let selection = Selection::of(cases, &arguments, &settings.environment);
-        let text = listing::render(&settings, &arguments, &plan, &selection.tests);
+        let text =
+            listing::render(&settings, &arguments, &plan, &selection.tests, &identity.target);
         return print(|out| out.write_all(text.as_bytes()));
     }
     if let Some(part) = &arguments.issue {

@@ -209,10 +209,9 @@ impl Runner {
         let mut trials = Vec::new();
         let left_out = selection.left_out();
         let not_selected = selection.named.iter().flat_map(|named| &named.left_out);
-        let not_selected: Vec<String> = not_selected.map(|case| case.name()).collect();
-        for name in selection.filtered_out.into_iter().chain(not_selected) {
+        for case in selection.filtered_out.iter().chain(not_selected) {
             // libtest-mimic counts what it leaves out: all that is not marked as ignored.
-            trials.push(Trial::test(name, || Ok(())));
+            trials.push(Trial::test(case.name(), || Ok(())));
         }
         for test in selection.tests {
             let runner = Arc::clone(&runner);
@@ -312,6 +311,12 @@ impl Runner {
         }
     }
 
+    /// What is known of a test before it runs.
+    fn description(&self, case: &TestCase) -> TestDescription {
+        let owner = self.settings.owner(case, &self.identity.target).map(|it| it.value);
+        TestDescription { owner, ..TestDescription::of(case) }
+    }
+
     /// Tells the reporters that the run begins.
     pub(crate) fn announce(&self, selection: &Selection, threads: usize) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -328,7 +333,7 @@ impl Runner {
                 .map(|argument| argument.to_string_lossy().into_owned())
                 .collect(),
             selected: tests.iter().map(|test| test.name.clone()).collect(),
-            tests: tests.iter().map(|test| TestDescription::of(test.case)).collect(),
+            tests: tests.iter().map(|test| self.description(test.case)).collect(),
             filtered_out: selection.filtered_out.len() as u64,
             selection: selection.named.as_ref().map(Named::summary),
             threads,

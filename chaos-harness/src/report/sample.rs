@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use chaos_core::check::Report;
 use chaos_core::event::{Event, EventKind, FaultId};
+use chaos_core::fault::Effect;
 use chaos_core::journal::Journal;
 use chaos_core::machine::Machine;
-use chaos_core::outcome::Outcome;
+use chaos_core::outcome::{Cause, Outcome};
 use chaos_core::prelude::*;
 use chaos_core::run::MeasuredImpact;
 use chaos_core::stats::{Category, FlakinessPosterior};
@@ -41,14 +42,21 @@ pub(crate) fn events() -> Vec<RunEvent> {
 
     let calm = AttemptSummary {
         ok: 1_203,
-        faults: vec![FaultSummary { recovery_ns: Some(SECOND / 5), ..fault("refuse", 4, Some(5)) }],
+        faults: vec![FaultSummary {
+            recovery_ns: Some(SECOND / 5),
+            effect: Some(Effect::Interrupts),
+            unobservable: true,
+            ..fault("refuse", 4, Some(5))
+        }],
         ..AttemptSummary::default()
     };
     attempt(&mut events, "refused", 1, 1, 7_001, 1_204, Verdict::Passed, calm.clone());
     ended(&mut events, "refused", TestOutcome::Passed, 1, category(118, 1, 0));
 
-    let failure = Failure::new(FailureKind::Recovery, "no operation succeeded within 5s")
+    let mut failure = Failure::new(FailureKind::Recovery, "no operation succeeded within 5s")
+        .caused_by(Cause::ConnectionRefused)
         .at("tests/chaos.rs:88:9");
+    failure.at_ns = Some(9 * SECOND);
     let test = "latency_is_survived";
     attempt(&mut events, test, 1, 4, 11, 9_800, Verdict::Failed(failure), calm.clone());
     attempt(&mut events, test, 2, 4, 11, 9_100, Verdict::Passed, calm);
@@ -266,6 +274,7 @@ fn description(test: &str) -> TestDescription {
         file: "tests/chaos.rs".to_owned(),
         line: 40,
         domain: (test == "latency_is_survived").then(|| "network".to_owned()),
+        owner: (test == "bank::money_is_conserved").then(|| "payments".to_owned()),
         covers: vec!["N1".to_owned()],
         declared: Category::Flaky,
         declared_reason: Some("timers are coarse here".to_owned()),
@@ -563,6 +572,8 @@ fn fault(label: &str, began: u64, ended: Option<u64>) -> FaultSummary {
         connections: 8,
         first_success_ns: None,
         recovery_ns: None,
+        effect: None,
+        unobservable: false,
         impact: None,
     }
 }

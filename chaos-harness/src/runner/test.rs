@@ -417,10 +417,8 @@ impl<'a> Attempts<'a> {
         if !is_worse && !series.is_decided() {
             self.runner.is_undecided.store(true, Ordering::Relaxed);
         }
-        made.remarks.push(series.text());
-        if is_worse {
-            made.remarks.push("fails, because it is worse than it declares".to_owned());
-        }
+        let judgement = if is_worse { "; it fails, as it is worse than it declares" } else { "" };
+        made.remarks.push(series.text() + judgement);
         made
     }
 
