@@ -255,6 +255,9 @@ fn the_histories_of_shards_become_one_and_to_merge_again_adds_nothing() {
         let next = History::open(here.path(), suite("next")).unwrap();
         assert_eq!(counts(&next, TEST), (3, 2, 0));
         assert_eq!(counts(&next, "other"), (2, 0, 0));
+        // How long they take is known from the compact file.
+        let took = next.past("other").unwrap().expected;
+        assert_eq!(took, Some(Duration::from_millis(5)));
     }
     // What a process of an earlier version of the files knows is not lost by it.
     attempt(&ours, TEST, 1, Verdict::Passed);

@@ -89,7 +89,7 @@ pub(super) fn render(
     lines.extend(test.category().map(|category| field("category", &category)));
     lines.extend(test.regression().map(|regression| {
         let (rates, since) = (words::regression(regression), words::since(regression));
-        field("[REGRESSION]", &format!("{rates}; {since}"))
+        field("worse", &format!("[REGRESSION] {rates}; {since}"))
     }));
     lines.extend(captured("stdout", evidence.stdout.as_ref(), style));
     lines.extend(captured("stderr", evidence.stderr.as_ref(), style));
