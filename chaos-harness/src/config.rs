@@ -48,6 +48,7 @@ use self::sections::Place;
 use crate::suggestion::suggest;
 
 pub(crate) mod attempts;
+pub(crate) mod baselines;
 pub(crate) mod coverage;
 mod document;
 pub(crate) mod find;

@@ -23,7 +23,7 @@ use crate::report::record::RunRecord;
 use crate::runner::{Answer, Policy, Runner};
 use crate::selection::{Selected, Selection};
 use crate::settings::{Settings, listing};
-use crate::{exit_code, list, run_directory, test_history};
+use crate::{baselines, exit_code, list, run_directory, test_history};
 
 /// What `chaos_harness::main!()` calls.
 #[must_use]
@@ -110,6 +110,11 @@ fn harness() -> u8 {
     mistakes.dedup();
     if !mistakes.is_empty() {
         return usage(&mistakes);
+    }
+    if settings.baseline_mode().is_some() {
+        if let Err(error) = baselines::check(&baselines::path_of(&binary)) {
+            return usage(&[with_sources(&error)]);
+        }
     }
     let names = selection.tests.iter().map(|test| test.name.clone()).collect();
     let exit_code = Runner::new(&arguments, settings, &cases, names, true)

@@ -11,11 +11,14 @@ use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
+use crate::baselines::Conclusion;
 use crate::config::gates::Limits;
 use crate::config::{Config, Found, Located};
 use crate::quarantine::{Date, Quarantine};
 use crate::report::record::{RunRecord, TestRecord};
 use crate::run_event::TestOutcome;
+
+mod baselines;
 
 /// From which probability on a category is a fact.
 const CONFIRMED: f64 = 0.95;
@@ -27,7 +30,8 @@ const NAMED: usize = 5;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GateJudged {
-    /// Which gate: `pass-rate`, `flaky`, `recovery`, `vacuous`, `undeclared-flaky` or `quarantine`.
+    /// Which gate: `pass-rate`, `flaky`, `recovery`, `vacuous`, `undeclared-flaky`,
+    /// `baselines` (they could not be saved or compared), `baseline-regressions` or `quarantine`.
     pub gate: String,
     /// The domain whose tests it judges; absent for all tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +59,7 @@ pub(crate) fn judge(
     runs: &[RunRecord],
 ) -> Vec<GateJudged> {
     let tests: Vec<&TestRecord> = runs.iter().flat_map(|run| &run.tests).collect();
+    let conclusions: Vec<_> = runs.iter().flat_map(|run| &run.baselines).collect();
     let mut judged = Vec::new();
     let domains: BTreeSet<&str> = config
         .of_suite()
@@ -67,10 +72,19 @@ pub(crate) fn judge(
             domain.is_none() || own == domain
         };
         let tests: Vec<&TestRecord> = tests.iter().filter(of_domain).copied().collect();
-        judged.extend(Scope { config, domain, tests }.judge());
+        let scope = Scope { config, domain, tests };
+        judged.extend(scope.judge());
+        judged.extend(scope.refused(&conclusions));
+        judged.extend(scope.baselines(&conclusions));
     }
     judged.extend(quarantined(quarantine, binary, today, &tests));
     judged
+}
+
+/// Judges what one test measured, where nothing is known of the others.
+pub(crate) fn of_baselines(config: &Config, conclusion: &Conclusion) -> Option<GateJudged> {
+    let scope = Scope { config, domain: None, tests: Vec::new() };
+    scope.refused(&[conclusion]).or_else(|| scope.baselines(&[conclusion]))
 }
 
 /// The tests of a domain, or all.
@@ -277,12 +291,22 @@ mod tests {
     use crate::config::File;
     use crate::config::profile::Hardware;
     use crate::report::sample;
+    use crate::run_event::RunEvent;
 
     fn judged(toml: &str) -> Vec<GateJudged> {
+        let is_baseline = |event: &&RunEvent| matches!(event, RunEvent::BaselinesConcluded(_));
+        let events = sample::events();
+        judged_of(toml, events.iter().filter(|event| !is_baseline(event)))
+    }
+
+    fn judged_of<'a>(
+        toml: &str,
+        events: impl IntoIterator<Item = &'a RunEvent>,
+    ) -> Vec<GateJudged> {
         let file = File::parse(Path::new("chaos.toml"), toml).unwrap();
         let config = Config::new(Some(file), "local", None, Hardware::default()).unwrap();
         let mut run = RunRecord::default();
-        sample::events().iter().for_each(|event| run.add(0, event));
+        events.into_iter().for_each(|event| run.add(0, event));
         let today = Date::parse("2026-11-20").unwrap();
         judge(&config, &Quarantine::default(), "chaos", today, &[run])
     }
@@ -333,6 +357,46 @@ mod tests {
         assert!(!gate.passed && gate.message.contains("more than the 1ms allowed"), "{gate:?}");
         assert!(only("[gates]\nrecovery = \"1h\"\n").passed);
         assert!(only("[gates]\nvacuous = 0\n").message.contains("tests proved nothing"));
+    }
+
+    #[test]
+    fn a_comparison_is_judged_with_its_evidence_whether_or_not_a_gate_is_set() {
+        // The sample has one baseline that became slower.
+        let events = sample::events();
+        let gates = judged_of("", &events);
+        let [gate] = gates.as_slice() else { panic!("{gates:?}") };
+        assert!(!gate.passed);
+        assert_eq!(gate.place, "command line (--chaos-baseline)");
+        let start = "1 of 1 baselines became slower, 0 may, 1 too many: latency_is_survived: \
+                     checkout takes 2.00 times as long";
+        assert!(gate.message.starts_with(start), "{gate:?}");
+        let allowed = &judged_of("[gates]\nbaseline-regressions = 1\n", &events)[0];
+        assert_eq!((allowed.passed, allowed.place.as_str()), (true, "chaos.toml:2"));
+        let nothing = only("[gates]\nbaseline-regressions = 1\n");
+        assert!(nothing.passed && nothing.message.starts_with("no baseline was"), "{nothing:?}");
+    }
+
+    #[test]
+    fn a_domain_answers_for_its_own_baselines() {
+        let of_domain = |name: &str| {
+            let toml = format!("[gates.domains.{name}]\nbaseline-regressions = 0\n");
+            judged_of(&toml, &sample::events())
+                .into_iter()
+                .find(|gate| gate.domain.is_some())
+                .unwrap()
+        };
+        let network = of_domain("network");
+        assert!(!network.passed && network.message.contains("1 too many"), "{network:?}");
+        let nobody = of_domain("nobody");
+        assert!(nobody.passed && nobody.message.starts_with("no baseline was"), "{nobody:?}");
+    }
+
+    #[test]
+    fn a_comparison_that_was_not_made_is_no_pass() {
+        let refused = sample::refused();
+        let gate = of_baselines(&Config::default(), &refused).unwrap();
+        assert_eq!((gate.gate.as_str(), gate.passed), ("baselines", false));
+        assert_eq!(gate.message, "there is no file");
     }
 
     #[test]

@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chaos_core::error::with_sources;
+use chaos_core::machine::Machine;
 use libtest_mimic::{Completion, Trial};
 
 use crate::arguments::{Arguments, Color, Format};
 use crate::attempt::output::Capture;
-use crate::baselines::host::Host;
-use crate::baselines::{self, Measured, Mode};
+use crate::baselines::{self, Conclusion, Measured, Mode};
+use crate::gate::GateJudged;
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
 use crate::nextest::Nextest;
@@ -63,8 +64,10 @@ pub(crate) struct Runner {
     /// Whether explorations only compare runs without faults.
     check_determinism: bool,
     has_failed: AtomicBool,
-    /// What tests measured, and what is to be done with it.
-    baselines: (Measured, Option<Mode>),
+    /// The names of all tests of this binary.
+    tests: Vec<String>,
+    /// What tests measured to be compared with another day.
+    measured: Measured,
     /// Whether there is a test that must pass, and that the machine could not carry.
     has_overload: AtomicBool,
     suspicion: Suspicion,
@@ -145,7 +148,8 @@ impl Runner {
             capture,
             own_command_line,
             has_failed: AtomicBool::new(false),
-            baselines: (Measured::default(), arguments.baseline),
+            tests: cases.iter().map(|case| case.name()).collect(),
+            measured: Measured::default(),
             has_overload: AtomicBool::new(false),
             suspicion: Suspicion::default(),
             failures: AtomicU64::new(0),
@@ -190,11 +194,12 @@ impl Runner {
             Some(interruption) => interruption.exit_code(),
             None => {
                 // Each tells what it finds, also in a run that fails in any case.
-                let (passes_gates, has_regressed) = (runner.passes_gates(), runner.has_regressed());
+                let baselines = runner.conclude_baselines();
+                let passes_gates = runner.passes_gates(baselines.as_ref());
                 match conclusion.has_failed() {
                     true => exit_code::FAILED,
                     false if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
-                    false if !passes_gates || has_regressed => exit_code::GATE,
+                    false if !passes_gates => exit_code::GATE,
                     false => exit_code::PASSED,
                 }
             }
@@ -220,21 +225,14 @@ impl Runner {
 
     /// Judges the gates, tells the reporters, and says whether all are passed.
     ///
-    /// Under nextest a process knows of one test only, and judges none.
-    fn passes_gates(&self) -> bool {
-        if self.nextest.is_some() {
-            return true;
-        }
-        let records = match json::records(self.directory.path()) {
-            Ok(records) => records,
-            Err(error) => {
-                eprintln!("warning: no gate is judged: {}", with_sources(&error));
-                return true;
-            }
+    /// Under nextest a process knows of one test only, and judges the baselines of that.
+    fn passes_gates(&self, conclusion: Option<&Conclusion>) -> bool {
+        let judged = if self.nextest.is_some() {
+            let of_test = conclusion.and_then(|it| gate::of_baselines(&self.settings.config, it));
+            of_test.into_iter().collect()
+        } else {
+            self.judge_gates()
         };
-        let (config, quarantine) = (&self.settings.config, &self.settings.quarantine);
-        let today = Date::today();
-        let judged = gate::judge(config, quarantine, &self.identity.target, today, &records);
         let passes = judged.iter().all(|gate| gate.passed);
         for gate in judged {
             self.reporters.event(&RunEvent::GateJudged(gate));
@@ -242,21 +240,37 @@ impl Runner {
         passes
     }
 
-    /// Saves or compares baselines if that was asked for, and says whether something became slower,
-    /// or could not be compared.
-    fn has_regressed(&self) -> bool {
-        let (measured, Some(mode)) = &self.baselines else { return false };
-        let path = baselines::path_of(&self.identity.target);
-        match measured.conclude(*mode, &path, &Host::here()) {
-            Ok(conclusion) => {
-                eprint!("{conclusion}");
-                conclusion.has_regressed()
-            }
+    fn judge_gates(&self) -> Vec<GateJudged> {
+        let records = match json::records(self.directory.path()) {
+            Ok(records) => records,
             Err(error) => {
-                eprintln!("error: {}", with_sources(&error));
-                true
+                eprintln!("warning: no gate is judged: {}", with_sources(&error));
+                return Vec::new();
             }
-        }
+        };
+        let (config, quarantine) = (&self.settings.config, &self.settings.quarantine);
+        gate::judge(config, quarantine, &self.identity.target, Date::today(), &records)
+    }
+
+    /// Saves or compares baselines if that was asked for, and tells the reporters.
+    fn conclude_baselines(&self) -> Option<Conclusion> {
+        let mode = self.settings.baseline_mode()?;
+        let path = baselines::path_of(&self.identity.target);
+        let machine = self.settings.machine.clone().unwrap_or_else(Machine::detect);
+        let concluded = match mode.value {
+            Mode::Save => self.measured.save(&path, &machine),
+            Mode::Compare => {
+                let criteria = self.settings.baseline_criteria();
+                // Under nextest each process would say the same of all other tests.
+                let tests = self.nextest.is_none().then_some(self.tests.as_slice());
+                self.measured.compare_among(&path, &machine, &criteria, tests)
+            }
+        };
+        let mut conclusion = concluded
+            .unwrap_or_else(|error| Conclusion::refused(mode.value, &path, with_sources(&error)));
+        conclusion.source = mode.source.to_string();
+        self.reporters.event(&RunEvent::BaselinesConcluded(conclusion.clone()));
+        Some(conclusion)
     }
 
     /// Tells the reporters that the run begins.

@@ -34,6 +34,7 @@ use crate::quarantine::Quarantine;
 use crate::registry::TestCase;
 use crate::run_directory;
 
+mod baselines;
 pub(crate) mod listing;
 mod watch;
 

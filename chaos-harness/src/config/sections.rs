@@ -1,6 +1,7 @@
 //! The sections that each layer of the file may have.
 
 use super::attempts::Attempts;
+use super::baselines::Baselines;
 use super::coverage::Coverage;
 use super::gates::Gates;
 use super::load::Loads;
@@ -39,6 +40,7 @@ pub(crate) struct Sections {
     pub(crate) gates: Gates,
     pub(crate) coverage: Coverage,
     pub(crate) watch: Watch,
+    pub(crate) baselines: Baselines,
 }
 
 impl Sections {
@@ -54,6 +56,7 @@ impl Sections {
             sections.run = section(table);
             sections.gates = section(table);
             sections.coverage = section(table);
+            sections.baselines = section(table);
         }
         sections
     }

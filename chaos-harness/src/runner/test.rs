@@ -177,7 +177,7 @@ impl Runner {
             self.has_failed.store(true, Ordering::Relaxed);
         }
         if last.verdict.is_passed() {
-            self.baselines.0.add(&test.name, &last.summary.baselines);
+            self.measured.add(last);
         }
         if !measured {
             remarks.extend(self.suspect(&test.name, &ended));

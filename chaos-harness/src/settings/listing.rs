@@ -16,6 +16,7 @@ use chaos_core::duration::Display;
 
 use super::{Setting, Settings, Source, shown};
 use crate::arguments::Arguments;
+use crate::baselines::Mode;
 use crate::registry::{Options, TestCase};
 use crate::run_directory;
 use crate::selection::Selected;
@@ -82,6 +83,9 @@ pub(crate) fn render(settings: &Settings, arguments: &Arguments, tests: &[Select
 fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
     let profile = settings.profile();
     let profile_name = profile.value.as_deref().unwrap_or("none");
+    let (effect, alpha) = settings.baseline_bounds();
+    let word = |mode| Mode::ALL.into_iter().find(|it| it.1 == mode).map_or("", |it| it.0);
+    let baseline_mode = settings.baseline_mode().map(|it| it.map(word));
     let directory = settings.directory().map(|it| it.map(|path| path.display().to_string()));
     vec![
         Row::of("environment", settings.environment()),
@@ -91,6 +95,9 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
         Row::or("max failures", settings.max_failures(), "any number"),
         Row::of("flaky result", settings.flaky_result()),
         Row::of("keep databases", settings.keep()),
+        Row::or("baselines", baseline_mode, "neither saved nor compared"),
+        Row::of("baseline effect", effect),
+        Row::of("baseline alpha", alpha),
     ]
 }
 

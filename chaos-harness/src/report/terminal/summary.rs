@@ -6,6 +6,7 @@ use std::time::Duration;
 use chaos_core::stats::Category;
 
 use super::style::{Paint, Style};
+use crate::baselines::Conclusion;
 use crate::gate::GateJudged;
 use crate::report::record::{RunRecord, TestRecord};
 use crate::report::{fault_kind, words};
@@ -32,6 +33,8 @@ pub(super) fn render(
             let text = "failed at once: the run is suspected, and is no evidence for categories";
             lines.push(field("suspect", &format!("{failed} of {of} stable tests {text}")));
         }
+        let baselines = run.baselines.iter().flat_map(Conclusion::lines);
+        lines.extend(list("baselines", baselines.collect()));
         lines.extend(list("gates", gates(run, style)));
         if let Some(report) = report {
             lines.push(field("report", report));
