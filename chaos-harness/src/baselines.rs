@@ -19,13 +19,11 @@ mod comparison;
 mod conclusion;
 mod criteria;
 mod figures;
-mod place;
 mod store;
 
 pub use self::conclusion::{BaselineCompared, Conclusion};
 pub use self::criteria::Criteria;
 pub use self::figures::{BaselineFigures, Range};
-pub use self::place::Mistake;
 pub use self::store::StoreError;
 
 use self::store::{Metric, Store};

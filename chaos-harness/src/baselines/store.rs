@@ -13,7 +13,7 @@ use chaos_core::machine::Machine;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::place::Mistake;
+use crate::config::Mistake;
 use crate::file_lock;
 
 mod text;
@@ -121,8 +121,11 @@ pub enum StoreError {
         unknown: Vec<String>,
     },
     /// The file is not what is written into it.
-    #[error(transparent)]
-    Malformed(#[from] Mistake),
+    #[error("{place_and_reason}")]
+    Malformed {
+        /// Where, with line and column, and why.
+        place_and_reason: String,
+    },
     /// The file is of a newer version of the library.
     #[error("{} has version {version}, and this library reads up to {VERSION}", path.display())]
     TooNew {
@@ -141,6 +144,12 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl From<Mistake> for StoreError {
+    fn from(mistake: Mistake) -> Self {
+        Self::Malformed { place_and_reason: mistake.to_string() }
+    }
 }
 
 impl StoreError {

@@ -29,7 +29,7 @@ impl Bench {
         self.time("query under a latency of 1ms", async || client.simple_query("SELECT 1").await)
             .await?;
         slow.clear();
-        let watched = pg.inject(error(SqlState::DEADLOCK_DETECTED).on(commit()).may_be_idle());
+        let watched = pg.inject(error(SqlState::T_R_DEADLOCK_DETECTED).on(commit()).may_be_idle());
         self.time("query under a fault that waits for COMMIT", async || {
             client.simple_query("SELECT 1").await
         })
@@ -94,9 +94,11 @@ impl Bench {
         self.keep(&Baseline::of("recovery after a crash of the server", times)?);
         let mut times = Vec::new();
         for _ in 0..RESTARTS {
+            let client = pg.connect().await?;
+            let backend = server.backend_of(&client).await?;
             let began = Instant::now();
             // The server ends all sessions, recovers, and goes on by itself.
-            server.kill(Part::Backend).await?;
+            server.kill(backend).await?;
             server.ready().await?;
             until_answered(&query).await?;
             times.push(began.elapsed());
