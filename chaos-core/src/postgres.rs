@@ -59,7 +59,7 @@ mod server;
 #[path = "postgres/unsupported.rs"]
 mod server;
 mod session;
-mod settle;
+mod sessions;
 mod stage;
 mod storage;
 mod template;
@@ -87,7 +87,9 @@ pub use self::process::{
 };
 pub use self::reset::{Reset, ResetMethod};
 use self::server::Database;
-pub(crate) use self::stage::{Omitted, OpenSession, Stage};
+pub(crate) use self::sessions::OpenSession;
+use self::sessions::Sessions;
+pub(crate) use self::stage::{Omitted, Stage};
 pub use self::storage::{
     Damage, Damaged, Place, bypass_index, bypass_triggers, corrupt_control_file, flip_bytes,
     flip_wal_tail, forge_xmin, invalid_index, prepared_transaction, remove_file, remove_wal,
@@ -257,7 +259,11 @@ impl Target for Postgres {
     }
 
     async fn settled(&self) {
-        settle::settle(self).await;
+        // An error is no reason to fail: what judges the database next meets it too, and tells of it.
+        let Ok(admin) = self.admin().await else { return };
+        if let Ok(sessions) = Sessions::of(self, &admin).await {
+            sessions.settle(&admin).await.ok();
+        }
     }
 }
 

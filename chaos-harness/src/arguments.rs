@@ -55,6 +55,8 @@ pub(crate) struct Arguments {
     pub(crate) check_determinism: bool,
     /// Whether the settings are to be shown, instead of running tests.
     pub(crate) show_config: bool,
+    /// Whether to show what a selection chooses and leaves out, instead of running tests.
+    pub(crate) show_selection: bool,
     /// Whether the filters are directories of histories to add, instead of running tests.
     pub(crate) merge: bool,
     /// The options that stand for an environment variable, with their values.
@@ -212,6 +214,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--chaos-coverage" => &mut parsed.coverage,
             "--check-determinism" => &mut parsed.check_determinism,
             "--chaos-config" => &mut parsed.show_config,
+            "--chaos-selection" => &mut parsed.show_selection,
             "--chaos-merge" => &mut parsed.merge,
             "--bench" => &mut parsed.only_benchmarks,
             // Tests are all that there is, times are always shown, and the deadline of a test is in

@@ -42,23 +42,30 @@ pub(crate) use self::document::{Located, Mistake};
 pub(crate) use self::pattern::Pattern;
 pub(crate) use self::sections::Sections;
 
+use self::binaries::Binaries;
 use self::document::Document;
+use self::phases::Phase;
 use self::profile::{Conditions, Hardware};
 use self::sections::Place;
+use self::selections::{COMPREHENSIVE, NamedSelection, SMOKE};
 use crate::suggestion::suggest;
 
 pub(crate) mod attempts;
 pub(crate) mod baselines;
+mod binaries;
 pub(crate) mod coverage;
 mod document;
 pub(crate) mod find;
 pub(crate) mod gates;
 pub(crate) mod load;
+pub(crate) mod members;
 mod pattern;
+pub(crate) mod phases;
 pub(crate) mod profile;
 pub(crate) mod quarantine;
 pub(crate) mod run;
 mod sections;
+pub(crate) mod selections;
 pub(crate) mod size;
 mod table;
 pub(crate) mod watch;
@@ -77,7 +84,9 @@ pub(crate) struct File {
     base: Sections,
     environments: Vec<Located<(String, Sections)>>,
     profiles: Vec<Located<(String, Conditions, Sections)>>,
-    overrides: Vec<Located<(Vec<Pattern>, Sections)>>,
+    overrides: Vec<Located<(Vec<Pattern>, Binaries, Sections)>>,
+    phases: Vec<Located<Phase>>,
+    selections: Vec<Located<NamedSelection>>,
 }
 
 impl File {
@@ -104,9 +113,23 @@ impl File {
                 }
                 let patterns = tests.map(|tests| tests.value).unwrap_or_default();
                 let patterns = patterns.into_iter().map(Pattern::new).collect();
-                (patterns, Sections::read(table, Place::Override))
+                (patterns, Binaries::read(table), Sections::read(table, Place::Override))
             }),
+            phases: table.named_tables("phases", Phase::read),
+            selections: table.named_tables("selections", NamedSelection::read),
         })
+    }
+
+    /// What of it is for the test binary of this name.
+    pub(crate) fn for_binary(mut self, binary: &str) -> Self {
+        for Located { value: (patterns, binaries, _), .. } in &mut self.overrides {
+            // It keeps its place, because the others are known by their numbers.
+            if !binaries.include(binary) {
+                patterns.clear();
+            }
+        }
+        self.phases.retain(|phase| phase.value.binaries.include(binary));
+        self
     }
 }
 
@@ -117,6 +140,8 @@ struct Layer {
     path: String,
     /// Absent for all tests.
     tests: Option<Vec<Pattern>>,
+    /// The line that it begins on.
+    line: usize,
     sections: Sections,
 }
 
@@ -130,6 +155,8 @@ pub(crate) struct Config {
     profile: Option<String>,
     /// Those that go before others stand before them.
     layers: Vec<Layer>,
+    phases: Vec<Located<Phase>>,
+    selections: Vec<Located<NamedSelection>>,
 }
 
 /// A value of the file, and where it stands.
@@ -166,6 +193,8 @@ pub(crate) enum UnknownName {
     Environment { name: String, help: String },
     #[error("there is no hardware profile `{name}`; {help}")]
     Profile { name: String, help: String },
+    #[error("there is no selection `{name}`; {help}")]
+    Selection { name: String, help: String },
 }
 
 impl Config {
@@ -187,24 +216,31 @@ impl Config {
         file.check_environment(environment)?;
         let profile = file.profile(profile, hardware)?;
         let mut layers = Vec::new();
-        for (index, Located { value: (tests, sections), .. }) in
+        for (index, Located { value: (tests, _, sections), line }) in
             file.overrides.into_iter().enumerate()
         {
             let path = format!("override {}", index + 1);
-            layers.push(Layer { path, tests: Some(tests), sections });
+            layers.push(Layer { path, tests: Some(tests), line, sections });
         }
+        let of_all = |path, sections| Layer { path, tests: None, line: 1, sections };
         let chosen =
             file.environments.into_iter().map(|it| it.value).find(|it| it.0 == environment);
         if let Some((name, sections)) = chosen {
-            layers.push(Layer { path: format!("environments.{name}"), tests: None, sections });
+            layers.push(of_all(format!("environments.{name}"), sections));
         }
         let name = profile.as_ref().map(|(name, _)| name.clone());
         if let Some((name, sections)) = profile {
-            layers.push(Layer { path: format!("profiles.{name}"), tests: None, sections });
+            layers.push(of_all(format!("profiles.{name}"), sections));
         }
-        layers.push(Layer { path: String::new(), tests: None, sections: file.base });
-        let path = Some(file.path).filter(|path| !path.as_os_str().is_empty());
-        Ok(Self { file: path, environment: environment.to_owned(), profile: name, layers })
+        layers.push(of_all(String::new(), file.base));
+        Ok(Self {
+            file: Some(file.path).filter(|path| !path.as_os_str().is_empty()),
+            environment: environment.to_owned(),
+            profile: name,
+            layers,
+            phases: file.phases,
+            selections: file.selections,
+        })
     }
 
     /// The first value that `pick` finds in the layers that apply to `test`, or to the suite as a
@@ -229,6 +265,48 @@ impl Config {
     /// The sections that apply to the suite as a whole, the first of which count first.
     pub(crate) fn of_suite(&self) -> impl Iterator<Item = &Sections> {
         self.layers.iter().filter(|layer| layer.tests.is_none()).map(|layer| &layer.sections)
+    }
+
+    /// The phases, in the order of their names.
+    pub(crate) fn phases(&self) -> &[Located<Phase>] {
+        &self.phases
+    }
+
+    /// The selection of this name: one of the file's, or one that every suite has.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub(crate) fn selection(&self, name: &str) -> Result<NamedSelection, UnknownName> {
+        let own = self.selections.iter().map(|it| it.value.name.as_str());
+        let known: Vec<_> = [SMOKE, COMPREHENSIVE].into_iter().chain(own).collect();
+        if let Some(found) = self.selections.iter().find(|it| it.value.name == name) {
+            return Ok(found.value.clone());
+        }
+        if known.contains(&name) {
+            return Ok(NamedSelection { name: name.to_owned(), ..NamedSelection::default() });
+        }
+        let help = suggest(name, known);
+        Err(UnknownName::Selection { name: name.to_owned(), help })
+    }
+
+    /// Each pattern of an override that is the name of none of these tests: where it stands, and what
+    /// may have been meant.
+    pub(crate) fn overrides_of_nothing(&self, names: &[&str]) -> Vec<String> {
+        let overrides = self.layers.iter().filter_map(|layer| Some((layer, layer.tests.as_ref()?)));
+        overrides
+            .flat_map(|(layer, patterns)| {
+                let place = self.place(layer.line, &layer.path);
+                let wrong = patterns.iter().filter_map(|it| members::without_names(it, names));
+                wrong.map(move |message| format!("{place}: {message}"))
+            })
+            .collect()
+    }
+
+    /// A place in the file, for people.
+    pub(crate) fn place(&self, line: usize, layer: &str) -> FilePlace {
+        let file = self.file.clone().unwrap_or_default();
+        FilePlace { file, line, layer: layer.to_owned() }
     }
 
     /// The file, if there is one.

@@ -9,21 +9,28 @@ use chaos_core::error::with_sources;
 use chaos_core::postgres::supervise_if_asked;
 use chaos_core::{packets, reexec};
 
-use crate::arguments::{Arguments, HELP, LATEST};
+use crate::arguments::{Arguments, HELP, IgnoredTests, LATEST};
 use crate::attempt::spec::{self, Spec};
 use crate::attempt::{child, orphan};
+use crate::config::selections::SMOKE;
 use crate::coverage::Requirements;
 use crate::environment::{self, Environment};
 use crate::identity::Identity;
 use crate::nextest::Nextest;
+use crate::phases::Plan;
 use crate::registry::{self, TestCase};
 use crate::report::inventory::{self, Comparison};
 use crate::report::json;
 use crate::report::record::RunRecord;
-use crate::runner::{Answer, Policy, Runner};
+use crate::runner::{Answer, Policy, Runner, threads};
+use crate::selection::named::{CannotSelect, Suitable};
 use crate::selection::{Selected, Selection};
 use crate::settings::{Settings, listing};
-use crate::{baselines, exit_code, list, run_directory, test_history};
+use crate::suite_check::{self, Checked};
+use crate::{baselines, exit_code, list, run_directory, selection, test_history};
+
+/// The variable that names a selection.
+const SELECT: &str = "CHAOS_SELECT";
 
 /// What `chaos_harness::main!()` calls.
 #[must_use]
@@ -51,8 +58,8 @@ fn harness() -> u8 {
         return print(|out| out.write_all(HELP.as_bytes()));
     }
     let cases = registry::all();
-    if arguments.list {
-        // Variables that the list does not need cannot spoil it.
+    if arguments.list && !asks_for_a_selection(&arguments) {
+        // Variables and files that the list does not need cannot spoil it.
         let selection = Selection::of(cases, &arguments, &Environment::default());
         return print(|out| list::write(out, &selection.tests, arguments.format));
     }
@@ -60,8 +67,10 @@ fn harness() -> u8 {
         Ok(settings) => settings,
         Err(errors) => return usage(&errors),
     };
-    for warning in environment::warnings() {
-        eprintln!("warning: {warning}");
+    if !arguments.list {
+        for warning in environment::warnings() {
+            eprintln!("warning: {warning}");
+        }
     }
     if let Some(run) = &arguments.report {
         return make_report(run, &settings);
@@ -75,35 +84,40 @@ fn harness() -> u8 {
     if arguments.merge {
         return merge_histories(&arguments.filters, &settings);
     }
-    if arguments.show_config {
-        let selection = Selection::of(cases, &arguments, &settings.environment);
-        let text = listing::render(&settings, &arguments, &selection.tests);
-        return print(|out| out.write_all(text.as_bytes()));
-    }
     // All tests of this binary, whatever the filters leave out.
     let all: Vec<Selected> =
         Selection::of(cases.clone(), &Arguments::default(), &Environment::default()).tests;
-    let names: Vec<String> = all.iter().map(|test| test.name.clone()).collect();
-    let binary = Identity::of(&cases).target;
-    if let Err(error) = settings.quarantine.check(&binary, &names) {
-        return usage(&[error.to_string()]);
+    let identity = Identity::of(&cases);
+    let Checked { plan, requirements, warnings } =
+        match suite_check::check(&settings, &identity.target, &all) {
+            Ok(checked) => checked,
+            Err(mistakes) => return usage(&mistakes),
+        };
+    if arguments.show_config {
+        let selection = Selection::of(cases, &arguments, &settings.environment);
+        let text = listing::render(&settings, &arguments, &plan, &selection.tests);
+        return print(|out| out.write_all(text.as_bytes()));
     }
-    let requirements = settings.requirements().map(|path| Requirements::read(&path)).transpose();
-    let requirements = requirements.and_then(|requirements| {
-        requirements.iter().try_for_each(|it| it.check(&all))?;
-        Ok(requirements)
-    });
-    let requirements = match requirements {
-        Ok(requirements) => requirements,
-        Err(error) => return usage(&[with_sources(&error)]),
-    };
     if arguments.coverage {
         return cover(requirements.as_ref(), &all, &settings);
     }
+    let warnings = warnings.iter().filter(|_| !arguments.list);
+    warnings.for_each(|warning| eprintln!("warning: {warning}"));
     for notice in &arguments.notices {
         eprintln!("{notice}");
     }
     let selection = Selection::of(cases.clone(), &arguments, &settings.environment);
+    let selection = match select(selection, &arguments, &settings, &plan, &all) {
+        Ok(selection) => selection,
+        Err(code) => return code,
+    };
+    if arguments.list {
+        return print(|out| list::write(out, &selection.tests, arguments.format));
+    }
+    if arguments.show_selection {
+        let text = selection.named.as_ref().map(selection::listing::render).unwrap_or_default();
+        return print(|out| out.write_all(text.as_bytes()));
+    }
     let policies = selection.tests.iter().map(|test| Policy::of(&settings, test.case));
     let mut mistakes: Vec<String> = policies.filter_map(Result::err).collect();
     // One of `chaos.toml` is found for each test that it concerns.
@@ -112,16 +126,64 @@ fn harness() -> u8 {
         return usage(&mistakes);
     }
     if settings.baseline_mode().is_some() {
-        if let Err(error) = baselines::check(&baselines::path_of(&binary)) {
+        if let Err(error) = baselines::check(&baselines::path_of(&identity.target)) {
             return usage(&[with_sources(&error)]);
         }
     }
     let names = selection.tests.iter().map(|test| test.name.clone()).collect();
     let exit_code = Runner::new(&arguments, settings, &cases, names, true)
-        .and_then(|runner| runner.run(&arguments, selection));
+        .and_then(|runner| runner.run(&arguments, selection.arranged(&plan), plan));
     exit_code.unwrap_or_else(|error| {
         eprintln!("error: {}", with_sources(&error));
         exit_code::HARNESS
+    })
+}
+
+/// Whether an option or the variable names a selection.
+fn asks_for_a_selection(arguments: &Arguments) -> bool {
+    let mut options = arguments.settings.iter();
+    options.any(|(option, _)| option.variable == SELECT)
+        || std::env::var_os(SELECT).is_some_and(|value| !value.is_empty())
+}
+
+/// Leaves what the selection chooses that was asked for by name; or the exit code of a complaint.
+///
+/// A process of nextest runs the one test that it is told to. There the selection is made when the tests
+/// are listed. So is that of the tests that nextest lists as ignored: all of them, as it takes those that
+/// it does not find in that list for others.
+fn select(
+    selection: Selection,
+    arguments: &Arguments,
+    settings: &Settings,
+    plan: &Plan,
+    all: &[Selected],
+) -> Result<Selection, u8> {
+    let asked_for = settings.selection().map_err(|error| usage(&[error.to_string()]))?;
+    let nextest = Nextest::detect();
+    let lists_ignored = arguments.list && arguments.ignored == IgnoredTests::Only;
+    let spec = match asked_for {
+        Some(spec) => spec.value,
+        None if arguments.show_selection => {
+            settings.config.selection(SMOKE).map_err(|error| usage(&[error.to_string()]))?
+        }
+        None => return Ok(selection),
+    };
+    if nextest.is_some() || lists_ignored {
+        return Ok(selection);
+    }
+    let suitable = Suitable {
+        settings,
+        identity: &Identity::of(&registry::all()),
+        plan,
+        threads: threads(settings, arguments),
+        root: &run_directory::root(settings, None),
+    };
+    suitable.choose(selection, &spec, all).map_err(|error| match error {
+        CannotSelect::History(error) => {
+            eprintln!("error: {}", with_sources(&error));
+            exit_code::HARNESS
+        }
+        other => usage(&[other.to_string()]),
     })
 }
 
@@ -300,7 +362,7 @@ fn run_of_this_process(first: &Selected) -> Result<&'static Runner, String> {
             .map_err(|error| with_sources(&error))?;
         let Selected { case, ref name, ignored } = *first;
         let first = Selected { case, name: name.clone(), ignored };
-        runner.announce(&Selection { tests: vec![first], filtered_out: Vec::new() }, 1);
+        runner.announce(&Selection::of_one(first), 1);
         Ok(runner)
     };
     RUN.get_or_init(begin).as_ref().map_err(Clone::clone)

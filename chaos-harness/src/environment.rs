@@ -34,6 +34,8 @@ pub(crate) struct Environment {
     pub(crate) name: Option<String>,
     /// The hardware profile.
     pub(crate) profile: Option<String>,
+    /// The selection that was asked for.
+    pub(crate) select: Option<String>,
     pub(crate) load_multiplier: Option<f64>,
     pub(crate) timeout_multiplier: Option<f64>,
     pub(crate) pool_size: Option<u32>,
@@ -108,6 +110,7 @@ impl Environment {
             config: reader.path("CHAOS_CONFIG"),
             name: reader.text("CHAOS_ENVIRONMENT"),
             profile: reader.text("CHAOS_PROFILE"),
+            select: reader.text("CHAOS_SELECT"),
             load_multiplier: reader
                 .checked("CHAOS_LOAD_MULTIPLIER", factor, |factor| MULTIPLIERS.contains(factor)),
             timeout_multiplier: reader

@@ -2,6 +2,7 @@
 //!
 //! Each says what was found, by how much it misses, and which tests are to blame. Every test counts,
 //! also one that may fail or is in quarantine; a failed test that must pass fails the run in any case.
+//! Where only a part of the suite ran, what it came to is judged and called that: see [`part`].
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,14 +12,17 @@ use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
+use self::part::Part;
 use crate::baselines::Conclusion;
 use crate::config::gates::Limits;
-use crate::config::{Config, Found, Located};
+use crate::config::{Config, Found, Located, members};
 use crate::quarantine::{Date, Quarantine};
 use crate::report::record::{RunRecord, TestRecord};
 use crate::run_event::TestOutcome;
+use crate::selection::Selected;
 
 mod baselines;
+pub(crate) mod part;
 
 /// From which probability on a category is a fact.
 const CONFIRMED: f64 = 0.95;
@@ -31,13 +35,20 @@ const NAMED: usize = 5;
 #[non_exhaustive]
 pub struct GateJudged {
     /// Which gate: `pass-rate`, `flaky`, `recovery`, `vacuous`, `undeclared-flaky`,
-    /// `baselines` (they could not be saved or compared), `baseline-regressions` or `quarantine`.
+    /// `baselines` (they could not be saved or compared), `baseline-regressions`, `quarantine` or
+    /// `phase`.
     pub gate: String,
     /// The domain whose tests it judges; absent for all tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
-    /// Whether it is passed.
+    /// The phase that it says was unlocked or stays locked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// Whether it is passed; also set where it is not judged.
     pub passed: bool,
+    /// Whether it could not be judged, because only a part of the suite ran.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_judged: bool,
     /// What was found, and by how much it misses.
     pub message: String,
     /// Where it is set.
@@ -50,6 +61,18 @@ fn percent(part: usize, whole: usize) -> f64 {
     part as f64 / whole as f64 * 100.0
 }
 
+/// The domains that have gates and no test of this binary: where that is set, and what may have been
+/// meant. Such a gate would be passed by nobody's doing.
+pub(crate) fn without_tests(config: &Config, binary: &str, tests: &[Selected]) -> Vec<String> {
+    let tests: Vec<_> = tests.iter().map(|it| (&*it.name, it.case.options.domain)).collect();
+    let gates = config.of_suite().flat_map(|sections| &sections.gates.domains);
+    let wrong = gates.filter(|gates| gates.value.2.include(binary)).filter_map(|gates| {
+        let message = members::without_tests(&gates.value.0, &tests)?;
+        Some(format!("{}: {message}", config.place(gates.line, "")))
+    });
+    wrong.collect()
+}
+
 /// Judges the gates that are set, in a fixed order.
 pub(crate) fn judge(
     config: &Config,
@@ -57,6 +80,7 @@ pub(crate) fn judge(
     binary: &str,
     today: Date,
     runs: &[RunRecord],
+    part: &Part,
 ) -> Vec<GateJudged> {
     let tests: Vec<&TestRecord> = runs.iter().flat_map(|run| &run.tests).collect();
     let conclusions: Vec<_> = runs.iter().flat_map(|run| &run.baselines).collect();
@@ -64,6 +88,7 @@ pub(crate) fn judge(
     let domains: BTreeSet<&str> = config
         .of_suite()
         .flat_map(|sections| &sections.gates.domains)
+        .filter(|domain| domain.value.2.include(binary))
         .map(|domain| domain.value.0.as_str())
         .collect();
     for domain in std::iter::once(None).chain(domains.into_iter().map(Some)) {
@@ -72,7 +97,8 @@ pub(crate) fn judge(
             domain.is_none() || own == domain
         };
         let tests: Vec<&TestRecord> = tests.iter().filter(of_domain).copied().collect();
-        let scope = Scope { config, domain, tests };
+        let missing = part.remark(domain);
+        let scope = Scope { config, domain, tests, missing };
         judged.extend(scope.judge());
         judged.extend(scope.refused(&conclusions));
         judged.extend(scope.baselines(&conclusions));
@@ -82,9 +108,10 @@ pub(crate) fn judge(
 }
 
 /// Judges what one test measured, where nothing is known of the others.
-pub(crate) fn of_baselines(config: &Config, conclusion: &Conclusion) -> Option<GateJudged> {
-    let scope = Scope { config, domain: None, tests: Vec::new() };
-    scope.refused(&[conclusion]).or_else(|| scope.baselines(&[conclusion]))
+pub(crate) fn of_baselines(config: &Config, conclusion: &Conclusion) -> Vec<GateJudged> {
+    let scope = Scope { config, domain: None, tests: Vec::new(), missing: None };
+    let judged = [scope.refused(&[conclusion]), scope.baselines(&[conclusion])];
+    judged.into_iter().flatten().collect()
 }
 
 /// The tests of a domain, or all.
@@ -92,6 +119,8 @@ struct Scope<'a> {
     config: &'a Config,
     domain: Option<&'a str>,
     tests: Vec<&'a TestRecord>,
+    /// What did not run of them, in words.
+    missing: Option<String>,
 }
 
 impl Scope<'_> {
@@ -112,13 +141,34 @@ impl Scope<'_> {
         })
     }
 
-    fn judged<T>(&self, gate: &str, limit: &Found<T>, passed: bool, message: String) -> GateJudged {
+    /// A gate that was judged, if only by a part.
+    fn judged<T>(
+        &self,
+        gate: &str,
+        limit: &Found<T>,
+        passed: bool,
+        mut message: String,
+    ) -> GateJudged {
+        if let Some(missing) = &self.missing {
+            message.push_str(&format!("; judged by a part of the suite: {missing}"));
+        }
         GateJudged {
             gate: gate.to_owned(),
             domain: self.domain.map(str::to_owned),
+            phase: None,
             passed,
+            not_judged: false,
             message,
             place: limit.place.to_string(),
+        }
+    }
+
+    /// A gate of which a part of the suite says nothing.
+    fn not_judged<T>(&self, gate: &str, limit: &Found<T>, missing: &str) -> GateJudged {
+        GateJudged {
+            message: format!("it takes the whole suite to judge it, and {missing}"),
+            not_judged: true,
+            ..self.judged(gate, limit, true, String::new())
         }
     }
 
@@ -131,6 +181,9 @@ impl Scope<'_> {
         let failed: Vec<_> = judged.iter().filter(|test| has_failed(test)).copied().collect();
         let (passed, total) = (judged.len() - failed.len(), judged.len());
         let needed = limit.value.get() * 100.0;
+        if let (0, Some(missing)) = (total, &self.missing) {
+            return Some(self.not_judged("pass-rate", &limit, missing));
+        }
         if total == 0 {
             let message = format!("no test was judged; {needed:.1} % of them have to pass");
             return Some(self.judged("pass-rate", &limit, true, message));
@@ -152,9 +205,13 @@ impl Scope<'_> {
 
     fn flaky(&self) -> Option<GateJudged> {
         let limit = self.limit(|limits| limits.flaky.as_ref())?;
+        if let Some(missing) = &self.missing {
+            return Some(self.not_judged("flaky", &limit, missing));
+        }
         let flaky: Vec<_> = self.tests.iter().filter(|test| is_flaky(test)).copied().collect();
         let allowed = limit.value.get() * 100.0;
-        let total = self.tests.len();
+        // What did not run here has no category.
+        let total = self.tests.iter().filter(|test| test.ended.is_some()).count();
         let found = if total == 0 { 0.0 } else { percent(flaky.len(), total) };
         let holds = found <= allowed + 1e-9;
         let mut message = format!("{} of {total} tests are flaky ({found:.1} %)", flaky.len());
@@ -235,7 +292,9 @@ fn quarantined(
     let judged = |passed, message, place| GateJudged {
         gate: "quarantine".to_owned(),
         domain: None,
+        phase: None,
         passed,
+        not_judged: false,
         message,
         place,
     };
@@ -287,28 +346,33 @@ fn names(tests: &[&TestRecord]) -> String {
 mod tests {
     use std::path::Path;
 
+    use super::part::Why;
     use super::*;
     use crate::config::File;
     use crate::config::profile::Hardware;
     use crate::report::sample;
-    use crate::run_event::RunEvent;
 
     fn judged(toml: &str) -> Vec<GateJudged> {
-        let is_baseline = |event: &&RunEvent| matches!(event, RunEvent::BaselinesConcluded(_));
-        let events = sample::events();
-        judged_of(toml, events.iter().filter(|event| !is_baseline(event)))
+        judged_of(toml, false)
     }
 
-    fn judged_of<'a>(
-        toml: &str,
-        events: impl IntoIterator<Item = &'a RunEvent>,
-    ) -> Vec<GateJudged> {
+    /// With or without a test of the domain `network` that was filtered out.
+    fn judged_of(toml: &str, filtered: bool) -> Vec<GateJudged> {
         let file = File::parse(Path::new("chaos.toml"), toml).unwrap();
         let config = Config::new(Some(file), "local", None, Hardware::default()).unwrap();
         let mut run = RunRecord::default();
-        events.into_iter().for_each(|event| run.add(0, event));
+        sample::events().iter().for_each(|event| run.add(0, event));
+        run.baselines.clear();
+        // All of this suite ran, unless that is what a test is about.
+        run.tests.iter_mut().for_each(|test| test.skip_cause = None);
         let today = Date::parse("2026-11-20").unwrap();
-        judge(&config, &Quarantine::default(), "chaos", today, &[run])
+        let left_out = match filtered {
+            true => vec![(Some("network".to_owned()), Why::Filtered)],
+            false => Vec::new(),
+        };
+        let runs = [run];
+        let part = Part::of(left_out, &runs);
+        judge(&config, &Quarantine::default(), "chaos", today, &runs, &part)
     }
 
     fn only(toml: &str) -> GateJudged {
@@ -343,6 +407,28 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_the_suite_is_judged_as_one_and_no_share_of_the_suite_by_it() {
+        let toml = "[gates]\npass-rate = \"10 %\"\nflaky = \"100 %\"\nrecovery = \"1h\"\n\
+                    [gates.domains.network]\nflaky = \"50 %\"\n[gates.domains.nobody]\nflaky = \"50 %\"\n";
+        let gates = judged_of(toml, true);
+        let said = |gate: &str, domain: Option<&str>| {
+            let found = gates.iter().find(|it| it.gate == gate && it.domain.as_deref() == domain);
+            let found = found.unwrap();
+            assert!(found.passed, "{found:?}");
+            (found.not_judged, found.message.as_str())
+        };
+        let missing = "1 test did not run (1 filtered out)";
+        let (not_judged, message) = said("pass-rate", None);
+        assert!(!not_judged && message.ends_with(&format!("by a part of the suite: {missing}")));
+        assert!(said("recovery", None).1.ends_with(missing));
+        let expected = format!("it takes the whole suite to judge it, and {missing}");
+        assert_eq!(said("flaky", None), (true, expected.as_str()));
+        assert_eq!(said("flaky", Some("network")), (true, expected.as_str()));
+        // Nothing is missing of this one.
+        assert!(!said("flaky", Some("nobody")).0);
+    }
+
+    #[test]
     fn an_environment_has_gates_of_its_own() {
         let toml =
             "[gates]\npass-rate = \"85 %\"\n[environments.local.gates]\npass-rate = \"1 %\"\n";
@@ -357,46 +443,6 @@ mod tests {
         assert!(!gate.passed && gate.message.contains("more than the 1ms allowed"), "{gate:?}");
         assert!(only("[gates]\nrecovery = \"1h\"\n").passed);
         assert!(only("[gates]\nvacuous = 0\n").message.contains("tests proved nothing"));
-    }
-
-    #[test]
-    fn a_comparison_is_judged_with_its_evidence_whether_or_not_a_gate_is_set() {
-        // The sample has one baseline that became slower.
-        let events = sample::events();
-        let gates = judged_of("", &events);
-        let [gate] = gates.as_slice() else { panic!("{gates:?}") };
-        assert!(!gate.passed);
-        assert_eq!(gate.place, "command line (--chaos-baseline)");
-        let start = "1 of 1 baselines became slower, 0 may, 1 too many: latency_is_survived: \
-                     checkout takes 2.00 times as long";
-        assert!(gate.message.starts_with(start), "{gate:?}");
-        let allowed = &judged_of("[gates]\nbaseline-regressions = 1\n", &events)[0];
-        assert_eq!((allowed.passed, allowed.place.as_str()), (true, "chaos.toml:2"));
-        let nothing = only("[gates]\nbaseline-regressions = 1\n");
-        assert!(nothing.passed && nothing.message.starts_with("no baseline was"), "{nothing:?}");
-    }
-
-    #[test]
-    fn a_domain_answers_for_its_own_baselines() {
-        let of_domain = |name: &str| {
-            let toml = format!("[gates.domains.{name}]\nbaseline-regressions = 0\n");
-            judged_of(&toml, &sample::events())
-                .into_iter()
-                .find(|gate| gate.domain.is_some())
-                .unwrap()
-        };
-        let network = of_domain("network");
-        assert!(!network.passed && network.message.contains("1 too many"), "{network:?}");
-        let nobody = of_domain("nobody");
-        assert!(nobody.passed && nobody.message.starts_with("no baseline was"), "{nobody:?}");
-    }
-
-    #[test]
-    fn a_comparison_that_was_not_made_is_no_pass() {
-        let refused = sample::refused();
-        let gate = of_baselines(&Config::default(), &refused).unwrap();
-        assert_eq!((gate.gate.as_str(), gate.passed), ("baselines", false));
-        assert_eq!(gate.message, "there is no file");
     }
 
     #[test]

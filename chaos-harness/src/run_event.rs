@@ -22,11 +22,13 @@ use crate::registry::{Declared, Flakiness, Gate, TestCase};
 mod exploration;
 mod measured;
 mod property;
+mod selection;
 mod trend;
 
 pub use self::exploration::{BrokenPoint, ExplorationSummary};
 pub use self::measured::{BaselineSummary, ServerReturn, SignalSummary};
 pub use self::property::PropertySummary;
+pub use self::selection::{SelectionSummary, SkipCause};
 pub use self::trend::{
     CategorySummary, KnownFailure, KnownSeed, Rate, Regression, RetryRate, Trend, TrendSegment,
 };
@@ -64,6 +66,9 @@ pub enum RunEvent {
         test: String,
         /// Why.
         reason: String,
+        /// What kind of reason that is, if it has to do with the run and not with the test.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<SkipCause>,
     },
     /// An attempt begins. A missing end means that the harness was killed.
     AttemptStarted(AttemptStarted),
@@ -106,6 +111,9 @@ pub struct RunStarted {
     pub tests: Vec<TestDescription>,
     /// How many tests the filters left out.
     pub filtered_out: u64,
+    /// The selection that was asked for by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<SelectionSummary>,
     /// How many tests run at once.
     pub threads: usize,
     /// `linux`, `macos`, `windows`.

@@ -10,30 +10,31 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chaos_core::error::with_sources;
-use chaos_core::machine::Machine;
 use libtest_mimic::{Completion, Trial};
 
 use crate::arguments::{Arguments, Color, Format};
 use crate::attempt::output::Capture;
-use crate::baselines::{self, Conclusion, Measured, Mode};
-use crate::gate::GateJudged;
+use crate::baselines::Measured;
+use crate::exit_code;
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
 use crate::nextest::Nextest;
-use crate::quarantine::Date;
+use crate::phases::Plan;
+use crate::phases::progress::Progress;
 use crate::registry::TestCase;
 use crate::report::FanOut;
-use crate::report::json;
 use crate::run_directory::{RunDirectory, Unwritable};
 use crate::run_event::{
     FORMAT_VERSION, RunEnded, RunEvent, RunStarted, SystemicFailure, TestDescription,
 };
 use crate::selection::Selection;
+use crate::selection::named::Named;
 use crate::settings::Settings;
 use crate::test_history::{Evidence, History, HistoryError, Suite};
-use crate::{exit_code, gate};
 
+mod beginning;
 mod declaration;
+mod judging;
 mod measure;
 mod policy;
 mod reporters;
@@ -41,6 +42,7 @@ mod seeds;
 mod suspicion;
 mod test;
 
+use self::beginning::Budget;
 use self::measure::Workload;
 pub(crate) use self::policy::Policy;
 use self::suspicion::Suspicion;
@@ -74,6 +76,9 @@ pub(crate) struct Runner {
     /// How many tests failed at their first attempts.
     failures: AtomicU64,
     workload: Workload,
+    phases: Progress,
+    /// How long the run may take.
+    budget: Option<Budget>,
     began: Instant,
 }
 
@@ -154,6 +159,8 @@ impl Runner {
             suspicion: Suspicion::default(),
             failures: AtomicU64::new(0),
             workload: Workload::default(),
+            phases: Progress::default(),
+            budget: None,
             began: Instant::now(),
         })
     }
@@ -163,7 +170,24 @@ impl Runner {
     /// # Errors
     ///
     /// When the harness cannot begin its work.
-    pub(crate) fn run(self, arguments: &Arguments, selection: Selection) -> Result<u8, CannotRun> {
+    pub(crate) fn run(
+        mut self,
+        arguments: &Arguments,
+        selection: Selection,
+        plan: Plan,
+    ) -> Result<u8, CannotRun> {
+        self.budget = selection.named.as_ref().and_then(Budget::of);
+        // Under nextest a process knows of one test only, and has nothing to wait for.
+        match self.nextest {
+            None => {
+                let names = selection.tests.iter().map(|test| &*test.name);
+                self.phases = Progress::new(plan, names);
+            }
+            Some(_) if selection.tests.iter().any(|test| plan.waits(&test.name)) => {
+                eprintln!("nextest runs each test by itself, so no phase of chaos.toml is locked");
+            }
+            Some(_) => {}
+        }
         if !self.in_process {
             Interrupt::listen(Arc::clone(&self.interrupt)).map_err(CannotRun::Signals)?;
         }
@@ -171,7 +195,10 @@ impl Runner {
         self.announce(&selection, arguments.test_threads.unwrap_or(1));
         let runner = Arc::new(self);
         let mut trials = Vec::new();
-        for name in selection.filtered_out {
+        let left_out = selection.left_out();
+        let not_selected = selection.named.iter().flat_map(|named| &named.left_out);
+        let not_selected: Vec<String> = not_selected.map(|case| case.name()).collect();
+        for name in selection.filtered_out.into_iter().chain(not_selected) {
             // libtest-mimic counts what it leaves out: all that is not marked as ignored.
             trials.push(Trial::test(name, || Ok(())));
         }
@@ -194,8 +221,7 @@ impl Runner {
             Some(interruption) => interruption.exit_code(),
             None => {
                 // Each tells what it finds, also in a run that fails in any case.
-                let baselines = runner.conclude_baselines();
-                let passes_gates = runner.passes_gates(baselines.as_ref());
+                let passes_gates = runner.passes_gates(left_out);
                 match conclusion.has_failed() {
                     true => exit_code::FAILED,
                     false if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
@@ -223,56 +249,6 @@ impl Runner {
         Ok(exit_code)
     }
 
-    /// Judges the gates, tells the reporters, and says whether all are passed.
-    ///
-    /// Under nextest a process knows of one test only, and judges the baselines of that.
-    fn passes_gates(&self, conclusion: Option<&Conclusion>) -> bool {
-        let judged = if self.nextest.is_some() {
-            let of_test = conclusion.and_then(|it| gate::of_baselines(&self.settings.config, it));
-            of_test.into_iter().collect()
-        } else {
-            self.judge_gates()
-        };
-        let passes = judged.iter().all(|gate| gate.passed);
-        for gate in judged {
-            self.reporters.event(&RunEvent::GateJudged(gate));
-        }
-        passes
-    }
-
-    fn judge_gates(&self) -> Vec<GateJudged> {
-        let records = match json::records(self.directory.path()) {
-            Ok(records) => records,
-            Err(error) => {
-                eprintln!("warning: no gate is judged: {}", with_sources(&error));
-                return Vec::new();
-            }
-        };
-        let (config, quarantine) = (&self.settings.config, &self.settings.quarantine);
-        gate::judge(config, quarantine, &self.identity.target, Date::today(), &records)
-    }
-
-    /// Saves or compares baselines if that was asked for, and tells the reporters.
-    fn conclude_baselines(&self) -> Option<Conclusion> {
-        let mode = self.settings.baseline_mode()?;
-        let path = baselines::path_of(&self.identity.target);
-        let machine = self.settings.machine.clone().unwrap_or_else(Machine::detect);
-        let concluded = match mode.value {
-            Mode::Save => self.measured.save(&path, &machine),
-            Mode::Compare => {
-                let criteria = self.settings.baseline_criteria();
-                // Under nextest each process would say the same of all other tests.
-                let tests = self.nextest.is_none().then_some(self.tests.as_slice());
-                self.measured.compare_among(&path, &machine, &criteria, tests)
-            }
-        };
-        let mut conclusion = concluded
-            .unwrap_or_else(|error| Conclusion::refused(mode.value, &path, with_sources(&error)));
-        conclusion.source = mode.source.to_string();
-        self.reporters.event(&RunEvent::BaselinesConcluded(conclusion.clone()));
-        Some(conclusion)
-    }
-
     /// Tells the reporters that the run begins.
     pub(crate) fn announce(&self, selection: &Selection, threads: usize) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -291,6 +267,7 @@ impl Runner {
             selected: tests.iter().map(|test| test.name.clone()).collect(),
             tests: tests.iter().map(|test| TestDescription::of(test.case)).collect(),
             filtered_out: selection.filtered_out.len() as u64,
+            selection: selection.named.as_ref().map(Named::summary),
             threads,
             os: std::env::consts::OS.to_owned(),
             arch: std::env::consts::ARCH.to_owned(),
@@ -337,7 +314,7 @@ impl Runner {
         Ok(libtest_mimic::Arguments {
             // See `run`.
             ignored: true,
-            test_threads: Some(self.threads(arguments)),
+            test_threads: Some(threads(&self.settings, arguments)),
             logfile: logfile.map(|path| path.to_string_lossy().into_owned()),
             format: Some(format),
             color: Some(match arguments.color {
@@ -349,29 +326,21 @@ impl Runner {
         })
     }
 
-    fn threads(&self, arguments: &Arguments) -> usize {
-        if self.in_process {
-            // Panics of spawned tasks could not be told apart.
-            return 1;
-        }
-        let asked_for = self.settings.test_threads(arguments);
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        asked_for.map_or_else(cores, |setting| setting.value.into())
-    }
-
     /// Whether nextest repeats failed tests, so that the harness does not: they would multiply.
     fn yields_retries(&self) -> bool {
         self.nextest.as_ref().is_some_and(Nextest::retries)
     }
+}
 
-    /// Why no more tests are to be started, if that is so.
-    fn stopped(&self) -> Option<&'static str> {
-        if let Some(interruption) = self.interrupt.get() {
-            return Some(interruption.reason());
-        }
-        let has_failed = self.fail_fast && self.has_failed.load(Ordering::Relaxed);
-        has_failed.then_some("not run, because a test failed before it (--fail-fast)")
+/// How many tests run at once.
+pub(crate) fn threads(settings: &Settings, arguments: &Arguments) -> usize {
+    if arguments.in_process || settings.environment.in_process {
+        // Panics of spawned tasks could not be told apart.
+        return 1;
     }
+    let asked_for = settings.test_threads(arguments);
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    asked_for.map_or_else(cores, |setting| setting.value.into())
 }
 
 fn evidence(settings: &Settings, nextest: Option<&Nextest>) -> Evidence {

@@ -1,10 +1,24 @@
 //! Which tests run, and in which order.
+//!
+//! First the arguments decide, as those of ordinary tests do. Of what they leave, a selection that was
+//! asked for by name ([`named`]) leaves those that belong to it, or the most informative ones for which
+//! there is time ([`choice`]).
 
 use chaos_core::seed::Seed;
 
 use crate::arguments::{Arguments, IgnoredTests};
 use crate::environment::Environment;
-use crate::registry::TestCase;
+use crate::gate::part::Why;
+use crate::phases::Plan;
+use crate::registry::{self, TestCase};
+
+mod choice;
+pub(crate) mod listing;
+pub(crate) mod named;
+mod score;
+mod timetable;
+
+use self::named::Named;
 
 /// A test of this binary, and what becomes of it.
 #[derive(Debug)]
@@ -15,11 +29,15 @@ pub(crate) struct Selected {
     pub(crate) ignored: bool,
 }
 
-/// The tests that the arguments select, in the order in which they start.
-#[derive(Debug)]
+/// The tests that are selected, in the order in which they start.
+#[derive(Debug, Default)]
 pub(crate) struct Selection {
     pub(crate) tests: Vec<Selected>,
     pub(crate) filtered_out: Vec<String>,
+    /// What a selection that was asked for by name has made of it.
+    pub(crate) named: Option<Named>,
+    /// Whether the order is one that was asked for.
+    is_shuffled: bool,
 }
 
 impl Selection {
@@ -29,7 +47,7 @@ impl Selection {
         arguments: &Arguments,
         environment: &Environment,
     ) -> Self {
-        let mut selection = Self { tests: Vec::new(), filtered_out: Vec::new() };
+        let mut selection = Self::default();
         for case in cases {
             let name = case.name();
             if is_selected(case, &name, arguments) {
@@ -40,6 +58,7 @@ impl Selection {
             }
         }
         let shuffle_seed = arguments.shuffle_seed.or(environment.shuffle_seed);
+        selection.is_shuffled = shuffle_seed.is_some() || arguments.shuffle || environment.shuffle;
         if let Some(seed) = shuffle_seed {
             shuffle(&mut selection.tests, Seed(seed));
         } else if arguments.shuffle || environment.shuffle {
@@ -49,6 +68,33 @@ impl Selection {
             shuffle(&mut selection.tests, seed);
         }
         selection
+    }
+
+    /// Puts the tests into an order in which phases can wait for one another.
+    pub(crate) fn arranged(self, plan: &Plan) -> Self {
+        let tests = plan.arrange(self.tests, |test| &test.name);
+        Self { tests, ..self }
+    }
+
+    /// The domains of the tests that are left out, and why they are. Those that are ignored would not run
+    /// in any case.
+    pub(crate) fn left_out(&self) -> Vec<(Option<String>, Why)> {
+        let of = |case: &TestCase, why| {
+            let is_left_out = case.options.ignore.is_none();
+            is_left_out.then(|| (case.options.domain.map(str::to_owned), why))
+        };
+        let filtered = self.filtered_out.iter().filter_map(|name| registry::find(name));
+        let filtered = filtered.filter_map(|case| of(case, Why::Filtered));
+        let named = self.named.iter().flat_map(|named| {
+            let why = || Why::NotSelected(named.name.clone());
+            named.left_out.iter().filter_map(move |case| of(case, why()))
+        });
+        filtered.chain(named).collect()
+    }
+
+    /// One test that was begun by somebody else.
+    pub(crate) fn of_one(test: Selected) -> Self {
+        Self { tests: vec![test], ..Self::default() }
     }
 }
 

@@ -26,12 +26,14 @@ use crate::arguments::Arguments;
 use crate::config::attempts::MOST_RETRIES;
 use crate::config::profile::Hardware;
 use crate::config::run::FlakyResult;
+use crate::config::selections::NamedSelection;
 use crate::config::size::Size;
-use crate::config::{Config, FilePlace, Found, Located, Sections, find};
+use crate::config::{Config, FilePlace, Found, Located, Sections, UnknownName, find};
 use crate::environment::Environment;
+use crate::identity::Identity;
 use crate::nextest::Nextest;
 use crate::quarantine::Quarantine;
-use crate::registry::TestCase;
+use crate::registry::{self, TestCase};
 use crate::run_directory;
 
 mod baselines;
@@ -121,6 +123,8 @@ impl Settings {
         let profile = environment.profile.as_deref();
         let machine = Machine::detect();
         let hardware = Hardware { cores: Some(machine.cores), memory: machine.memory };
+        let binary = Identity::of(&registry::all()).target;
+        let file = file.map(|file| file.for_binary(&binary));
         let config = Config::new(file, &chosen.value, profile, hardware)
             .map_err(|error| vec![error.to_string()])?;
         let (machine, environment_source) = (Some(machine), Some(chosen.source));
@@ -144,6 +148,17 @@ impl Settings {
             (None, None) => Source::Default,
         };
         Setting { value, source }
+    }
+
+    /// The selection that was asked for, if one was.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name.
+    pub(crate) fn selection(&self) -> Result<Option<Setting<NamedSelection>>, UnknownName> {
+        let Some(name) = &self.environment.select else { return Ok(None) };
+        let source = self.environment.source("CHAOS_SELECT");
+        self.config.selection(name).map(|value| Some(Setting { value, source }))
     }
 
     /// The file that lists the requirements, if `chaos.toml` names one.

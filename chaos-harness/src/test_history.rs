@@ -27,10 +27,12 @@ use crate::signature::Signature;
 mod line;
 mod memory;
 mod merge;
+mod past;
 mod segments;
 mod trend;
 
 pub(crate) use self::merge::{MergeError, Merged, merge};
+pub(crate) use self::past::Past;
 
 /// How many attempts at a test are remembered when the files are made compact: twice as many first
 /// attempts as are ever looked at.
@@ -178,6 +180,18 @@ impl History {
         let Known { memory, assessor } = &mut *known;
         self.segments.read_news(memory).map_err(|source| self.error("read", source))?;
         Ok(trend::judge(memory, assessor, test, &self.suite.run))
+    }
+
+    /// What is known of a test before it runs, for whoever has to choose.
+    ///
+    /// # Errors
+    ///
+    /// When the files cannot be read.
+    pub(crate) fn past(&self, test: &str) -> Result<Past, HistoryError> {
+        let mut known = self.known.lock();
+        let Known { memory, assessor } = &mut *known;
+        self.segments.read_news(memory).map_err(|source| self.error("read", source))?;
+        Ok(past::of(memory, assessor, test, &self.suite.run))
     }
 
     /// The category of a test by what is known from other runs.

@@ -22,6 +22,9 @@ pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// which they are told from those of the application.
 pub(super) const OURS: &str = "chaos: ";
 
+/// What the sessions of a test are called that pass by its link, unless the test names them.
+pub(super) const PAST_LINK: &str = "past the link";
+
 /// A condition on `pg_stat_activity`: the session is none of the library's own.
 pub(super) fn not_ours() -> String {
     format!("application_name NOT LIKE {}", literal(&format!("{OURS}%")))
@@ -101,7 +104,9 @@ impl Endpoint {
 
     /// The settings of a connection of the owner of a database to the server itself.
     pub(super) fn direct(&self, database: &str) -> Config {
-        self.at_server(&self.owner(database), database)
+        let mut config = self.at_server(&self.owner(database), database);
+        config.application_name(PAST_LINK);
+        config
     }
 
     /// The settings of a connection of the administrator to the server itself.
@@ -175,7 +180,7 @@ impl Endpoint {
 
     /// The URL of a connection of the owner of a database to the server itself.
     pub(super) fn url_direct(&self, database: &str) -> String {
-        match (self.tcp, &self.address) {
+        let url = match (self.tcp, &self.address) {
             (Some(address), _) => self.url_through(address, database),
             (None, Address::Tcp(address)) => self.url_through(*address, database),
             (None, Address::Unix { directory, port }) => {
@@ -184,7 +189,8 @@ impl Endpoint {
                 let options = self.url_options();
                 format!("postgresql://{login}@/{database}?host={host}&port={port}{options}")
             }
-        }
+        };
+        format!("{url}&application_name={}", percent_encoded(PAST_LINK))
     }
 
     fn login_in_url(&self, database: &str) -> String {

@@ -15,26 +15,18 @@ use super::error::PostgresError;
 use super::fingerprint::{
     Fingerprint, FingerprintError, Selection, TABLES, Table, TableFingerprint,
 };
+use super::quoting::literal;
+use super::sessions::{OpenSession, Sessions};
 use super::{Postgres, endpoint};
-use crate::link::Target;
 
 mod content;
 mod generated;
-mod sessions;
-
-pub(crate) use self::sessions::OpenSession;
 
 /// The schema that keeps what the tables held.
 const SCHEMA: &str = "chaos_initial";
 
 /// How long the administrator waits for a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long sessions get to come to rest before what they do is their fault.
-const MOMENT: Duration = Duration::from_secs(1);
-
-/// How often sessions are looked at in a row before the processor is left to them for a moment.
-const EAGER: u32 = 4;
 
 /// What values as text must not depend on.
 const SETTINGS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; \
@@ -48,7 +40,7 @@ pub(crate) struct Stage {
     admin: Client,
     tables: Vec<Table>,
     restore: String,
-    look: Statement,
+    sessions: Sessions,
     locks: Statement,
     /// The tables that are compared, and the statement that does it.
     judged: Option<Judged>,
@@ -97,17 +89,17 @@ impl Stage {
         let content = content::Content::read(&admin, &tables).await?;
         content.keep(&admin).await?;
         let restore = content.restore();
-        let look = prepared(&admin, &sessions::question(postgres)).await?;
-        let locks = prepared(&admin, &sessions::locks(postgres)).await?;
+        let sessions = Sessions::of(postgres, &admin).await?;
+        let locks = prepared(&admin, &locks(postgres)).await?;
         let postgres = postgres.clone();
-        Ok(Self { postgres, admin, tables, restore, look, locks, judged: None })
+        Ok(Self { postgres, admin, tables, restore, sessions, locks, judged: None })
     }
 
     /// Opens the connection of the administrator anew, because the server was killed.
     pub(crate) async fn reconnect(&mut self) -> Result<(), PostgresError> {
         self.admin = connect(&self.postgres).await?;
-        self.look = prepared(&self.admin, &sessions::question(&self.postgres)).await?;
-        self.locks = prepared(&self.admin, &sessions::locks(&self.postgres)).await?;
+        self.sessions = Sessions::of(&self.postgres, &self.admin).await?;
+        self.locks = prepared(&self.admin, &locks(&self.postgres)).await?;
         if let Some(judged) = &mut self.judged {
             judged.statement = prepared(&self.admin, &judged.sql).await?;
         }
@@ -213,13 +205,6 @@ impl Stage {
         Ok(names(&now).symmetric_difference(&names(&self.tables)).cloned().collect())
     }
 
-    /// The sessions of the application.
-    pub(crate) async fn sessions(&self) -> Result<Vec<OpenSession>, PostgresError> {
-        let rows = self.admin.query(&self.look, &[]).await;
-        let rows = rows.map_err(PostgresError::sql("ask the server for its sessions"))?;
-        Ok(rows.iter().map(OpenSession::read).collect())
-    }
-
     /// How many advisory locks each process of the server holds in the database, of those that hold any.
     pub(crate) async fn advisory_locks(&self) -> Result<BTreeMap<i32, i64>, PostgresError> {
         let rows = self.admin.query(&self.locks, &[]).await;
@@ -227,24 +212,10 @@ impl Stage {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
-    /// Waits until every session does nothing and has a connection of the link, so that nothing is
-    /// going to change any more. Returns the sessions that do something after a moment still.
+    /// Waits until nothing is going to change any more. Returns the sessions that do something after a
+    /// moment still.
     pub(crate) async fn settle(&self) -> Result<Vec<OpenSession>, PostgresError> {
-        let begun = Instant::now();
-        for look in 0.. {
-            let sessions = self.sessions().await?;
-            if self.is_at_rest(&sessions) {
-                return Ok(Vec::new());
-            }
-            if begun.elapsed() > MOMENT {
-                let busy = sessions.into_iter().filter(|session| !session.is_at_rest());
-                return Ok(busy.collect());
-            }
-            if look >= EAGER {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-        }
-        unreachable!("the loop has no other end")
+        self.sessions.settle(&self.admin).await
     }
 
     /// Waits as [`settle`](Self::settle) does, and says what the tables hold then. It takes one round
@@ -252,25 +223,20 @@ impl Stage {
     pub(crate) async fn settled_fingerprint(
         &self,
     ) -> Result<(Vec<OpenSession>, Fingerprint), PostgresError> {
-        let (sessions, content) = futures::try_join!(self.sessions(), self.fingerprint())?;
-        if self.is_at_rest(&sessions) {
+        let (sessions, content) =
+            futures::try_join!(self.sessions.list(&self.admin), self.fingerprint())?;
+        if self.sessions.are_at_rest(&sessions) {
             return Ok((Vec::new(), content));
         }
         let busy = self.settle().await?;
         Ok((busy, self.fingerprint().await?))
     }
 
-    /// Whether every session does nothing and has a connection of the link.
-    fn is_at_rest(&self, sessions: &[OpenSession]) -> bool {
-        let open = usize::try_from(self.postgres.link().connections().open);
-        sessions.len() <= open.unwrap_or(usize::MAX) && sessions.iter().all(OpenSession::is_at_rest)
-    }
-
     /// Ends the sessions of the application, and waits until they are gone.
     pub(crate) async fn expel(&self) -> Result<(), PostgresError> {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            let sessions = self.sessions().await?;
+            let sessions = self.sessions.list(&self.admin).await?;
             if sessions.is_empty() {
                 return Ok(());
             }
@@ -301,6 +267,17 @@ async fn connect(postgres: &Postgres) -> Result<Client, PostgresError> {
 async fn prepared(admin: &Client, sql: &str) -> Result<Statement, PostgresError> {
     let prepared = admin.prepare(sql).await;
     prepared.map_err(PostgresError::sql("prepare what is asked of the tables"))
+}
+
+/// Who holds how many advisory locks of the database.
+fn locks(postgres: &Postgres) -> String {
+    format!(
+        "SELECT l.pid, pg_catalog.count(*) FROM pg_catalog.pg_lock_status() l \
+         WHERE l.locktype = 'advisory' AND l.pid IS NOT NULL AND l.database = \
+           (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = {}) \
+         GROUP BY 1",
+        literal(postgres.database())
+    )
 }
 
 async fn tables(admin: &Client) -> Result<Vec<Table>, PostgresError> {

@@ -21,6 +21,7 @@ pub(crate) async fn play(role: &str, stage: &Stage) -> TestResult {
         "server" => server(&pg, &client).await,
         "postmaster" => postmaster(&pg, &client).await,
         "backend" => backend(&pg, &client).await,
+        "unread" => unread(&pg).await,
         "checkpointer" => checkpointer(&pg, &client).await,
         other => panic!("unknown role {other}"),
     }
@@ -77,6 +78,36 @@ async fn backend(pg: &Postgres, client: &tokio_postgres::Client) -> TestResult {
     Ok(())
 }
 
+async fn unread(pg: &Postgres) -> TestResult {
+    let server = pg.server()?;
+    let victim = pg.connect().await?;
+    // It has no connection of the link, and is none that is gone.
+    let mut direct = pg.direct_config();
+    let (direct, connection) = direct.connect_timeout(WHILE).connect(tokio_postgres::NoTls).await?;
+    let past = tokio::spawn(connection);
+    direct.batch_execute("SELECT 1").await?;
+    let admin = pg.admin().await?;
+    let rows = async || -> TestResult<i64> {
+        Ok(admin.query_one("SELECT count(*) FROM kept", &[]).await?.get(0))
+    };
+    let part = server.backend_of(&victim).await?;
+    server.pause(part).await?;
+    // It arrives at a session that does not read, and whose client is gone.
+    let arrives = cut().on(query("INSERT").after());
+    let told = pg.during(arrives, victim.batch_execute("INSERT INTO kept VALUES (2)")).await;
+    assert!(told.is_err());
+    let resume = async {
+        tokio::time::sleep(WHILE / 3).await;
+        assert_eq!(rows().await?, 1);
+        TestResult::Ok(server.resume(part).await?)
+    };
+    let ((), resumed) = tokio::join!(pg.settled(), resume);
+    resumed?;
+    assert_eq!(rows().await?, 2, "it was not waited for");
+    drop(direct);
+    Ok(past.await??)
+}
+
 async fn checkpointer(pg: &Postgres, client: &tokio_postgres::Client) -> TestResult {
     let server = pg.server()?;
     server.pause(Part::Checkpointer).await?;
@@ -106,6 +137,11 @@ fn a_paused_postmaster_lets_nobody_in_and_disturbs_no_session() {
 #[test]
 fn a_paused_session_keeps_its_locks_and_cannot_be_terminated() {
     play_role("pausing backend");
+}
+
+#[test]
+fn a_session_that_has_not_read_what_arrived_is_waited_for() {
+    play_role("pausing unread");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! A bank with bugs to choose from.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use chaos_core::TestResult;
 use chaos_core::postgres::Postgres;
 use chaos_core::property::proptest::prelude::*;
 use deadpool_postgres::Pool;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 /// What customers do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,12 +42,13 @@ pub(crate) enum Deposits {
     Once,
     /// Tried again whatever the error was.
     Retried,
-    /// The same, but of every other deposit only.
-    SometimesRetried,
+    /// Tried once, and not again.
+    NotRetried,
     /// By writing what a cache says, which is told before the commit.
     FromCache,
-    /// By writing what was read before, without a lock.
-    Unlocked,
+    /// By writing what was read before, without a lock. Of so many workers, all have read before any
+    /// of them writes.
+    Unlocked { workers: usize },
 }
 
 pub(crate) struct Bank {
@@ -54,6 +56,8 @@ pub(crate) struct Bank {
     deposits: Deposits,
     cached: Cell<[Option<i64>; 3]>,
     keys: Cell<i64>,
+    read: Meeting,
+    written: Meeting,
 }
 
 type Answer = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -68,10 +72,21 @@ impl Bank {
                  INSERT INTO account SELECT generate_series(1, 3)",
             )
             .await?;
-        Ok(Self { pool, deposits, cached: Cell::default(), keys: Cell::new(0) })
+        let workers = match deposits {
+            Deposits::Unlocked { workers } => workers,
+            _ => 0,
+        };
+        let (read, written) = (Meeting::of(workers), Meeting::of(workers));
+        Ok(Self { pool, deposits, cached: Cell::default(), keys: Cell::new(0), read, written })
     }
 
     pub(crate) async fn apply(&self, op: Op) -> Answer {
+        // All workers begin at once, so these are the first operations of each.
+        if let (Some(read), Some(written)) = (self.read.place(), self.written.place()) {
+            if let Op::Deposit { account, amount } = op {
+                return self.unlocked(account, amount, read, written).await;
+            }
+        }
         match op {
             Op::Balance { account } => {
                 let client = self.pool.get().await?;
@@ -87,16 +102,14 @@ impl Bank {
         self.keys.set(key);
         match self.deposits {
             Deposits::FromCache => return self.by_cache(account, amount).await,
-            Deposits::Unlocked => return self.unlocked(account, amount).await,
-            _ => {}
+            Deposits::NotRetried | Deposits::Unlocked { .. } => {
+                return self.add(key, account, amount).await;
+            }
+            Deposits::Once | Deposits::Retried => {}
         }
-        let again = match self.deposits {
-            Deposits::SometimesRetried => is_heads(),
-            _ => true,
-        };
         match self.add(key, account, amount).await {
             // What came of the first try is not known, whatever the second one says.
-            Err(first) if again => match self.add(key, account, amount).await {
+            Err(first) => match self.add(key, account, amount).await {
                 Err(second) => Err(format!("twice: {first}, {second}").into()),
                 Ok(()) => Ok(()),
             },
@@ -142,12 +155,20 @@ impl Bank {
         Ok(())
     }
 
-    async fn unlocked(&self, account: i32, amount: i64) -> Answer {
+    async fn unlocked(&self, account: i32, amount: i64, read: Place, written: Place) -> Answer {
+        let balance: i64 = {
+            // Given back before the meeting: the others may need the same connection.
+            let client = self.pool.get().await?;
+            let select = "SELECT balance FROM account WHERE id = $1";
+            client.query_one(select, &[&account]).await?.get(0)
+        };
+        drop(read);
+        self.read.everybody().await;
         let client = self.pool.get().await?;
-        let select = "SELECT balance FROM account WHERE id = $1";
-        let balance: i64 = client.query_one(select, &[&account]).await?.get(0);
         let update = "UPDATE account SET balance = $1 WHERE id = $2";
         client.execute(update, &[&(balance + amount), &account]).await?;
+        drop((client, written));
+        self.written.everybody().await;
         Ok(())
     }
 
@@ -159,8 +180,28 @@ impl Bank {
     }
 }
 
-/// Tosses a coin that no seed knows.
-fn is_heads() -> bool {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(0) % 2 == 0
+/// Where some wait for each other.
+struct Meeting {
+    places: RefCell<Vec<Place>>,
+    all: watch::Sender<()>,
+}
+
+/// Somebody who is waited for, until it is dropped.
+type Place = watch::Receiver<()>;
+
+impl Meeting {
+    fn of(members: usize) -> Self {
+        let (all, place) = watch::channel(());
+        Self { places: RefCell::new(vec![place; members]), all }
+    }
+
+    /// The next place that is left.
+    fn place(&self) -> Option<Place> {
+        self.places.borrow_mut().pop()
+    }
+
+    /// Waits until everybody is there, or has given up.
+    async fn everybody(&self) {
+        self.all.closed().await;
+    }
 }

@@ -13,6 +13,8 @@ Which tests run
       --ignored             Run only the tests that are marked #[ignore]
       --include-ignored     Run those too
       --exclude-should-panic  Leave out the tests that are to panic
+      --chaos-select NAME   Run a part: `smoke` (the most informative tests for five minutes),
+                            `comprehensive` (all), or a selection of chaos.toml
       --list                List the tests instead of running them
 
 How they run
@@ -46,6 +48,8 @@ Explorations
 
 Instead of running tests
       --chaos-config        Show every setting of the selected tests, and where it comes from
+      --chaos-selection     Show which tests --chaos-select (default: smoke) chooses and leaves out,
+                            how long they take, and why
       --chaos-merge DIR...  Add the histories in these directories to ours, as those of the shards of
                             a run: a target/chaos, or its history. What is known is not added again
       --chaos-report[=RUN]  Make the JSON report of a run again from its journal, and print where it
@@ -66,6 +70,7 @@ Environment variables
       CHAOS_CONFIG=PATH     The file of settings (default: chaos.toml of the package or workspace)
       CHAOS_ENVIRONMENT=NAME  The environment in it: ci, local, validation, or one of its own
       CHAOS_PROFILE=NAME    The hardware profile in it
+      CHAOS_SELECT=NAME     The same as --chaos-select
       CHAOS_SEED=N          The seed of the first attempt at every test
       CHAOS_TIMEOUT=30s     How long an attempt may take
       CHAOS_RETRIES=N       How many more attempts a failed test gets

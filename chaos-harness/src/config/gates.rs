@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chaos_core::probability::Probability;
 
+use super::binaries::Binaries;
 use super::document::Located;
 use super::sections::Section;
 use super::table::Table;
@@ -17,7 +18,7 @@ pub(crate) struct Gates {
     /// Those of all tests together.
     pub(crate) all: Limits,
     /// Those of the tests of one domain, by its name.
-    pub(crate) domains: Vec<Located<(String, Limits)>>,
+    pub(crate) domains: Vec<Located<(String, Limits, Binaries)>>,
 }
 
 /// What tests have to come to together.
@@ -57,8 +58,9 @@ impl Section for Gates {
     fn read(table: &mut Table<'_>) -> Self {
         Self {
             all: Limits::read(table),
-            domains: table
-                .named_tables("domains", |name, table| (name.to_owned(), Limits::read(table))),
+            domains: table.named_tables("domains", |name, table| {
+                (name.to_owned(), Limits::read(table), Binaries::read(table))
+            }),
         }
     }
 }

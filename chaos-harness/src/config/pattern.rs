@@ -9,6 +9,11 @@ impl Pattern {
         Self(text.into())
     }
 
+    /// As it was written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the whole name is of this form.
     pub(crate) fn matches(&self, name: &str) -> bool {
         let mut parts = self.0.split('*');

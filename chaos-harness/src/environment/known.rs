@@ -20,9 +20,10 @@ const fn option(
 }
 
 /// All options that stand for a variable.
-pub(crate) const OPTIONS: [SettingOption; 13] = [
+pub(crate) const OPTIONS: [SettingOption; 14] = [
     option("--chaos-environment", "CHAOS_ENVIRONMENT", "the name of an environment"),
     option("--chaos-profile", "CHAOS_PROFILE", "the name of a hardware profile"),
+    option("--chaos-select", "CHAOS_SELECT", "the name of a selection, such as smoke"),
     option("--chaos-seed", "CHAOS_SEED", "a whole number"),
     option("--chaos-timeout", "CHAOS_TIMEOUT", "a duration such as 30s"),
     option("--chaos-retries", "CHAOS_RETRIES", "a whole number from 0 to 100"),
@@ -37,7 +38,7 @@ pub(crate) const OPTIONS: [SettingOption; 13] = [
 ];
 
 /// Every variable that the library reads. The README has a table of them.
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 24] = [
     "CHAOS_ALLOW_REMOTE",
     "CHAOS_BASELINE",
     "CHAOS_CACHE_DIR",
@@ -58,6 +59,7 @@ const KNOWN: [&str; 23] = [
     "CHAOS_RETRIES",
     "CHAOS_RUNS",
     "CHAOS_SEED",
+    "CHAOS_SELECT",
     "CHAOS_SHRINK_SECS",
     "CHAOS_TIMEOUT",
     "CHAOS_TIMEOUT_MULTIPLIER",

@@ -10,8 +10,8 @@ use crate::baselines::Conclusion;
 use crate::gate::GateJudged;
 use crate::report::words;
 use crate::run_event::{
-    AttemptEnded, AttemptStarted, Regression, RunEnded, RunEvent, RunStarted, TestDescription,
-    TestEnded, TestOutcome,
+    AttemptEnded, AttemptStarted, Regression, RunEnded, RunEvent, RunStarted, SkipCause,
+    TestDescription, TestEnded, TestOutcome,
 };
 use crate::triage::{Class, Triage, triage};
 
@@ -52,6 +52,8 @@ pub(crate) struct TestRecord {
     pub(crate) attempts: Vec<AttemptRecord>,
     /// Why it was not run at all.
     pub(crate) ignored: Option<String>,
+    /// What kind of reason that is, if it has to do with the run.
+    pub(crate) skip_cause: Option<SkipCause>,
     /// Its end; absent while it runs, and for ever when the harness was killed.
     pub(crate) ended: Option<TestEnded>,
 }
@@ -76,9 +78,10 @@ impl RunRecord {
                 self.current.insert(process, self.processes.len());
                 self.processes.push(ProcessRecord { started: started.clone(), ended: None });
             }
-            RunEvent::TestSkipped { test, reason } => {
+            RunEvent::TestSkipped { test, reason, cause } => {
                 let place = self.begin_test(process, test);
                 self.tests[place].ignored = Some(reason.clone());
+                self.tests[place].skip_cause = *cause;
             }
             RunEvent::AttemptStarted(started) => {
                 let place = match started.attempt {
@@ -168,6 +171,7 @@ impl RunRecord {
             description,
             attempts: Vec::new(),
             ignored: None,
+            skip_cause: None,
             ended: None,
         });
         self.latest.insert((process.unwrap_or(usize::MAX), name.to_owned()), place);

@@ -20,8 +20,8 @@ use crate::gate::GateJudged;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
     FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources, RetryRate, RunEnded,
-    RunEvent, RunStarted, ServerReturn, SystemicFailure, TestDescription, TestEnded, TestOutcome,
-    Trend, TrendSegment,
+    RunEvent, RunStarted, SelectionSummary, ServerReturn, SkipCause, SystemicFailure,
+    TestDescription, TestEnded, TestOutcome, Trend, TrendSegment,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -32,8 +32,13 @@ pub(crate) fn events() -> Vec<RunEvent> {
     events.push(RunEvent::TestSkipped {
         test: "network::packets_are_lost".to_owned(),
         reason: "it needs root".to_owned(),
+        cause: None,
     });
-    events.push(RunEvent::TestSkipped { test: "slow_one".to_owned(), reason: String::new() });
+    events.push(RunEvent::TestSkipped {
+        test: "slow_one".to_owned(),
+        reason: "not begun: the 5m of the selection `smoke` are over".to_owned(),
+        cause: Some(SkipCause::OutOfTime),
+    });
 
     let calm = AttemptSummary {
         ok: 1_203,
@@ -88,9 +93,30 @@ pub(crate) fn events() -> Vec<RunEvent> {
     events.push(RunEvent::GateJudged(GateJudged {
         gate: "pass-rate".to_owned(),
         domain: Some("network".to_owned()),
+        phase: None,
         passed: true,
+        not_judged: false,
         message: "1 of 1 tests passed (100.0 %), at least 95.0 % have to".to_owned(),
         place: "chaos.toml:9".to_owned(),
+    }));
+    events.push(RunEvent::GateJudged(GateJudged {
+        gate: "flaky".to_owned(),
+        domain: None,
+        phase: None,
+        passed: true,
+        not_judged: true,
+        message: "it takes the whole suite to judge it, and 1 test did not run (1 out of time)"
+            .to_owned(),
+        place: "chaos.toml:4".to_owned(),
+    }));
+    events.push(RunEvent::GateJudged(GateJudged {
+        gate: "phase".to_owned(),
+        domain: None,
+        phase: Some("sabotage".to_owned()),
+        passed: true,
+        not_judged: false,
+        message: "unlocked: `network` came to 3 of 4 (75 %)".to_owned(),
+        place: "chaos.toml:12".to_owned(),
     }));
     events.push(RunEvent::RunEnded(RunEnded {
         passed: 2,
@@ -208,6 +234,14 @@ fn run_started() -> RunStarted {
         selected: names.map(str::to_owned).to_vec(),
         tests: names.map(description).to_vec(),
         filtered_out: 2,
+        selection: Some(SelectionSummary {
+            name: "smoke".to_owned(),
+            budget_ms: Some(300_000),
+            chosen: 8,
+            expected_ms: 95_000,
+            not_selected: 2,
+            not_selected_ms: 620_000,
+        }),
         threads: 2,
         os: "linux".to_owned(),
         arch: "x86_64".to_owned(),

@@ -123,6 +123,10 @@ impl Terminal {
         }
         let count = words::counted(started.selected.len() as u64, "test");
         self.print(&format!("\nrunning {count}\n"));
+        if let (Some(selection), false) = (&started.selection, self.options.terse) {
+            let text = words::selection(selection, started.threads);
+            self.print(&format!("selection {text}\n"));
+        }
         self.terse.expect(started.selected.len());
     }
 
@@ -162,7 +166,10 @@ impl Terminal {
         if !names.is_empty() {
             self.print(&format!("\nfailures:\n{names}"));
         }
-        let filtered_out = self.run.processes.first().map_or(0, |p| p.started.filtered_out);
+        let filtered_out = self.run.processes.first().map_or(0, |process| {
+            let not_selected = process.started.selection.as_ref().map_or(0, |it| it.not_selected);
+            process.started.filtered_out + not_selected
+        });
         let report = self.options.report.as_deref();
         let summary = summary::render(&self.run, ended, filtered_out, report, self.style);
         self.print(&format!("\n{summary}"));

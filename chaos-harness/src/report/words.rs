@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chaos_core::stats::{CONFIRMED, Category, LEAST_ATTEMPTS};
 
-use crate::run_event::{CategorySummary, Regression};
+use crate::run_event::{CategorySummary, Regression, SelectionSummary};
 
 /// A time with the digits that matter: `3.1 ms`, `0.21 s`, `12.0 s`, `2 min 05 s`.
 pub(crate) fn time(duration: Duration) -> String {
@@ -74,6 +74,24 @@ pub(crate) fn other_declaration(measured: Category, declared: Category) -> Optio
         Category::Stable => "undeclared".to_owned(),
         declared => format!("declared {declared}"),
     })
+}
+
+/// A selection by name: `smoke: 12 of 40 tests, expected to take 4 min 20 s of 5 min 00 s on 2 threads; 28
+/// left out, which would take 31 min 00 s`.
+pub(crate) fn selection(summary: &SelectionSummary, threads: usize) -> String {
+    let SelectionSummary { name, budget_ms, chosen, not_selected, .. } = summary;
+    let time_of = |ms: u64| time(Duration::from_millis(ms));
+    let total = counted(chosen + not_selected, "test");
+    let expected = time_of(summary.expected_ms);
+    let of = budget_ms.map_or_else(String::new, |budget| format!(" of {}", time_of(budget)));
+    let threads = counted(threads as u64, "thread");
+    let mut text =
+        format!("{name}: {chosen} of {total}, expected to take {expected}{of} on {threads}");
+    if *not_selected > 0 {
+        let takes = time_of(summary.not_selected_ms);
+        text.push_str(&format!("; {not_selected} left out, which would take {takes}"));
+    }
+    text
 }
 
 /// `1 test`, `2 tests`.

@@ -10,6 +10,7 @@ use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 use chaos_core::{journal, postgres};
 
+use super::beginning::Reason;
 use super::measure::{self, Series};
 use super::{Policy, Runner, declaration, nanoseconds, seeds, unix_ms};
 use crate::activity::Activity;
@@ -28,7 +29,7 @@ use crate::run_event::{
 };
 use crate::selection::Selected;
 use crate::test_history::HistoryError;
-use crate::{capability, exclusive, failure_text, summary, watch};
+use crate::{exclusive, failure_text, summary, watch};
 
 /// Longer times would overflow the clocks that they are added to, and nobody waits a year.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -71,18 +72,15 @@ struct Made {
 impl Runner {
     /// Runs a test, or skips it, and tells the reporters.
     pub(crate) fn test(&self, test: &Selected) -> Answer {
-        let case = test.case;
-        let ignored = test.ignored.then(|| case.options.ignore.unwrap_or_default().to_owned());
-        let reason = ignored
-            .or_else(|| self.stopped().map(str::to_owned))
-            .or_else(|| capability::missing(case.options.requires));
-        if let Some(reason) = reason {
+        // To whatever end it comes, also by a panic, those that wait for it go on.
+        let turn = self.phases.turn(&test.name);
+        if let Some(reason) = self.not_begun_because(test, &turn) {
             return self.skip(&test.name, reason);
         }
-        let permit = exclusive::wait(self.directory.root(), case.options.exclusive);
+        let permit = exclusive::wait(self.directory.root(), test.case.options.exclusive);
         // It may have taken a while to get here.
         if let Some(reason) = self.stopped() {
-            return self.skip(&test.name, reason.to_owned());
+            return self.skip(&test.name, reason);
         }
         let began = Instant::now();
         let made = match permit.and_then(|permit| Ok((Attempts::of(self, test)?, permit))) {
@@ -100,9 +98,10 @@ impl Runner {
         self.conclude(test, made, began.elapsed())
     }
 
-    fn skip(&self, test: &str, reason: String) -> Answer {
+    fn skip(&self, test: &str, reason: Reason) -> Answer {
+        let Reason { text: reason, cause } = reason;
         let (test, told) = (test.to_owned(), reason.clone());
-        self.reporters.event(&RunEvent::TestSkipped { test, reason: told });
+        self.reporters.event(&RunEvent::TestSkipped { test, reason: told, cause });
         Answer::Ignored(reason)
     }
 
@@ -175,6 +174,10 @@ impl Runner {
         };
         if outcome == TestOutcome::Failed {
             self.has_failed.store(true, Ordering::Relaxed);
+        }
+        let must_pass = quarantined.is_none() && test.case.options.gate == Gate::MustPass;
+        if !matches!(outcome, TestOutcome::Skipped | TestOutcome::Environment) {
+            self.phases.judged(&test.name, must_pass, answer == Answer::Passed);
         }
         if last.verdict.is_passed() {
             self.measured.add(last);

@@ -12,11 +12,14 @@
 //! A test is listed with the settings in which it differs from the others: first comes what a test
 //! without options gets.
 
+use std::borrow::Cow;
+
 use chaos_core::duration::Display;
 
 use super::{Setting, Settings, Source, shown};
 use crate::arguments::Arguments;
 use crate::baselines::Mode;
+use crate::phases::Plan;
 use crate::registry::{Options, TestCase};
 use crate::run_directory;
 use crate::selection::Selected;
@@ -24,14 +27,14 @@ use crate::selection::Selected;
 /// A setting, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
-    name: &'static str,
+    name: Cow<'static, str>,
     value: String,
     source: String,
 }
 
 impl Row {
     fn new(name: &'static str, value: impl ToString, source: &Source) -> Self {
-        Self { name, value: value.to_string(), source: source.to_string() }
+        Self { name: name.into(), value: value.to_string(), source: source.to_string() }
     }
 
     fn of<T: ToString>(name: &'static str, setting: Setting<T>) -> Self {
@@ -59,7 +62,12 @@ static NO_TEST: TestCase = TestCase {
 };
 
 /// The settings of the suite, and those of each test in which it differs.
-pub(crate) fn render(settings: &Settings, arguments: &Arguments, tests: &[Selected]) -> String {
+pub(crate) fn render(
+    settings: &Settings,
+    arguments: &Arguments,
+    plan: &Plan,
+    tests: &[Selected],
+) -> String {
     let workspace = run_directory::workspace(None);
     let file = match settings.config.file() {
         Some(file) => shown(file, &workspace),
@@ -68,6 +76,7 @@ pub(crate) fn render(settings: &Settings, arguments: &Arguments, tests: &[Select
     let mut text = format!("{:<22}{file}\n", "chaos.toml");
     let common = of_test(settings, &NO_TEST);
     write(&mut text, "", of_suite(settings, arguments).iter().chain(&common));
+    write(&mut text, "", &of_phases(plan));
     for test in tests {
         let own = of_test(settings, test.case);
         let differing: Vec<_> = own.iter().filter(|row| !common.contains(row)).collect();
@@ -82,6 +91,14 @@ pub(crate) fn render(settings: &Settings, arguments: &Arguments, tests: &[Select
 /// What concerns the run as a whole.
 fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
     let profile = settings.profile();
+    // One that there is not is told when tests are to run.
+    let selection = settings.selection().ok().flatten();
+    let selection = selection.map(|it| {
+        it.map(|spec| {
+            let budget = spec.budget().map(|time| format!(", {}", Display(time)));
+            format!("{}{}", spec.name, budget.unwrap_or_default())
+        })
+    });
     let profile_name = profile.value.as_deref().unwrap_or("none");
     let (effect, alpha) = settings.baseline_bounds();
     let word = |mode| Mode::ALL.into_iter().find(|it| it.1 == mode).map_or("", |it| it.0);
@@ -90,6 +107,7 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
     vec![
         Row::of("environment", settings.environment()),
         Row::new("profile", profile_name, &profile.source),
+        Row::or("selection", selection, "none: all tests"),
         Row::or("directory", directory, "target/chaos"),
         Row::or("test threads", settings.test_threads(arguments), "one for each processor"),
         Row::or("max failures", settings.max_failures(), "any number"),
@@ -99,6 +117,12 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
         Row::of("baseline effect", effect),
         Row::of("baseline alpha", alpha),
     ]
+}
+
+/// Each phase, with the number of its tests.
+fn of_phases(plan: &Plan) -> Vec<Row> {
+    let row = |(name, value, source)| Row { name: format!("phase {name}").into(), value, source };
+    plan.listing().into_iter().map(row).collect()
 }
 
 /// What may differ from test to test.

@@ -139,6 +139,9 @@ pub(super) struct Attempts {
     pub(super) seed: Vec<(u32, u64)>,
     /// The place in [`Names::failures`], by its place.
     pub(super) failure: Vec<(u32, u32)>,
+    /// How many milliseconds the last ones took; 0 where that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) took_ms: Vec<u32>,
     /// Ids and runs of attempts without an end.
     pub(super) open: Vec<(u64, u32)>,
 }

@@ -5,6 +5,7 @@
 //! matter.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use chaos_core::seed::Seed;
@@ -29,10 +30,16 @@ pub(super) struct Record {
     pub(super) failure: Option<u32>,
     /// Which attempt, counted from 1.
     pub(super) attempt: u32,
+    /// How many milliseconds it took, at least one; absent where that does not matter any more.
+    pub(super) took_ms: Option<NonZeroU32>,
     pub(super) outcome: Outcome,
     /// Whether its writer took it for evidence.
     pub(super) counts: bool,
 }
+
+/// Of so many attempts, the latest, a compact file knows how long they took. The expected time of a test
+/// rests on the latest twenty runs of it, most of which have one attempt.
+const TIMED: usize = 50;
 
 /// The attempts at one test.
 #[derive(Debug, Default)]
@@ -312,6 +319,7 @@ impl Memory {
             run: self.runs.place(ended.run.as_ref()),
             failure,
             attempt: ended.attempt,
+            took_ms: whole_ms(ended.duration_ns),
             outcome: ended.outcome,
             counts: ended.counts,
         };
@@ -356,6 +364,7 @@ impl Memory {
                 run: run_at(*run),
                 failure: None,
                 attempt: 1,
+                took_ms: None,
                 outcome: Outcome::of_code(code & 3),
                 counts: code & 4 != 0,
             }
@@ -365,6 +374,10 @@ impl Memory {
             if let Some(record) = added.get_mut(*place as usize) {
                 record.attempt = *attempt;
             }
+        }
+        let timed = added.len().saturating_sub(attempts.took_ms.len());
+        for (record, took_ms) in added[timed..].iter_mut().zip(&attempts.took_ms) {
+            record.took_ms = NonZeroU32::new(*took_ms);
         }
         for (place, seed) in &attempts.seed {
             if let Some(record) = added.get_mut(*place as usize) {
@@ -406,7 +419,16 @@ fn columns(records: &[Record]) -> Attempts {
             .extend(record.seed.filter(|seed| failed.contains(seed)).map(|seed| (place, seed)));
         attempts.failure.extend(record.failure.map(|failure| (place, failure)));
     }
+    let timed = &records[records.len().saturating_sub(TIMED)..];
+    attempts.took_ms =
+        timed.iter().map(|record| record.took_ms.map_or(0, NonZeroU32::get)).collect();
     attempts
+}
+
+/// In milliseconds, rounded up, so that none took no time.
+fn whole_ms(nanoseconds: u64) -> Option<NonZeroU32> {
+    let ms = u32::try_from(nanoseconds.div_ceil(1_000_000)).unwrap_or(u32::MAX);
+    NonZeroU32::new(ms.max(1))
 }
 
 impl LineReader for Memory {

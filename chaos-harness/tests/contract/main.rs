@@ -22,8 +22,10 @@ mod leftovers;
 mod nextest;
 #[cfg(target_os = "linux")]
 mod overload;
+mod phases;
 mod properties;
 mod retries;
+mod selecting;
 mod suite;
 
 /// Held by all tests, and by those alone that overload the machine.
@@ -50,8 +52,10 @@ fn main() -> ExitCode {
         nextest::TESTS,
         #[cfg(target_os = "linux")]
         overload::TESTS,
+        phases::TESTS,
         properties::TESTS,
         retries::TESTS,
+        selecting::TESTS,
     ];
     let tests = tests.concat().into_iter().map(|(name, test)| {
         let name = name.trim_start_matches("contract::");

@@ -11,6 +11,7 @@ use chaos_harness::prelude::*;
 mod assertions;
 mod baselines;
 mod judging;
+mod phases;
 mod properties;
 mod sessions;
 

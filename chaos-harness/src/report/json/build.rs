@@ -9,13 +9,13 @@ use chaos_core::verdict::Verdict;
 
 use super::document::{
     About, Attempt, AttemptFailure, AttemptVerdict, Environment, FORMAT_VERSION, MeasuredBaseline,
-    Operations, Process, Recovery, Report, Test, TestAnswer,
+    Operations, Process, Recovery, Report, Selection, Test, TestAnswer,
 };
 use super::journal::RunJournal;
 use crate::report::judgement::{Judgement, judge};
 use crate::report::record::{AttemptRecord, ProcessRecord, RunRecord, TestRecord};
 use crate::report::{fault_kind, reproduce};
-use crate::run_event::{BaselineSummary, TestDescription, TestOutcome};
+use crate::run_event::{BaselineSummary, SkipCause, TestDescription, TestOutcome};
 
 /// The report of a run, from its journals. `directory` is what their paths are relative to.
 pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
@@ -54,6 +54,7 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
             [process] => process.filtered_out,
             _ => 0,
         },
+        selection: selection(journals, &tests),
         processes,
         totals,
         categories,
@@ -67,6 +68,14 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
         tests,
         problems: journals.iter().flat_map(|journal| journal.problems.clone()).collect(),
     }
+}
+
+/// The selection that was asked for. Under nextest the tests are selected when they are listed.
+fn selection(journals: &[RunJournal], tests: &[Test]) -> Option<Selection> {
+    let mut processes = journals.iter().flat_map(|journal| &journal.run.processes);
+    let made = processes.find_map(|process| process.started.selection.clone())?;
+    let is_late = |test: &&Test| test.skip_cause == Some(SkipCause::OutOfTime);
+    Some(Selection { made, out_of_time: tests.iter().filter(is_late).count() as u64 })
 }
 
 /// From the first beginning to the last end, once all processes have ended.
@@ -114,6 +123,7 @@ fn test(record: &TestRecord, run: &RunRecord, directory: &Path) -> Test {
         binary: process.map(|process| process.started.binary.clone()),
         outcome: answer(record),
         reason: record.reason_for_skipping().map(str::to_owned),
+        skip_cause: record.skip_cause,
         duration_ns: record.ended.as_ref().map(|ended| ended.duration_ns),
         recovery_ns: record.recovery().map(nanos),
         category: record.ended.as_ref().map(|ended| ended.category.clone()),

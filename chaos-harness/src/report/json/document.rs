@@ -16,7 +16,7 @@ use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
 use crate::run_event::{
     BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, Resources,
-    ServerReturn, SignalSummary, SystemicFailure, Trend,
+    SelectionSummary, ServerReturn, SignalSummary, SkipCause, SystemicFailure, Trend,
 };
 use crate::run_event::{ExplorationSummary, PropertySummary};
 use crate::triage::Triage;
@@ -40,6 +40,8 @@ pub(crate) struct Report {
     pub(super) processes: Vec<Process>,
     pub(super) totals: BTreeMap<TestAnswer, u64>,
     pub(super) filtered_out: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) selection: Option<Selection>,
     pub(super) categories: BTreeMap<Category, u64>,
     pub(super) slowest_recoveries: Vec<Recovery>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -50,6 +52,15 @@ pub(crate) struct Report {
     pub(super) systemic: Option<SystemicFailure>,
     pub(super) tests: Vec<Test>,
     pub(super) problems: Vec<String>,
+}
+
+/// A selection that was asked for by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Selection {
+    #[serde(flatten)]
+    pub(super) made: SelectionSummary,
+    /// How many of the chosen tests were not begun, because the time was over.
+    pub(super) out_of_time: u64,
 }
 
 /// Where it ran.
@@ -114,6 +125,8 @@ pub(super) struct Test {
     pub(super) outcome: TestAnswer,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) skip_cause: Option<SkipCause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) duration_ns: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

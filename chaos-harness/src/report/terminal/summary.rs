@@ -10,7 +10,7 @@ use crate::baselines::Conclusion;
 use crate::gate::GateJudged;
 use crate::report::record::{RunRecord, TestRecord};
 use crate::report::{fault_kind, words};
-use crate::run_event::{RunEnded, SystemicFailure, TestOutcome};
+use crate::run_event::{RunEnded, SkipCause, SystemicFailure, TestOutcome};
 
 /// The summary, and libtest's own last line.
 pub(super) fn render(
@@ -23,6 +23,7 @@ pub(super) fn render(
     let mut lines = Vec::new();
     if !run.tests.is_empty() {
         lines.push(field("tests", &outcomes(run)));
+        lines.extend(list("selection", selection(run)));
         lines.extend(categories(run).map(|text| field("categories", &text)));
         lines.extend(list("worse", regressions(run)));
         lines.extend(list("recovery", slowest_recoveries(run)));
@@ -75,12 +76,15 @@ fn outcomes(run: &RunRecord) -> String {
         _ => format!("{passed} passed ({on_retry} of them on a retry)"),
     };
     let allowed = count(TestOutcome::FailedAsAllowed);
+    let not_run = skipped_by(run, None) + skipped_by(run, Some(SkipCause::Stopped));
     let others = [
         (count(TestOutcome::Failed), "failed"),
         (allowed, if allowed == 1 { "failed as it may" } else { "failed as they may" }),
         (count(TestOutcome::Environment), "not judged (environment)"),
         (count(TestOutcome::Skipped), "skipped"),
-        (run.tests.iter().filter(|test| test.ignored.is_some()).count(), "not run"),
+        (skipped_by(run, Some(SkipCause::PhaseLocked)), "of a locked phase"),
+        (skipped_by(run, Some(SkipCause::OutOfTime)), "out of time"),
+        (not_run, "not run"),
         (run.tests.iter().filter(unfinished).count(), "not finished"),
     ];
     let others = others.into_iter().filter(|(count, _)| *count > 0);
@@ -88,6 +92,25 @@ fn outcomes(run: &RunRecord) -> String {
         .chain(others.map(|(count, what)| format!("{count} {what}")))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// How many tests were not run for this kind of reason; without one, for a reason of their own.
+fn skipped_by(run: &RunRecord, cause: Option<SkipCause>) -> usize {
+    let is_so = |test: &&TestRecord| test.ignored.is_some() && test.skip_cause == cause;
+    run.tests.iter().filter(is_so).count()
+}
+
+/// The selection that was asked for, and what there was no time for.
+fn selection(run: &RunRecord) -> Vec<String> {
+    let Some(process) = run.processes.first() else { return Vec::new() };
+    let Some(selection) = &process.started.selection else { return Vec::new() };
+    let mut lines = vec![words::selection(selection, process.started.threads)];
+    let late = skipped_by(run, Some(SkipCause::OutOfTime)) as u64;
+    if late > 0 {
+        let tests = words::counted(late, "test");
+        lines.push(format!("{tests} not begun, because the time was over"));
+    }
+    lines
 }
 
 fn categories(run: &RunRecord) -> Option<String> {
@@ -148,9 +171,14 @@ fn gates(run: &RunRecord, style: Style) -> Vec<String> {
     let mut gates: Vec<_> = run.gates.iter().collect();
     gates.sort_by_key(|gate| gate.passed);
     let text = |gate: &&GateJudged| {
-        let (word, paint) =
-            if gate.passed { ("passed", Paint::Good) } else { ("FAILED", Paint::Bad) };
-        let of = gate.domain.as_ref().map_or_else(String::new, |it| format!(" of `{it}`"));
+        let (word, paint) = match (gate.not_judged, gate.passed) {
+            (true, _) => ("not judged", Paint::Doubtful),
+            (false, true) => ("passed", Paint::Good),
+            (false, false) => ("FAILED", Paint::Bad),
+        };
+        let phase = gate.phase.as_ref().map(|it| format!(" `{it}`"));
+        let of = phase.or_else(|| gate.domain.as_ref().map(|it| format!(" of `{it}`")));
+        let of = of.unwrap_or_default();
         let GateJudged { gate, message, place, .. } = gate;
         format!("{} {gate}{of}: {message} ({place})", style.paint(paint, word))
     };
@@ -171,6 +199,10 @@ fn environment(run: &RunRecord) -> Vec<String> {
 /// The tests that did not run for a reason, and the reason.
 fn skipped(run: &RunRecord) -> Vec<String> {
     let reason = |test: &TestRecord| {
+        // Of these there may be hundreds, and the lines of the selection and of the gates say the same.
+        if matches!(test.skip_cause, Some(SkipCause::PhaseLocked | SkipCause::OutOfTime)) {
+            return None;
+        }
         let reason = test.reason_for_skipping().filter(|reason| !reason.is_empty())?;
         Some(format!("{}: {}", test.name, words::one_line(reason)))
     };
