@@ -60,6 +60,11 @@ impl Chaos {
         self.scope().set_test(TestOfScope { name: name.into(), deadline });
     }
 
+    /// For harnesses: notes that the test function has ended, in whichever way.
+    pub fn test_ended(&self) {
+        self.scope().journal().record(EventKind::TestEnded);
+    }
+
     /// What everything in this attempt shares.
     #[must_use]
     pub fn scope(&self) -> &Scope {

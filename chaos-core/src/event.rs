@@ -3,6 +3,7 @@
 //! Every report is a function of these events. Times are integer nanoseconds since the attempt
 //! began; durations inside faults are text (`"80ms"`), because people read and paste them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use crate::assert::Assertion;
 use crate::check::Report;
 use crate::direction::Direction;
 use crate::fault::FaultSpec;
-use crate::metrics::MetricsSnapshot;
+use crate::metrics::{GaugeSummary, MetricsSnapshot};
 use crate::outcome::Outcome;
 use crate::run::{Bound, JudgedAlert, Measured, MeasuredImpact, PhaseKind};
 use crate::verdict::Verdict;
@@ -82,6 +83,16 @@ pub enum EventKind {
         listen: String,
         /// What they reach.
         upstream: String,
+    },
+    /// A database of its own was made for the test.
+    DatabaseOpened {
+        /// The name of the link to it.
+        link: String,
+        /// Its name on the server.
+        database: String,
+        /// The file to which the server writes its log; absent if the server belongs to the user.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<String>,
     },
     /// A client connected to a link.
     ConnectionOpened {
@@ -202,6 +213,12 @@ pub enum EventKind {
         ended: u64,
         /// What it came to.
         figures: Measured,
+        /// By how much counters of the attempt grew in it.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        counters: BTreeMap<String, u64>,
+        /// The values that gauges of the attempt had in it.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        gauges: BTreeMap<String, GaugeSummary>,
     },
     /// What a fault did to the operations of a run.
     ImpactMeasured {
@@ -378,6 +395,9 @@ pub enum EventKind {
         /// In words for a person.
         message: String,
     },
+    /// The test function has ended: it returned, panicked, or was still running at its deadline. What
+    /// follows is done at its end.
+    TestEnded,
     /// The last line: what the attempt came to. An attempt without it failed.
     VerdictReached {
         /// What it came to.

@@ -14,6 +14,7 @@
 //! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
 //! * [`mod@assert`]: what the code under test says of itself.
 //! * [`event`], [`journal`], [`leftover`], [`metrics`], [`scope`]: everything that happens is an event.
+//!   `trace` (a cargo feature): what the code under test traces, and our faults among it.
 //! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
 //! * `wire`: bytes framed into the messages of a protocol, without any input or output.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
@@ -71,6 +72,8 @@ pub mod sizing;
 pub mod stats;
 #[cfg(feature = "toxiproxy")]
 pub mod toxiproxy;
+#[cfg(feature = "tracing")]
+pub mod trace;
 pub mod trigger;
 pub mod units;
 pub mod verdict;

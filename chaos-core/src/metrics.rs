@@ -26,25 +26,32 @@
 //! its operations.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
 mod counter;
+#[cfg(feature = "metrics")]
+mod export;
 mod gauge;
 pub(crate) mod nanoseconds;
 #[cfg(feature = "metrics")]
 mod recorder;
 mod snapshot;
+mod source;
 mod timing;
+mod window;
 
 pub use self::counter::Counter;
 pub use self::gauge::Gauge;
 #[cfg(feature = "metrics")]
 pub use self::recorder::MetricsRecorder;
 pub use self::snapshot::{GaugeSummary, MetricsSnapshot, SignalGiven, TimingSummary};
+pub(crate) use self::source::Source;
 pub use self::timing::Timing;
+pub(crate) use self::window::{Window, WindowFigures};
 use crate::event::EventKind;
 use crate::journal::Journal;
 
@@ -64,6 +71,10 @@ struct Inner {
     gauges: RwLock<BTreeMap<String, Gauge>>,
     timings: RwLock<BTreeMap<String, Timing>>,
     signals: Mutex<Vec<SignalGiven>>,
+    /// Who is asked when the figures are looked at.
+    sources: Mutex<Vec<Weak<dyn Source>>>,
+    /// How many windows were opened.
+    windows: AtomicU64,
 }
 
 impl Metrics {
@@ -76,6 +87,8 @@ impl Metrics {
             gauges: RwLock::default(),
             timings: RwLock::default(),
             signals: Mutex::default(),
+            sources: Mutex::default(),
+            windows: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -121,9 +134,14 @@ impl Metrics {
         self.inner.signals.lock().clone()
     }
 
+    fn next_window(&self) -> u64 {
+        self.inner.windows.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// All figures as they are now.
     #[must_use]
     pub fn snapshot(&self) -> MetricsSnapshot {
+        self.look();
         let Inner { counters, gauges, timings, .. } = &*self.inner;
         MetricsSnapshot {
             counters: each(counters, |counter| Some(counter.get())),
@@ -136,6 +154,8 @@ impl Metrics {
     /// Writes all figures to the journal, if there are any. The harness does so when the attempt
     /// ends.
     pub fn record(&self) {
+        #[cfg(feature = "metrics")]
+        self.export();
         let figures = self.snapshot();
         if !figures.is_empty() {
             self.inner.journal.record(EventKind::MetricsMeasured { figures });

@@ -111,7 +111,7 @@ impl Outcome {
 }
 
 /// The error and its sources.
-fn chain<'error>(
+pub(crate) fn chain<'error>(
     error: &'error (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'error (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())

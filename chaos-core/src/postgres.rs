@@ -69,7 +69,7 @@ mod tls;
 mod version;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_postgres::NoTls;
@@ -97,6 +97,7 @@ pub use self::storage::{
 };
 pub use self::template::Template;
 use crate::error::Error;
+use crate::event::EventKind;
 use crate::link::{Link, Target};
 use crate::scope::Scope;
 
@@ -127,7 +128,8 @@ impl Postgres {
         if let Some(reason) = options.disk().and_then(|_| server::obstacle_to_small_disks()) {
             return Err(Error::Unavailable { reason });
         }
-        Self::open(scope, move || server::on_own_server(options)).await
+        let journal = scope.journal().path().map(Path::to_owned);
+        Self::open(scope, move || server::on_own_server(options, journal.as_deref())).await
     }
 
     async fn open(
@@ -146,6 +148,11 @@ impl Postgres {
     async fn behind_a_link(scope: &Scope, database: Arc<Database>) -> Result<Self, Error> {
         let link = Link::postgres(scope, LINK, database.endpoint().upstream())?;
         let watch = DatabaseWatch::new(&database, &link);
+        scope.journal().record(EventKind::DatabaseOpened {
+            link: link.name().to_owned(),
+            database: database.name().to_owned(),
+            log: database.log().map(|log| log.to_string_lossy().into_owned()),
+        });
         scope.watch_commits_of(watch.book());
         if scope.end_checks().keeps() {
             watch.keep(&link, &database);

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::time::Duration;
 
+use deadpool_postgres::{PoolError, TimeoutType};
 use futures::future::{Either, join_all, select};
 
 use crate::client::Client;
@@ -15,9 +16,9 @@ use crate::error::{Error, TestError, with_sources};
 use crate::event::EventKind;
 use crate::journal::Journal;
 use crate::load::Load;
-use crate::metrics::{Counter, Metrics, SignalGiven, Timing, nanos};
+use crate::metrics::{Counter, Metrics, SignalGiven, Timing, Window, nanos};
 use crate::operation::{OperationId, within as as_operation};
-use crate::outcome::{Outcome, sqlstate};
+use crate::outcome::{Outcome, chain, sqlstate};
 use crate::probability::Probability;
 use crate::recovery::{Disturbance, Recovery, RecoveryError, recoveries, within};
 use crate::schedule::{Held, Schedule, Step};
@@ -30,6 +31,7 @@ mod figures;
 mod impact;
 mod phase;
 mod resolving;
+mod resources;
 
 pub use self::alert::{AlertRule, Alerts, BurnWindow, Detection, Firing, JudgedAlert};
 use self::alert::{Watched, judge};
@@ -41,6 +43,7 @@ use self::impact::{Observed, impacts};
 pub use self::phase::{Phase, PhaseKind};
 use self::phase::{Span, phases};
 use self::resolving::{LEAD, Resolving};
+use self::resources::Resources;
 
 /// One operation of one client: what it came to, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -277,6 +280,9 @@ struct Workload<'a> {
     operations: RefCell<Vec<Operation>>,
     /// The steps of the schedule that began so far; the last of them is under way.
     spans: RefCell<Vec<Span>>,
+    /// The figures of the step that is under way.
+    window: RefCell<Option<Window>>,
+    resources: RefCell<Resources>,
     counts: Counts,
     /// When each client began the operation that it is in.
     running: Vec<Cell<Option<Duration>>>,
@@ -293,6 +299,8 @@ impl<'a> Workload<'a> {
             over: Cell::new(false),
             operations: RefCell::default(),
             spans: RefCell::default(),
+            window: RefCell::default(),
+            resources: RefCell::new(Resources::new()),
             counts: Counts::new(scope.metrics()),
             running: vec![Cell::new(None); load.clients as usize],
             resolving,
@@ -362,6 +370,9 @@ impl<'a> Workload<'a> {
         let ended = self.scope.journal().elapsed();
         let mut operation = Operation::new(id.client, began, ended, Outcome::Ok);
         if let Some(error) = error {
+            if is_pool_timeout(&*error) {
+                self.counts.pool_timeouts.increment();
+            }
             operation.outcome = Outcome::of_error(&*error);
             operation.sqlstate = sqlstate(&*error);
             operation.error = Some(with_sources(&*error));
@@ -430,12 +441,20 @@ impl<'a> Workload<'a> {
         };
         // What was done before the first step was in effect is part of it.
         let began = if spans.is_empty() { self.began } else { now };
-        spans.push(Span { name: step.to_string(), kind, began, ended: now });
+        spans.push(Span { name: step.to_string(), kind, began, ended: now, ..Span::default() });
+        *self.window.borrow_mut() = Some(self.scope.metrics().open_window());
     }
 
     fn end_span(&self, now: Duration) {
         if let Some(span) = self.spans.borrow_mut().last_mut() {
             span.ended = now;
+            let metrics = self.scope.metrics();
+            self.resources.borrow_mut().end_phase(metrics);
+            if let Some(window) = self.window.take() {
+                span.saw(metrics.close(&window));
+                #[cfg(feature = "metrics")]
+                metrics.export();
+            }
         }
     }
 
@@ -464,6 +483,8 @@ impl<'a> Workload<'a> {
                 began: nanos(phase.began),
                 ended: nanos(phase.ended),
                 figures: phase.figures.measured().clone(),
+                counters: phase.counters.clone(),
+                gauges: phase.gauges.clone(),
             });
         }
         let observed = Observed {
@@ -556,11 +577,18 @@ impl<'a> Workload<'a> {
     }
 }
 
+/// Whether an operation failed because its pool had no connection for it in time.
+fn is_pool_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    chain(error)
+        .any(|cause| matches!(cause.downcast_ref(), Some(PoolError::Timeout(TimeoutType::Wait))))
+}
+
 /// The library's own figures of a workload: see `docs/metrics.md`.
 struct Counts {
     ok: Counter,
     failed: Counter,
     unknown: Counter,
+    pool_timeouts: Counter,
     took: Timing,
 }
 
@@ -570,6 +598,7 @@ impl Counts {
             ok: metrics.counter("chaos.operations.ok"),
             failed: metrics.counter("chaos.operations.failed"),
             unknown: metrics.counter("chaos.operations.unknown"),
+            pool_timeouts: metrics.counter("chaos.operations.pool_timeouts"),
             took: metrics.timing("chaos.operations"),
         }
     }

@@ -13,7 +13,7 @@ use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultSpec};
 use crate::journal::Journal;
 use crate::leftover::EndChecks;
-use crate::metrics::Metrics;
+use crate::metrics::{Gauge, Metrics};
 use crate::seed::Seed;
 use crate::trigger::message::MessageMet;
 
@@ -190,10 +190,15 @@ impl Scope {
     ) -> Arc<FaultRecord> {
         let spec = fault.into();
         let id = FaultId(self.inner.next_fault.fetch_add(1, Ordering::Relaxed));
+        let label = spec.to_string();
+        let active = self.inner.metrics.gauge("chaos.faults.active");
+        active.add(1.0);
         let record = Arc::new(FaultRecord {
             id,
             target: target.to_owned(),
-            label: spec.to_string(),
+            #[cfg(feature = "tracing")]
+            span: Arc::new(crate::trace::FaultSpan::begin(id, target, &label)),
+            label,
             spec,
             journal: self.inner.journal.clone(),
             started: Instant::now(),
@@ -205,6 +210,7 @@ impl Scope {
             touched: Mutex::default(),
             failed: AtomicBool::new(false),
             acted: Notify::new(),
+            active,
         });
         self.inner.journal.record(EventKind::FaultStarted {
             fault: id,
@@ -236,6 +242,9 @@ impl Scope {
             messages: record.messages(),
             failed: AtomicBool::new(false),
             acted: Notify::new(),
+            active: record.active.clone(),
+            #[cfg(feature = "tracing")]
+            span: Arc::clone(&record.span),
         })
     }
 
@@ -310,6 +319,11 @@ pub struct FaultRecord {
     failed: AtomicBool,
     /// Told when it acts.
     acted: Notify,
+    /// How many faults of the attempt are active.
+    active: Gauge,
+    /// What the tracing backend of the code under test shows of it.
+    #[cfg(feature = "tracing")]
+    span: Arc<crate::trace::FaultSpan>,
 }
 
 impl FaultRecord {
@@ -457,11 +471,11 @@ impl FaultRecord {
         let mut ended = self.ended.lock();
         if ended.is_none() {
             *ended = Some(Instant::now());
-            self.journal.record(EventKind::FaultEnded {
-                fault: self.id,
-                hits: self.hits(),
-                connections: self.connections(),
-            });
+            self.active.add(-1.0);
+            let (hits, connections) = (self.hits(), self.connections());
+            self.journal.record(EventKind::FaultEnded { fault: self.id, hits, connections });
+            #[cfg(feature = "tracing")]
+            self.span.end(hits, connections);
         }
     }
 }
@@ -485,7 +499,10 @@ mod tests {
         let record = scope.start_fault("postgres", Fault::from(stall()));
         record.hit(7, 2, true);
         record.hit(7, 3, false);
+        assert_eq!(scope.metrics().gauge("chaos.faults.active").get(), Some(1.0));
         record.end();
+        record.end();
+        assert_eq!(scope.metrics().gauge("chaos.faults.active").get(), Some(0.0));
         record.hit(8, 1, true);
         assert_eq!((record.hits(), record.connections()), (5, 1));
         let events: Vec<_> = journal.events().into_iter().map(|event| event.what).collect();

@@ -9,8 +9,9 @@ use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::report::record::RunRecord;
-use crate::run_event::TestOutcome;
+use crate::report::record::{ProcessRecord, RunRecord};
+use crate::report::words;
+use crate::run_event::{SelectionSummary, TestOutcome};
 use crate::selection::Selected;
 use crate::suggestion::suggest;
 
@@ -101,9 +102,20 @@ impl Requirements {
         if !bare.is_empty() {
             write!(text, "\nwithout a test: {}", bare.join(", ")).ok();
         }
+        for selection in run.iter().flat_map(|run| &run.processes).filter_map(selection_of) {
+            let SelectionSummary { name, not_selected, .. } = selection;
+            let left_out = words::counted(*not_selected, "test");
+            write!(text, "\nthat run was of the selection `{name}`, which left out {left_out}")
+                .ok();
+        }
         text.push('\n');
         text
     }
+}
+
+/// The selection that a process ran, if it left out any test.
+fn selection_of(process: &ProcessRecord) -> Option<&SelectionSummary> {
+    process.started.selection.as_ref().filter(|selection| selection.not_selected > 0)
 }
 
 fn word(answer: Option<TestOutcome>) -> &'static str {

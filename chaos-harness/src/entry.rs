@@ -356,6 +356,12 @@ fn run_of_this_process(first: &Selected) -> Result<&'static Runner, String> {
         let nextest = Nextest::detect();
         let settings =
             Settings::read(&arguments, nextest.as_ref()).map_err(|errors| errors.join("\n"))?;
+        if settings.environment.select.is_some() || !settings.config.phases().is_empty() {
+            eprintln!(
+                "libtest runs the tests, so nothing is selected and no phase is locked; set \
+                 `harness = false` for the test in Cargo.toml"
+            );
+        }
         let cases = registry::all();
         let names = cases.iter().map(|case| case.name()).collect();
         let runner = Runner::new(&arguments, settings, &cases, names, false)

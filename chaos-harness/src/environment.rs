@@ -16,7 +16,7 @@ use chaos_core::seed::{InvalidSeed, Seed};
 use crate::baselines::Mode;
 use crate::config::attempts::MOST_RETRIES;
 use crate::config::load::{MULTIPLIERS, POOL_SIZES};
-use crate::config::run::FlakyResult;
+use crate::config::run::{FlakyResult, TraceLevel, WINDOWS};
 use crate::settings::Source;
 
 mod known;
@@ -51,6 +51,8 @@ pub(crate) struct Environment {
     pub(crate) directory: Option<PathBuf>,
     pub(crate) in_process: bool,
     pub(crate) keep: Option<bool>,
+    pub(crate) diagnostics: Option<Duration>,
+    pub(crate) trace: Option<TraceLevel>,
     pub(crate) test_threads: Option<NonZeroUsize>,
     pub(crate) shuffle: bool,
     pub(crate) shuffle_seed: Option<u64>,
@@ -148,6 +150,17 @@ impl Environment {
             directory: reader.path("CHAOS_DIR"),
             in_process: reader.switch("CHAOS_IN_PROCESS").unwrap_or(false),
             keep: reader.switch("CHAOS_KEEP"),
+            diagnostics: reader.parse("CHAOS_DIAGNOSTICS", |origin, text| {
+                let found = duration::parse(text).ok().filter(|time| WINDOWS.contains(time));
+                let expected = "a duration from 0s to 10m, such as `5s`";
+                found.ok_or(InvalidVariable::Other { origin, value: text.to_owned(), expected })
+            }),
+            trace: reader.parse("CHAOS_TRACE", |origin, text| {
+                let found = TraceLevel::ALL.into_iter().find(|(name, _)| *name == text);
+                let expected = "`off`, `error`, `warn`, `info`, `debug` or `trace`";
+                let wrong = InvalidVariable::Other { origin, value: text.to_owned(), expected };
+                found.map(|(_, level)| level).ok_or(wrong)
+            }),
             test_threads: reader.checked("RUST_TEST_THREADS", "a whole number above 0", |_| true),
             shuffle: reader.flag("RUST_TEST_SHUFFLE"),
             shuffle_seed: reader.checked("RUST_TEST_SHUFFLE_SEED", "a whole number", |_| true),

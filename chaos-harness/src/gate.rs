@@ -2,7 +2,7 @@
 //!
 //! Each says what was found, by how much it misses, and which tests are to blame. Every test counts,
 //! also one that may fail or is in quarantine; a failed test that must pass fails the run in any case.
-//! Where only a part of the suite ran, what it came to is judged and called that: see [`part`].
+//! Where only a part of the suite ran, what it came to is judged and called that: see `gate::part`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

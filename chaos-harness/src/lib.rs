@@ -15,6 +15,7 @@
 //! | `CHAOS_CONFIG` | where `chaos.toml` lies; relative to the root of the workspace | in the directory of the package, else the nearest one above it within the workspace |
 //! | `CHAOS_ENVIRONMENT` | the environment of `chaos.toml`: `ci`, `local`, `validation`, or one that the file defines | `ci` where `CI` is set, else `local` |
 //! | `CHAOS_PROFILE` | the hardware profile of `chaos.toml` | the first whose conditions are met |
+//! | `CHAOS_SELECT` | runs a part of the suite: `smoke`, `comprehensive`, or a selection of `chaos.toml` | all tests |
 //! | `CHAOS_SEED` | the seed of the first attempt at every test, over the one in the attribute | random |
 //! | `CHAOS_TIMEOUT` | how long an attempt may take, over the time in the attribute: `30s`, `2m` | `60s` |
 //! | `CHAOS_RETRIES` | how many more attempts a failed test gets, over the number in the attribute | the attribute's |
@@ -24,6 +25,8 @@
 //! | `CHAOS_LOAD_MULTIPLIER` | what `cx.load(..)` multiplies numbers of clients with, from 0.01 to 100 | measured against a machine of 4 cores and 8 GiB |
 //! | `CHAOS_TIMEOUT_MULTIPLIER` | what `cx.timeout(..)` multiplies times with, from 0.01 to 100 | 1, and more on slow and busy machines |
 //! | `CHAOS_POOL_SIZE` | what `cx.pool_size(..)` answers, whatever it is asked for | what is asked for, by the load multiplier |
+//! | `CHAOS_DIAGNOSTICS` | how much before a failure is kept of journal, traces and server logs; `0s` keeps nothing | `5s` |
+//! | `CHAOS_TRACE` | with the feature `tracing`: what is kept where the code under test sets no subscriber: `error`, `warn`, `info`, `debug`, `trace`, or `off` to set none | `info` |
 //! | `CHAOS_DIR` | where journals, history and reports go; relative to the root of the workspace | `target/chaos` |
 //! | `CHAOS_IN_PROCESS` | `1` runs each attempt in the process of the harness, for debuggers | `0` |
 //! | `CHAOS_REPLAY` | the token of a point, which explorations try alone, or of a case, which properties do | every point, all cases |
@@ -48,6 +51,7 @@
 //! * `runner`: the tests of a run, their attempts and retries. `capability`, `exclusive`,
 //!   `interrupt`: when they run, and when they do not.
 //! * `cases`: what a property expands to.
+//! * `diagnostics`: what happened around a failure, in one file.
 //! * `watch`: whether the machine could carry an attempt.
 //! * `attempt`: one attempt, from both sides. `failure`, `activity`, `summary`: what it came to.
 //! * [`baselines`]: how long things took, saved and compared.
@@ -63,6 +67,7 @@ mod capability;
 mod cases;
 mod config;
 mod coverage;
+mod diagnostics;
 mod entry;
 mod environment;
 mod exclusive;

@@ -7,7 +7,7 @@ pub(crate) mod inventory;
 pub(crate) mod json;
 mod judgement;
 pub(crate) mod record;
-mod redact;
+pub(crate) mod redact;
 mod reproduce;
 #[cfg(test)]
 pub(crate) mod sample;

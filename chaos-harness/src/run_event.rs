@@ -5,11 +5,13 @@
 //! an attempt is in the attempt's own journal, as [`chaos_core::event::Event`]; its figures are
 //! repeated in [`AttemptSummary`], so that a report need not read every journal.
 
+use std::collections::BTreeMap;
+
 use chaos_core::assert::Assertion;
 use chaos_core::check::Report;
 use chaos_core::machine::Machine;
 use chaos_core::machine::counters::{GroupUsage, Usage};
-use chaos_core::metrics::MetricsSnapshot;
+use chaos_core::metrics::{GaugeSummary, MetricsSnapshot};
 use chaos_core::run::{Bound, JudgedAlert, Measured, MeasuredImpact, PhaseKind};
 use chaos_core::stats::Category;
 use chaos_core::verdict::Verdict;
@@ -273,6 +275,24 @@ pub struct AttemptEnded {
     /// What was used meanwhile, unless the attempt ran in the process of the harness.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
+    /// What happened around its failure, if it failed and that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnostics: Option<Diagnostics>,
+}
+
+/// What was kept of the last seconds before a failure: see `docs/failures.md`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Diagnostics {
+    /// The file, relative to the directory of the run: events, traces and server logs, in order.
+    pub file: String,
+    /// How long before the failure it begins, in milliseconds.
+    pub window_ms: u64,
+    /// How many lines it has.
+    pub lines: u64,
+    /// The last of them before the failure, some of each source: the time in seconds since the attempt
+    /// began, the source, and the line.
+    pub shown: Vec<String>,
 }
 
 /// What the machine and the processes of an attempt used while it ran.
@@ -357,6 +377,12 @@ pub struct PhaseSummary {
     pub ended_ns: u64,
     /// What the operations came to.
     pub figures: Measured,
+    /// By how much counters of the attempt grew in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counters: BTreeMap<String, u64>,
+    /// The values that gauges of the attempt had in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gauges: BTreeMap<String, GaugeSummary>,
 }
 
 /// A demand on a figure, and its answer.

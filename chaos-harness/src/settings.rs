@@ -25,7 +25,7 @@ use chaos_core::sizing::Sizing;
 use crate::arguments::Arguments;
 use crate::config::attempts::MOST_RETRIES;
 use crate::config::profile::Hardware;
-use crate::config::run::FlakyResult;
+use crate::config::run::{FlakyResult, TraceLevel};
 use crate::config::selections::NamedSelection;
 use crate::config::size::Size;
 use crate::config::{Config, FilePlace, Found, Located, Sections, UnknownName, find};
@@ -45,6 +45,9 @@ const VALIDATION: &str = "validation";
 
 /// How long an attempt may take where nobody says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How much is kept of what happened before a failure where nobody says otherwise.
+const DEFAULT_DIAGNOSTICS: Duration = Duration::from_secs(5);
 
 /// A value, and where it comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -310,6 +313,20 @@ impl Settings {
         self.given("CHAOS_KEEP", self.environment.keep)
             .or_else(|| self.found_for_all(|sections| sections.run.keep.as_ref()))
             .unwrap_or(Setting { value: false, source: Source::Default })
+    }
+
+    /// How much is kept of what happened before a failure; nothing for none.
+    pub(crate) fn diagnostics(&self) -> Setting<Duration> {
+        self.given("CHAOS_DIAGNOSTICS", self.environment.diagnostics)
+            .or_else(|| self.found_for_all(|sections| sections.run.diagnostics.as_ref()))
+            .unwrap_or(Setting { value: DEFAULT_DIAGNOSTICS, source: Source::Default })
+    }
+
+    /// What is traced where the code under test sets no subscriber.
+    pub(crate) fn trace(&self) -> Setting<TraceLevel> {
+        self.given("CHAOS_TRACE", self.environment.trace)
+            .or_else(|| self.found_for_all(|sections| sections.run.trace.as_ref()))
+            .unwrap_or(Setting { value: TraceLevel::Info, source: Source::Default })
     }
 
     /// What an option or a variable says.

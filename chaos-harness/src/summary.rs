@@ -76,13 +76,15 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
             EventKind::ImpactMeasured { fault, impact } => {
                 with(&mut summary, &ids, *fault, |found| found.impact = Some((**impact).clone()));
             }
-            EventKind::PhaseMeasured { phase, kind, began, ended, figures } => {
+            EventKind::PhaseMeasured { phase, kind, began, ended, figures, counters, gauges } => {
                 summary.phases.push(PhaseSummary {
                     name: phase.clone(),
                     kind: *kind,
                     began_ns: *began,
                     ended_ns: *ended,
                     figures: figures.clone(),
+                    counters: counters.clone(),
+                    gauges: gauges.clone(),
                 });
             }
             EventKind::BoundChecked { held, bound } => {

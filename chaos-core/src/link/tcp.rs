@@ -24,6 +24,7 @@ use super::{Connections, LinkError, admission};
 use crate::engine::Tally;
 use crate::event::{EventKind, FaultId};
 use crate::fault::{Fault, FaultKind};
+use crate::metrics::Gauge;
 use crate::packets;
 use crate::scope::{FaultRecord, Scope};
 use crate::seed::Seed;
@@ -49,6 +50,8 @@ const HEEDING: Duration = Duration::from_secs(1);
 pub(super) struct TcpLink {
     name: String,
     scope: Scope,
+    /// How many connections are open, of those that count.
+    connections: Gauge,
     /// The seed of the link.
     seed: Seed,
     upstream: Upstream,
@@ -141,6 +144,7 @@ impl TcpLink {
         });
         Ok(Arc::new(Self {
             seed: scope.seed().named(&name),
+            connections: scope.metrics().gauge(&format!("chaos.{name}.connections")),
             name,
             scope: scope.clone(),
             upstream,
@@ -422,6 +426,7 @@ impl TcpLink {
                 state.total += 1;
                 let (link, connection) = (self.name.clone(), state.total);
                 self.scope.journal().record(EventKind::ConnectionOpened { link, connection });
+                self.connections.add(1.0);
                 OpenConnection::new(connection)
             }
         };
@@ -441,6 +446,7 @@ impl TcpLink {
     /// Notes that a connection ended.
     pub(super) fn deregister(&self, connection: &OpenConnection, finale: &Finale) {
         if connection.counts() {
+            self.connections.add(-1.0);
             self.scope.journal().record(EventKind::ConnectionClosed {
                 link: self.name.clone(),
                 connection: connection.ordinal(),

@@ -1,6 +1,6 @@
 //! What the code under test reports through the `metrics` crate, as figures of ours.
 //!
-//! The direction is theirs to ours: a service that is instrumented with `metrics::counter!` and the
+//! This direction is theirs to ours, the other one is [`Metrics::export`]: a service that is instrumented with `metrics::counter!` and the
 //! like has its figures in the report of a chaos test without a line of its own.
 
 use std::collections::HashMap;
@@ -54,7 +54,9 @@ impl MetricsRecorder {
     ///
     /// When the process has a recorder already: `metrics` allows one.
     pub fn install(self) -> Result<(), SetRecorderError<Self>> {
-        metrics::set_global_recorder(self)
+        metrics::set_global_recorder(self)?;
+        super::export::is_ours();
+        Ok(())
     }
 }
 

@@ -80,6 +80,14 @@ impl DatabaseWatch {
         pools.push(pool);
     }
 
+    /// The number of the pool that is built next, from 1: the lowest that none has which is not
+    /// dropped.
+    pub(super) fn next_pool(&self) -> usize {
+        let pools = self.pools.lock();
+        let taken = |number: &usize| pools.iter().any(|it| !it.is_gone() && it.number() == *number);
+        (1..).find(|number| !taken(number)).unwrap_or(1)
+    }
+
     /// The pools that are not dropped.
     pub(super) fn pools(&self) -> Vec<OpenPool> {
         let pools = self.pools.lock();

@@ -6,16 +6,20 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 
 use self::faults::{before_handing_out, before_recycling};
+use self::figures::PoolFigures;
 use self::watch::PoolWatch;
 
 use super::Postgres;
 use super::connector::PostgresConnector;
 use super::error::PostgresError;
+use crate::link::Target;
+use crate::metrics::Source;
 
 mod chaos;
 mod client;
 mod exhaustion;
 mod faults;
+mod figures;
 mod open;
 mod waits;
 pub(super) mod watch;
@@ -37,7 +41,10 @@ pub(super) fn build(
     if max_size > limit {
         return Err(PostgresError::PoolTooLarge { wanted: max_size, limit });
     }
-    let watch = PoolWatch::new(postgres.database());
+    let metrics = postgres.scope().metrics();
+    let number = postgres.watch.next_pool();
+    let figures = PoolFigures::new(metrics, postgres.link().name(), number);
+    let watch = PoolWatch::new(postgres.database(), number, figures);
     // The pool's default, and so what most services run with. The thorough methods would also send
     // queries of their own, which faults that count messages would count.
     let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -55,6 +62,8 @@ pub(super) fn build(
         .build()
         .map_err(|source| PostgresError::Pool { source })?;
     watch.set_pool(&pool);
+    let source: Arc<dyn Source> = watch.clone();
+    metrics.add_source(Arc::downgrade(&source));
     postgres.watch.add_pool(Arc::clone(&watch));
     Ok((pool, watch))
 }

@@ -313,7 +313,7 @@ impl PostgresServer {
     ///
     /// When it cannot be read.
     pub fn log(&self) -> Result<String, Error> {
-        let path = self.postgres.database.log();
+        let path = self.postgres.database.log().expect("a server of its own is ours");
         let log = fs::read(&path).map_err(PostgresError::file("read", &path))?;
         Ok(String::from_utf8_lossy(&log).into_owned())
     }

@@ -32,7 +32,7 @@ mod supervisor;
 mod template;
 mod tree;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::attachment::Attachment;
@@ -87,9 +87,9 @@ impl Database {
         self.server.layout().data()
     }
 
-    /// Where the server writes its log.
-    pub(super) fn log(&self) -> PathBuf {
-        self.server.layout().log()
+    /// Where the server writes its log; not known of a server that belongs to the user.
+    pub(super) fn log(&self) -> Option<PathBuf> {
+        (!self.server.state().is_given).then(|| self.server.layout().log())
     }
 
     /// The small disk of the server, if it has one.
@@ -120,11 +120,17 @@ pub(super) fn on_shared_server() -> Result<Arc<Database>, PostgresError> {
     database(&job, attachment::shared)
 }
 
-/// A database on a server of its own.
-pub(super) fn on_own_server(options: ServerOptions) -> Result<Arc<Database>, PostgresError> {
+/// A database on a server of its own, which writes its log beside this journal.
+pub(super) fn on_own_server(
+    options: ServerOptions,
+    journal: Option<&Path>,
+) -> Result<Arc<Database>, PostgresError> {
     let id = format!("own-{}", random_digits(8)?);
     let source = Source::of(locate::locate()?);
-    let job = Job::new(base::base()?, id, source, false).with(options);
+    let mut job = Job::new(base::base()?, id, source, false).with(options);
+    if let Some(journal) = journal {
+        job = job.with_log_beside(journal);
+    }
     database(&job, attachment::attach)
 }
 

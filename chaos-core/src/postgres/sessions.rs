@@ -137,8 +137,8 @@ mod tests {
     fn sessions_are_at_rest_when_all_are_idle_and_none_has_lost_its_connection() {
         let (idle, past) = (session("idle", false), session("idle", true));
         assert!(at_rest(&[], 0));
-        assert!(at_rest(&[idle.clone()], 1));
-        assert!(!at_rest(&[idle.clone()], 0), "its client is gone");
+        assert!(at_rest(std::slice::from_ref(&idle), 1));
+        assert!(!at_rest(std::slice::from_ref(&idle), 0), "its client is gone");
         assert!(at_rest(&[idle.clone(), past], 1), "nobody counts those past the link");
         assert!(
             !at_rest(&[idle.clone(), session("active", true)], 2),

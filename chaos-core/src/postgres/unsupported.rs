@@ -1,7 +1,7 @@
 //! What stands in for servers on platforms on which none can be started.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::endpoint::Endpoint;
@@ -35,7 +35,7 @@ impl Database {
         match self.0 {}
     }
 
-    pub(super) fn log(&self) -> PathBuf {
+    pub(super) fn log(&self) -> Option<PathBuf> {
         match self.0 {}
     }
 
@@ -48,7 +48,10 @@ pub(super) fn on_shared_server() -> Result<Arc<Database>, PostgresError> {
     Err(PostgresError::Platform)
 }
 
-pub(super) fn on_own_server(_options: ServerOptions) -> Result<Arc<Database>, PostgresError> {
+pub(super) fn on_own_server(
+    _options: ServerOptions,
+    _journal: Option<&Path>,
+) -> Result<Arc<Database>, PostgresError> {
     Err(PostgresError::Platform)
 }
 

@@ -266,6 +266,65 @@ mod tests {
     }
 
     #[test]
+    fn a_firing_ends_when_its_window_no_longer_holds_what_broke() {
+        let alerts = judged(&errors(), &[(5_000, 7_000)], &[fault(1, 5_000, 7_000)]);
+        let [firing] = alerts.judged().firings.as_slice() else { panic!("{alerts:?}") };
+        // At 7.9 s 10 of the last 100 failed, which is not more than 10 %.
+        assert_eq!((firing.began, firing.ended), (5_200.ms(), 7_900.ms()));
+    }
+
+    #[test]
+    fn a_firing_is_true_from_the_beginning_of_the_fault_to_the_end_of_the_grace_and_no_longer() {
+        let faults = [fault(1, 5_000, 7_000)];
+        let begins = |bad: (u64, u64)| {
+            let alerts = judged(&errors(), &[bad], &faults);
+            let firing = alerts.judged().firings[0];
+            (firing.began, firing.is_true, alerts.recall())
+        };
+        // The grace is the window: a second.
+        assert_eq!(begins((7_700, 8_000)), (7_900.ms(), true, Some(1.0)));
+        assert_eq!(begins((7_800, 8_100)), (8_000.ms(), true, Some(1.0)));
+        assert_eq!(begins((7_900, 8_200)), (8_100.ms(), false, Some(0.0)));
+        assert_eq!(begins((4_700, 5_000)), (4_900.ms(), false, Some(0.0)));
+        assert_eq!(begins((4_800, 5_100)), (5_000.ms(), true, Some(1.0)));
+        // One that began for nothing does not turn into one for a fault that comes later.
+        assert_eq!(begins((4_000, 7_000)), (4_200.ms(), false, Some(0.0)));
+        let paged = AlertRule::signal("paged");
+        let of_signal = |rule: &AlertRule, started, ended| {
+            judged(rule, &[], &[fault(1, started, ended)]).precision()
+        };
+        assert_eq!(of_signal(&paged, 6_000, 7_000), Some(1.0));
+        assert_eq!(of_signal(&paged, 6_001, 7_000), Some(0.0));
+        assert_eq!(of_signal(&paged, 5_000, 5_999), Some(0.0), "a signal has no grace");
+        assert_eq!(of_signal(&paged.clone().grace(1.secs()), 4_000, 5_000), Some(1.0));
+        assert_eq!(of_signal(&paged.grace(1.secs()), 4_000, 4_999), Some(0.0));
+    }
+
+    #[test]
+    fn a_fault_that_begins_while_an_alert_for_another_fires_is_noticed_at_once() {
+        let faults = [fault(1, 5_000, 6_000), fault(2, 6_500, 7_000), fault(3, 7_900, 8_000)];
+        let alerts = judged(&errors(), &[(5_000, 7_000)], &faults);
+        let delays: Vec<_> = alerts.judged().detections.iter().map(|it| it.delay).collect();
+        // The third one begins in the moment in which the alert ends.
+        assert_eq!(delays, [Some(200.ms()), Some(Duration::ZERO), None]);
+        assert_eq!((alerts.precision(), alerts.recall()), (Some(1.0), Some(2.0 / 3.0)));
+    }
+
+    #[test]
+    fn a_condition_fires_once_it_has_lasted_and_not_a_tick_before() {
+        let faults = [fault(1, 5_000, 7_000)];
+        // It holds from 5.2 s to 6.0 s, as long as more than 10 of the 15 are in the window.
+        let firings = |lasting: u64| {
+            let rule = errors().lasting(lasting.ms());
+            let judged = judged(&rule, &[(5_000, 5_150)], &faults);
+            judged.judged().firings.iter().map(|it| (it.began, it.ended)).collect::<Vec<_>>()
+        };
+        assert_eq!(firings(800), [(6_000.ms(), 6_100.ms())]);
+        assert_eq!(firings(801), []);
+        assert_eq!(firings(500), [(5_700.ms(), 6_100.ms())]);
+    }
+
+    #[test]
     fn a_condition_that_has_to_last_does_not_fire_for_a_moment() {
         let faults = [fault(1, 5_000, 7_000)];
         let short = (5_000, 5_150);

@@ -447,6 +447,64 @@ mod tests {
     }
 
     #[test]
+    fn only_an_operation_that_met_the_fault_shows_it() {
+        let mut operations = operations(0);
+        let mut fail = |began: u64| {
+            let failed = operations.iter_mut().find(|it| it.began == began.ms()).unwrap();
+            failed.outcome = Outcome::Failed;
+            impact(&operations, &[], 5_000).measured().time_to_detect()
+        };
+        // They end as it begins, and begin as it ends.
+        assert_eq!(fail(990), None);
+        assert_eq!(fail(2_000), None);
+        assert_eq!(fail(1_960), Some(1.secs()), "it ends with the fault");
+        assert_eq!(fail(1_000), Some(40.ms()));
+    }
+
+    #[test]
+    fn half_of_the_rate_of_the_calm_makes_a_second_steady_and_no_less() {
+        // The calm has 100 operations a second.
+        let steady = |kept: usize| {
+            let mut operations = operations(0);
+            let mut seen = 0;
+            operations.retain(|it| {
+                let is_in_first = (2.secs()..3.secs()).contains(&it.ended);
+                seen += usize::from(is_in_first);
+                !is_in_first || seen <= kept
+            });
+            impact(&operations, &[], 5_000).measured().steady
+        };
+        assert_eq!(steady(50), Some(Duration::ZERO));
+        // The second from 2.5 s on is the first that has 50, all of them after 3 s.
+        assert_eq!(steady(49), Some(500.ms()));
+    }
+
+    #[test]
+    fn a_steady_second_is_whole_before_the_next_fault() {
+        let steady = |next: u64| {
+            let fault = |id, started: u64, ended: u64| Disturbance {
+                fault: FaultId(id),
+                label: format!("fault {id}"),
+                started: started.ms(),
+                ended: Some(ended.ms()),
+            };
+            let observed = Observed {
+                disturbances: &[fault(1, 1_000, 2_000), fault(2, next, next + 500)],
+                operations: &operations(0),
+                signals: &[],
+                steady_state: Probability::ALWAYS,
+                began: Duration::ZERO,
+                ended: 5.secs(),
+                journal: &Journal::in_memory(),
+            };
+            let measured = impacts(&observed).remove(0).measured().clone();
+            (measured.steady, measured.watched)
+        };
+        assert_eq!(steady(3_000), (Some(Duration::ZERO), 1.secs()));
+        assert_eq!(steady(2_999), (None, 999.ms()));
+    }
+
+    #[test]
     fn a_trickle_after_the_fault_is_not_the_steady_state() {
         let mut operations = operations(0);
         // One in ten goes on.

@@ -5,21 +5,25 @@
 //! belongs to the phase in which it began. So a calm phase has only operations that no fault of the
 //! schedule touched, and what a stall held for ten seconds is charged to the stall.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use super::figures::Figures;
+use super::resources;
 use crate::journal::Journal;
+use crate::metrics::{GaugeSummary, WindowFigures};
 use crate::outcome::Outcome;
 
 /// What a phase of a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PhaseKind {
     /// No fault was there yet.
+    #[default]
     Calm,
     /// One fault or several were active.
     Fault,
@@ -28,15 +32,28 @@ pub enum PhaseKind {
 }
 
 /// When a step of the schedule was under way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Span {
     pub(super) name: String,
     pub(super) kind: PhaseKind,
     pub(super) began: Duration,
     pub(super) ended: Duration,
+    pub(super) counters: BTreeMap<String, u64>,
+    pub(super) gauges: BTreeMap<String, GaugeSummary>,
 }
 
 impl Span {
+    /// Takes what the figures of the attempt were in it.
+    pub(super) fn saw(&mut self, figures: WindowFigures) {
+        (self.counters, self.gauges) = (figures.counters, figures.gauges);
+        for name in resources::NAMES {
+            // They are set when a phase ends, for the whole of it: only the last value is of this one.
+            if let Some(GaugeSummary { last, min, max }) = self.gauges.get_mut(name) {
+                (*min, *max) = (*last, *last);
+            }
+        }
+    }
+
     fn meets(&self, operation: &Operation) -> bool {
         operation.began < self.ended && operation.ended > self.began
     }
@@ -54,6 +71,12 @@ pub struct Phase {
     pub ended: Duration,
     /// What it came to.
     pub figures: Figures,
+    /// By how much each counter of [`cx.metrics()`](crate::metrics) grew meanwhile, yours and the
+    /// library's; those that did not are left out.
+    pub counters: BTreeMap<String, u64>,
+    /// The values that each gauge had meanwhile: the state of pools, the resources that were used, and
+    /// your own.
+    pub gauges: BTreeMap<String, GaugeSummary>,
 }
 
 /// The phases of a run, from the spans of its steps, in order and without gaps.
@@ -77,6 +100,8 @@ pub(super) fn phases(spans: &[Span], operations: &[Operation], journal: &Journal
             began: span.began,
             ended: span.ended,
             figures: Figures::of(span.name.clone(), journal, members, length, completed),
+            counters: span.counters.clone(),
+            gauges: span.gauges.clone(),
         }
     });
     phases.collect()
@@ -123,6 +148,7 @@ mod tests {
             kind,
             began: began.ms(),
             ended: ended.ms(),
+            ..Span::default()
         };
         vec![
             span("calm", PhaseKind::Calm, 0, 100),

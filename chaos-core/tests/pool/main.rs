@@ -49,6 +49,11 @@ scenes! {
         poisoned_connections_are_handed_out_and_made_well_again,
         a_trigger_chooses_checkouts,
         idle_connections_expire;
+    figures:
+        a_pool_tells_who_waits_and_for_how_long,
+        each_pool_has_figures_of_its_own_and_numbers_are_used_again,
+        the_phases_of_a_run_show_the_pool_and_the_resources,
+        operations_that_a_pool_kept_waiting_for_too_long_are_counted;
     herd:
         a_thousand_callers_share_ten_connections,
         more_than_a_hundred_connections_work,

@@ -81,6 +81,8 @@ Environment variables
       CHAOS_RUNS=N          The same as --chaos-runs
       CHAOS_POOL_SIZE=N     What cx.pool_size(..) answers
       CHAOS_DIR=PATH        Where journals and reports go (default: target/chaos)
+      CHAOS_DIAGNOSTICS=5s  How much before a failure is kept of journal, traces and server logs
+      CHAOS_TRACE=info      What is traced where the code under test sets no subscriber
       CHAOS_IN_PROCESS=1    Run attempts in this process, for debuggers
       CHAOS_KEEP=1          Keep the databases of attempts that failed
       CHAOS_REPLAY=TOKEN    Tries only the point of an exploration, or the case of a property, that

@@ -14,11 +14,14 @@ use super::leftovers::{left_behind, with_leftovers};
 use super::panics::{Panic, Recorder, message_of};
 use super::spec::Spec;
 use crate::activity::Activity;
-use crate::failure;
 use crate::registry::{ShouldPanic, TestCase};
+use crate::{diagnostics, failure};
 
 /// How long threads that the test left behind in blocking calls are waited for.
 const BLOCKING_TASKS: Duration = Duration::from_secs(1);
+
+/// What `tracing` says when a second subscriber is set in a process.
+const SECOND_SUBSCRIBER: &str = "global default trace dispatcher";
 
 /// How long faults that are being undone are waited for at the end. They are gone with the process
 /// in any case.
@@ -56,6 +59,7 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
         pid: std::process::id(),
     });
     let recorder = Recorder::start(journal.clone());
+    let _traces = diagnostics::begin_traces(spec, journal);
     let cx = Chaos::new(spec.seed, journal.clone()).with_sizing(spec.sizing);
     let assertions = cx.watch_assertions();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -78,6 +82,7 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
     let ending = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(until_deadline(case, cx.clone(), spec, began))
     }));
+    cx.test_ended();
     // What is undone after a panic or at the deadline has its end told like everything else.
     cx.scope().await_undone(UNDOING);
     let vacuous: Vec<String> =
@@ -194,7 +199,15 @@ fn conclude(
 }
 
 fn failed(kind: FailureKind, panic: &Panic) -> Failure {
-    let failure = Failure::new(kind, panic.message.clone());
+    let mut failure = Failure::new(kind, panic.message.clone());
+    // `tracing` allows one subscriber in a process, and does not say who set it.
+    if cfg!(feature = "tracing") && panic.message.contains(SECOND_SUBSCRIBER) {
+        failure.message.push_str(
+            "\nthe harness has set a subscriber, to keep what is traced before a failure: set \
+             CHAOS_TRACE=off (`[run] trace = \"off\"`), and add `chaos_harness::trace::layer()` to \
+             your own",
+        );
+    }
     match &panic.location {
         Some(location) => failure.at(location),
         None => failure,

@@ -19,6 +19,7 @@ use super::process::Process;
 use super::spec::{self, Spec};
 use super::tail::Tail;
 use crate::activity::Activity;
+use crate::diagnostics::{self, Kept};
 use crate::interrupt::Interrupt;
 use crate::run_event::{AttemptSummary, Resources};
 use crate::summary;
@@ -42,14 +43,24 @@ pub(crate) struct Attempted {
     pub(crate) stdout: Option<PathBuf>,
     pub(crate) stderr: Option<PathBuf>,
     pub(crate) resources: Option<Resources>,
+    /// What happened around its failure, if it failed.
+    pub(crate) diagnostics: Option<Kept>,
 }
 
 impl Attempted {
     /// What an attempt in the process of the harness came to.
-    pub(crate) fn in_process(spec: &Spec, verdict: Verdict, duration: Duration) -> Self {
+    pub(crate) fn in_process(
+        spec: &Spec,
+        verdict: Verdict,
+        duration: Duration,
+        keep: bool,
+    ) -> Self {
         let events = journal::read::<Event>(&spec.journal).map(|lines| lines.records);
-        let summary = summary::of(&events.unwrap_or_default());
-        Self { verdict, duration, summary, stdout: None, stderr: None, resources: None }
+        let events = events.unwrap_or_default();
+        let summary = summary::of(&events);
+        let diagnostics = diagnostics::conclude(spec, &verdict, &events, keep);
+        let (stdout, stderr, resources) = (None, None, None);
+        Self { verdict, duration, summary, stdout, stderr, resources, diagnostics }
     }
 }
 
@@ -80,8 +91,10 @@ pub(crate) fn run(spec: &Spec, surroundings: &Surroundings<'_>) -> Attempted {
         let message = format!("failed to run the attempt in a process of its own: {error}");
         (Verdict::Failed(Failure::new(FailureKind::Harness, message)), Vec::new(), None)
     });
+    let duration = began.elapsed();
     let summary = summary::of(&events);
-    Attempted { verdict, duration: began.elapsed(), summary, stdout, stderr, resources }
+    let diagnostics = diagnostics::conclude(spec, &verdict, &events, surroundings.keep);
+    Attempted { verdict, duration, summary, stdout, stderr, resources, diagnostics }
 }
 
 fn supervise(

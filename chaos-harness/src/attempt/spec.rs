@@ -7,6 +7,8 @@ use chaos_core::seed::Seed;
 use chaos_core::sizing::Sizing;
 use serde::{Deserialize, Serialize};
 
+use crate::config::run::TraceLevel;
+
 /// The environment variable that makes a process an attempt.
 pub(crate) const VARIABLE: &str = "CHAOS_INTERNAL_ATTEMPT";
 
@@ -37,6 +39,10 @@ pub(crate) struct Spec {
     pub(crate) captured: bool,
     /// Whether explorations only compare runs without faults.
     pub(crate) check_determinism: bool,
+    /// How much is kept of what happens before a failure; nothing for none.
+    pub(crate) diagnostics: Duration,
+    /// What is traced where the code under test sets no subscriber.
+    pub(crate) trace: TraceLevel,
 }
 
 /// The variable is set, and not by a harness of this version.

@@ -38,6 +38,7 @@ fn attempt(test: &str, measured: &[(&str, Vec<u64>)], beyond: &[&str]) -> Attemp
         stdout: None,
         stderr: None,
         resources: Some(serde_json::from_value(resources).unwrap()),
+        diagnostics: None,
     }
 }
 

@@ -1,5 +1,10 @@
 //! `[run]`: what concerns a run as a whole.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
 use super::document::Located;
 use super::sections::Section;
 use super::table::Table;
@@ -27,6 +32,39 @@ impl std::fmt::Display for FlakyResult {
     }
 }
 
+/// What is traced where the code under test sets no subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum TraceLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl TraceLevel {
+    /// By their names.
+    pub(crate) const ALL: [(&'static str, Self); 6] = [
+        ("off", Self::Off),
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+impl std::fmt::Display for TraceLevel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = Self::ALL.iter().find(|(_, level)| level == self).map(|(name, _)| *name);
+        f.write_str(name.unwrap_or_default())
+    }
+}
+
+/// How much may be kept of what happened before a failure.
+pub(crate) const WINDOWS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(600);
+
 /// The settings of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Run {
@@ -40,6 +78,10 @@ pub(crate) struct Run {
     pub(crate) flaky_result: Option<Located<FlakyResult>>,
     /// Whether the databases of attempts that failed are kept.
     pub(crate) keep: Option<Located<bool>>,
+    /// How much is kept of what happened before a failure.
+    pub(crate) diagnostics: Option<Located<Duration>>,
+    /// What is traced where the code under test sets no subscriber.
+    pub(crate) trace: Option<Located<TraceLevel>>,
 }
 
 impl Section for Run {
@@ -52,6 +94,8 @@ impl Section for Run {
             max_failures: table.count("max-failures", 0..=1_000_000),
             flaky_result: table.choice("flaky-result", &FlakyResult::ALL),
             keep: table.flag("keep"),
+            diagnostics: table.duration("diagnostics", WINDOWS),
+            trace: table.choice("trace", &TraceLevel::ALL),
         }
     }
 }

@@ -38,11 +38,12 @@ pub(crate) const OPTIONS: [SettingOption; 14] = [
 ];
 
 /// Every variable that the library reads. The README has a table of them.
-const KNOWN: [&str; 24] = [
+const KNOWN: [&str; 26] = [
     "CHAOS_ALLOW_REMOTE",
     "CHAOS_BASELINE",
     "CHAOS_CACHE_DIR",
     "CHAOS_CONFIG",
+    "CHAOS_DIAGNOSTICS",
     "CHAOS_DIR",
     "CHAOS_ENVIRONMENT",
     "CHAOS_FLAKY_RESULT",
@@ -63,6 +64,7 @@ const KNOWN: [&str; 24] = [
     "CHAOS_SHRINK_SECS",
     "CHAOS_TIMEOUT",
     "CHAOS_TIMEOUT_MULTIPLIER",
+    "CHAOS_TRACE",
 ];
 
 /// A sentence for each variable of this process that is probably meant for the library and is not

@@ -19,8 +19,8 @@ use crate::baselines::{Conclusion, Mode};
 use crate::gate::GateJudged;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
-    FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources, RetryRate, RunEnded,
-    RunEvent, RunStarted, SelectionSummary, ServerReturn, SkipCause, SystemicFailure,
+    Diagnostics, FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources, RetryRate,
+    RunEnded, RunEvent, RunStarted, SelectionSummary, ServerReturn, SkipCause, SystemicFailure,
     TestDescription, TestEnded, TestOutcome, Trend, TrendSegment,
 };
 
@@ -354,7 +354,21 @@ fn attempt(
         stdout: (test == "refused").then(|| format!("{directory}/attempt-{attempt}.stdout")),
         stderr,
         resources,
+        diagnostics: (test == "bank::money_is_conserved").then(|| diagnostics(&directory, attempt)),
     }));
+}
+
+fn diagnostics(directory: &str, attempt: u32) -> Diagnostics {
+    Diagnostics {
+        file: format!("{directory}/attempt-{attempt}.diagnostics.txt"),
+        window_ms: 5_000,
+        lines: 212,
+        shown: vec![
+            "    1.204310  trace     WARN ledger: transfer{from=1}: tried again".to_owned(),
+            "    1.204901  postgres  [4711] FATAL:  terminating connection".to_owned(),
+            "    1.412330  journal   test_ended".to_owned(),
+        ],
+    }
 }
 
 fn ended(
@@ -455,6 +469,8 @@ fn money() -> AttemptSummary {
         phases: of_json(json!([{
             "name": "cut on postgres 800ms", "kind": "fault", "began_ns": 8_500_000_000_u64,
             "ended_ns": 9_300_000_000_u64, "figures": figures_of_cut(),
+            "counters": { "chaos.operations.ok": 9 },
+            "gauges": { "chaos.postgres.pool.waiting": { "last": 0.0, "min": 0.0, "max": 6.0 } },
         }])),
         bounds: of_json(json!([{
             "held": false, "subject": "cut on postgres 800ms", "figure": "p99", "unit": "seconds",

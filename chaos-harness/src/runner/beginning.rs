@@ -67,13 +67,14 @@ impl Runner {
             let text = "not run, because a test failed before it (--fail-fast)";
             return Some(Reason::of_run(text, SkipCause::Stopped));
         }
+        let over = self.out_of_time()?;
+        Some(Reason::of_run(format!("not begun: {over}"), SkipCause::OutOfTime))
+    }
+
+    /// That the budget of the selection is used up, in words, if that is so.
+    pub(super) fn out_of_time(&self) -> Option<String> {
         let Budget { selection, time } = self.budget.as_ref()?;
-        (self.began.elapsed() >= *time).then(|| {
-            let text = format!(
-                "not begun: the {} of the selection `{selection}` are over",
-                Display(*time)
-            );
-            Reason::of_run(text, SkipCause::OutOfTime)
-        })
+        let is_over = self.began.elapsed() >= *time;
+        is_over.then(|| format!("the {} of the selection `{selection}` are over", Display(*time)))
     }
 }

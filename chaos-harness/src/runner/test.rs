@@ -19,13 +19,14 @@ use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
 use crate::attempt::{assertions, child};
 use crate::config::run::FlakyResult;
+use crate::diagnostics::Kept;
 use crate::nextest::Nextest;
 use crate::quarantine::Date;
 use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
-    AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, Measuring,
-    RunEvent, TestEnded, TestOutcome, Trend,
+    AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, Diagnostics,
+    Measuring, RunEvent, TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
 use crate::test_history::HistoryError;
@@ -118,6 +119,7 @@ impl Runner {
             stdout: None,
             stderr: None,
             resources: None,
+            diagnostics: None,
         };
         self.reporters.event(&RunEvent::AttemptEnded(ended.clone()));
         ended
@@ -386,7 +388,9 @@ impl<'a> Attempts<'a> {
             }
             made.ended.push(attempt);
             runner.workload.ran();
-            if is_skipped || is_interrupted || series.is_decided() {
+            let over = self.runner.out_of_time();
+            if is_skipped || is_interrupted || series.is_decided() || over.is_some() {
+                made.remarks.extend(over.map(|over| format!("not measured to the end: {over}")));
                 runner.workload.skip(u64::from(most - number));
                 break;
             }
@@ -443,6 +447,8 @@ impl<'a> Attempts<'a> {
             harness: std::process::id(),
             captured: runner.capture == Capture::Files,
             check_determinism: runner.check_determinism,
+            diagnostics: runner.settings.diagnostics().value,
+            trace: runner.settings.trace().value,
         };
         let started = AttemptStarted {
             test: self.name.to_owned(),
@@ -468,6 +474,7 @@ impl<'a> Attempts<'a> {
             stdout: attempted.stdout.map(|path| self.relative(&path)),
             stderr: attempted.stderr.map(|path| self.relative(&path)),
             resources: attempted.resources,
+            diagnostics: attempted.diagnostics.map(|kept| self.diagnostics(kept)),
         };
         let is_fresh = ordinal == 1 || runner.settings.environment.runs.is_some();
         runner.history.record_ended(&ended, is_fresh).unwrap_or_else(|error| complain(&error));
@@ -512,7 +519,7 @@ impl<'a> Attempts<'a> {
     }
 
     fn run_here(&self, spec: &Spec) -> Attempted {
-        let began = Instant::now();
+        let (runner, began) = (self.runner, Instant::now());
         let verdict = child::run_in_process(self.case, spec).unwrap_or_else(|error| {
             let message = format!("failed to write the journal: {error}");
             Verdict::Failed(Failure::new(FailureKind::Harness, message))
@@ -520,7 +527,17 @@ impl<'a> Attempts<'a> {
         if verdict.failure().is_some() {
             parent::tell(&postgres::keep_live_databases());
         }
-        Attempted::in_process(spec, verdict, began.elapsed())
+        let keep = runner.settings.keep().value;
+        Attempted::in_process(spec, verdict, began.elapsed(), keep)
+    }
+
+    fn diagnostics(&self, kept: Kept) -> Diagnostics {
+        Diagnostics {
+            file: self.relative(&kept.file),
+            window_ms: u64::try_from(kept.window.as_millis()).unwrap_or(u64::MAX),
+            lines: kept.lines,
+            shown: kept.shown,
+        }
     }
 
     /// How many attempts there may be, those that nextest makes included.

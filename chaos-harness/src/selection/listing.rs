@@ -2,13 +2,13 @@
 //! reason.
 //!
 //! ```text
-//! smoke: 2 of 3 tests, expected to take 14.0 s of 5m on 2 threads
+//! smoke: 2 of 3 tests, expected to take 14.0 s of 15.0 s on 1 thread; 1 left out, which would take 1 min 30 s
 //!
-//!      pool::drains      10.0 s   14.0 points  never ran, covers N1
-//!      pool::fills        4.0 s    1.0 points  nothing new is expected
+//!   pool::drains              10.0 s   13.2 points  never ran, covers N1
+//!   pool::fills                4.0 s    3.4 points  only likely stable, not run for 8 days
 //!
-//! left out: 1 test, which would take 9 min 00 s
-//!      pool::is_flooded  9 min 00 s  2.0 points  only likely stable
+//! no time for 1 test:
+//!   ledger::is_flooded    1 min 30 s    8.2 points  failed last time
 //! ```
 
 use super::choice::Choice;
@@ -44,4 +44,40 @@ pub(crate) fn render(named: &Named) -> String {
         text.extend(others.iter().map(row));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_list_is_the_one_that_the_documentation_shows() {
+        let choice = |name: &str, seconds, points, why: &str| Choice {
+            name: name.to_owned(),
+            expected: Duration::from_secs(seconds),
+            points,
+            why: why.to_owned(),
+        };
+        let named = Named {
+            name: "smoke".to_owned(),
+            budget: Some(Duration::from_secs(15)),
+            threads: 1,
+            expected: Duration::from_secs(14),
+            chosen: vec![
+                choice("pool::drains", 10, 13.2, "never ran, covers N1"),
+                choice("pool::fills", 4, 3.39, "only likely stable, not run for 8 days"),
+            ],
+            no_room: vec![choice("ledger::is_flooded", 90, 8.2, "failed last time")],
+            others: Vec::new(),
+            left_out_takes: Duration::from_secs(90),
+            left_out: Vec::new(),
+        };
+        let text = render(&named);
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/selections.md");
+        // A published crate is without it.
+        let Ok(documentation) = std::fs::read_to_string(path) else { return };
+        assert!(documentation.contains(&text), "{path} shows something else than\n{text}");
+    }
 }

@@ -13,7 +13,7 @@ use crate::report::words;
 use crate::test_history::Past;
 
 /// Every test.
-const BASE: f64 = 1.0;
+const BASE: f64 = 0.2;
 /// It never ran here.
 const NEW: f64 = 10.0;
 /// It has no first attempt; with each of [`LEAST_ATTEMPTS`] that is less.
@@ -74,16 +74,14 @@ pub(super) fn reasons(past: &Past, times: Times) -> Vec<Reason> {
         add(UNDECIDED, format!("only likely {category}"));
     }
     if let Some(passes) = past.passes_since_failure {
-        // Far below a point at the end of what is looked at.
-        let fades = FAILED_FADES.powi(i32::try_from(passes).unwrap_or(i32::MAX));
+        let points = FAILED * FAILED_FADES.powi(i32::try_from(passes).unwrap_or(i32::MAX));
         let why = match passes {
             0 => "failed last time".to_owned(),
-            1 => "failed the time before".to_owned(),
-            _ => format!("failed {passes} times before"),
+            // What is worth less than every test is not worth a word.
+            _ if points < BASE => String::new(),
+            _ => format!("failed {} runs ago", passes + 1),
         };
-        let points = FAILED * fades;
-        // What is not worth a tenth of the base is not worth a word.
-        add(points, if points < BASE / 10.0 { String::new() } else { why });
+        add(points, why);
     }
     if past.has_regressed {
         add(REGRESSED, "has become worse".to_owned());
@@ -118,13 +116,18 @@ mod tests {
     #[expect(clippy::float_cmp, reason = "sums of these numbers are exact")]
     fn what_is_known_least_tells_most() {
         let now = Times { latest: 1_000_000_000_000, head_moved: None };
-        assert_eq!(points(&STABLE, now), 1.0);
-        assert_eq!(points(&Past::NONE, now), 11.0);
-        assert_eq!(points(&Past { first_attempts: 5, ..STABLE }, now), 4.75);
-        assert_eq!(points(&Past { confidence: 0.9, ..STABLE }, now), 3.0);
-        assert_eq!(points(&Past { passes_since_failure: Some(0), ..STABLE }, now), 9.0);
-        assert_eq!(points(&Past { passes_since_failure: Some(1), ..STABLE }, now), 1.0 + 8.0 * 0.8);
-        assert_eq!(points(&Past { has_regressed: true, ..STABLE }, now), 5.0);
+        assert_eq!(points(&STABLE, now), BASE);
+        assert_eq!(points(&Past::NONE, now), BASE + NEW);
+        assert_eq!(points(&Past { first_attempts: 5, ..STABLE }, now), BASE + 3.75);
+        assert_eq!(points(&Past { confidence: 0.9, ..STABLE }, now), BASE + UNDECIDED);
+        assert_eq!(points(&Past { passes_since_failure: Some(0), ..STABLE }, now), BASE + FAILED);
+        assert_eq!(points(&Past { has_regressed: true, ..STABLE }, now), BASE + REGRESSED);
+        let said = |passes| {
+            let past = Past { passes_since_failure: Some(passes), ..STABLE };
+            reasons(&past, now)[1].clone()
+        };
+        assert_eq!(said(2), (8.0 * 0.8_f64.powi(2), "failed 3 runs ago".to_owned()));
+        assert_eq!(said(40).1, "");
     }
 
     #[test]
@@ -133,10 +136,10 @@ mod tests {
         let week: u64 = 7 * 24 * 3600 * 1000;
         let at =
             |weeks: u64, head_moved| Times { latest: 1_000_000_000_000 + weeks * week, head_moved };
-        assert_eq!(points(&STABLE, at(2, None)), 3.0);
-        assert_eq!(points(&STABLE, at(200, None)), 5.0);
-        assert_eq!(points(&STABLE, at(0, Some(1_000_000_000_001))), 4.0);
-        assert_eq!(points(&STABLE, at(0, Some(1_000_000_000_000))), 1.0);
+        assert_eq!(points(&STABLE, at(2, None)), BASE + 2.0);
+        assert_eq!(points(&STABLE, at(200, None)), BASE + MOST_WEEKS);
+        assert_eq!(points(&STABLE, at(0, Some(1_000_000_000_001))), BASE + OTHER_COMMIT);
+        assert_eq!(points(&STABLE, at(0, Some(1_000_000_000_000))), BASE);
         assert_eq!(reasons(&STABLE, at(2, None))[1].1, "not run for 14 days");
     }
 

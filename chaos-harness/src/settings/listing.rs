@@ -116,6 +116,8 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
         Row::or("baselines", baseline_mode, "neither saved nor compared"),
         Row::of("baseline effect", effect),
         Row::of("baseline alpha", alpha),
+        Row::of("diagnostics", settings.diagnostics().map(|it| Display(it).to_string())),
+        Row::of("trace", settings.trace()),
     ]
 }
 

@@ -47,6 +47,7 @@ fn ended(test: &str, attempt: u32, verdict: Verdict) -> AttemptEnded {
         stdout: None,
         stderr: None,
         resources: None,
+        diagnostics: None,
     }
 }
 

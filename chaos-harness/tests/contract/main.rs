@@ -15,6 +15,7 @@ mod baselines;
 mod binary;
 mod command_line;
 mod configuration;
+mod diagnostics;
 mod environment;
 mod interruption;
 mod judging;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         baselines::TESTS,
         command_line::TESTS,
         configuration::TESTS,
+        diagnostics::TESTS,
         environment::TESTS,
         interruption::TESTS,
         judging::TESTS,

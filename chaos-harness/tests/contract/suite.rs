@@ -10,6 +10,7 @@ use chaos_harness::prelude::*;
 
 mod assertions;
 mod baselines;
+mod diagnostics;
 mod judging;
 mod phases;
 mod properties;

@@ -21,6 +21,8 @@ pub struct ProcessGroup {
     others: Vec<u32>,
     next_walk: Instant,
     most: GroupUsage,
+    /// What it had in memory when it was looked at last.
+    memory: u64,
     /// Of each thread, for how long it ran and for how long it waited to, in nanoseconds. Threads that
     /// have ended stay with what was seen last.
     threads: HashMap<u32, (u64, u64)>,
@@ -53,7 +55,7 @@ impl ProcessGroup {
         // Children come later than their parent.
         let next_walk = Instant::now() + Duration::from_millis(500);
         let (others, most, threads) = Default::default();
-        Self { leader, others, next_walk, most, threads }
+        Self { leader, others, next_walk, most, memory: 0, threads }
     }
 
     /// Looks at it, and says what it has used so far. What is gone is remembered.
@@ -74,10 +76,18 @@ impl ProcessGroup {
         most.cpu_ms = most.cpu_ms.max(sum(|process| process.cpu_ms));
         most.ran_ms = self.threads.values().map(|(ran, _)| ran).sum::<u64>() / 1_000_000;
         most.waited_ms = self.threads.values().map(|(_, waited)| waited).sum::<u64>() / 1_000_000;
-        most.memory = most.memory.max(sum(|process| process.memory));
+        self.memory = sum(|process| process.memory);
+        most.memory = most.memory.max(self.memory);
         most.descriptors = most.descriptors.max(sum(|process| process.descriptors));
         most.processes = most.processes.max(processes.len() as u64);
         *most
+    }
+
+    /// The memory that it had resident when it was [looked at](Self::look) last, in bytes; 0 where that
+    /// is not told.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        self.memory
     }
 }
 

@@ -1,8 +1,9 @@
 //! A pool that can be broken on purpose, and that knows who has its connections.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::Location;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use crate::fault::{
     PoolFaultKind, SlowCheckout, SlowConnect,
 };
 use crate::link::Target;
+use crate::metrics::Source;
 use crate::postgres::Postgres;
 use crate::postgres::session::Holder;
 use crate::sabotage::{Prepared, Sabotages, Sabotaging, Undo, injectable, undo};
@@ -127,9 +129,18 @@ impl ChaosPool {
         place: &'static Location<'static>,
     ) -> Result<PooledClient, PoolError> {
         let wait = self.waits.begin(self.pool.status().max_size);
-        match wait.for_a(self.pool.timeout_get(&timeouts)).await {
+        let mut getting = pin!(self.pool.timeout_get(&timeouts));
+        let getting = poll_fn(|context| {
+            let polled = getting.as_mut().poll(context);
+            if polled.is_pending() {
+                // Nobody else tells that somebody waits, while nobody is served.
+                self.watch.look();
+            }
+            polled
+        });
+        match wait.for_a(getting).await {
             Ok(client) => {
-                wait.served();
+                self.watch.figures().waited(wait.served());
                 let session = self.watch.session_of(&client);
                 if let Some(session) = &session {
                     session.taken_at(place);
@@ -138,7 +149,11 @@ impl ChaosPool {
                 Ok(PooledClient::new(client, place, process, &self.watch))
             }
             Err(error) => {
-                wait.failed(matches!(error, PoolError::Timeout(TimeoutType::Wait)));
+                let timed_out = matches!(error, PoolError::Timeout(TimeoutType::Wait));
+                wait.failed(timed_out);
+                if timed_out {
+                    self.watch.figures().timed_out();
+                }
                 Err(error)
             }
         }

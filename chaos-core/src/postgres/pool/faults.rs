@@ -177,6 +177,7 @@ pub(super) fn before_handing_out(watch: &Arc<PoolWatch>) -> Hook {
             if is_for_the_library() {
                 return Ok(());
             }
+            watch.handed_out();
             let ordinal = watch.faults().checkouts.fetch_add(1, Ordering::Relaxed) + 1;
             if let Some(session) = watch.session_of(client) {
                 mend(client, &session).await;

@@ -145,11 +145,13 @@ impl Wait {
         CALLER.scope(self.caller.clone(), connection).await
     }
 
-    /// Notes that the caller has a connection.
-    pub(super) fn served(mut self) {
+    /// Notes that the caller has a connection, and says how long it waited for that.
+    pub(super) fn served(mut self) -> Duration {
         self.is_over = true;
         self.caller.admitted();
-        self.caller.waits.inner.lock().served.push(self.since.elapsed());
+        let waited = self.since.elapsed();
+        self.caller.waits.inner.lock().served.push(waited);
+        waited
     }
 
     /// Notes that the caller met an error.
@@ -183,7 +185,9 @@ mod tests {
         let waits = Arc::<Waits>::default();
         let callers: Vec<_> = (0..100).map(|_| waits.begin(2)).collect();
         assert_eq!(waits.report().waiting, 100);
-        callers.into_iter().for_each(|caller| caller.served());
+        for caller in callers {
+            caller.served();
+        }
         let report = waits.report();
         assert_eq!((report.served, report.waiting, report.overtaken), (100, 0, 0));
         assert!(report.p50 <= report.p99 && report.p99 <= report.max);

@@ -14,8 +14,10 @@ use parking_lot::Mutex;
 use tokio_postgres::Client;
 
 use super::faults::PoolFaults;
+use super::figures::PoolFigures;
 use crate::duration::{Display, rounded};
 use crate::leftover::{LeftBehind, Leftover};
+use crate::metrics::Source;
 use crate::postgres::session::{Holder, Session, process_of};
 
 /// What is known of a pool.
@@ -28,6 +30,9 @@ pub(in crate::postgres) struct PoolWatch {
     is_gone: AtomicBool,
     found: Mutex<Vec<LeftBehind>>,
     faults: PoolFaults,
+    /// Which pool to its database it is, from 1.
+    number: usize,
+    figures: PoolFigures,
     /// How long a connection may be held.
     bound: Mutex<Option<Duration>>,
 }
@@ -42,7 +47,7 @@ pub(in crate::postgres) struct Missing {
 }
 
 impl PoolWatch {
-    pub(super) fn new(database: &str) -> Arc<Self> {
+    pub(super) fn new(database: &str, number: usize, figures: PoolFigures) -> Arc<Self> {
         Arc::new(Self {
             database: database.to_owned(),
             pool: OnceLock::new(),
@@ -50,6 +55,8 @@ impl PoolWatch {
             is_gone: AtomicBool::new(false),
             found: Mutex::default(),
             faults: PoolFaults::default(),
+            number,
+            figures,
             bound: Mutex::default(),
         })
     }
@@ -64,6 +71,23 @@ impl PoolWatch {
         self.pool.get()?.upgrade()
     }
 
+    /// Which pool to its database it is, from 1.
+    pub(in crate::postgres) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Its figures.
+    pub(super) fn figures(&self) -> &PoolFigures {
+        &self.figures
+    }
+
+    /// Notes that a connection is being handed out.
+    pub(super) fn handed_out(&self) {
+        if let Some(pool) = self.pool() {
+            self.figures.handed_out(pool.status());
+        }
+    }
+
     /// The faults that act on the pool.
     pub(in crate::postgres) fn faults(&self) -> &PoolFaults {
         &self.faults
@@ -76,6 +100,7 @@ impl PoolWatch {
 
     /// Notes how long a connection was held.
     pub(super) fn returned(&self, process: Option<i32>, held: Duration, place: &Location<'_>) {
+        self.look();
         let Some(bound) = self.bound.lock().filter(|bound| held > *bound) else { return };
         let connection = process.map_or_else(String::new, |number| format!(" {number}"));
         let (held, bound) = (Display(rounded(held)), Display(bound));
@@ -87,6 +112,7 @@ impl PoolWatch {
 
     /// Notes a connection that was opened.
     pub(in crate::postgres) fn opened(&self, session: &Arc<Session>) {
+        self.figures.opened();
         let Some(process) = session.process() else { return };
         let mut sessions = self.sessions.lock();
         sessions.retain(|_, session| !session.is_closed());
@@ -201,6 +227,14 @@ impl PoolWatch {
     /// What went wrong so far.
     pub(in crate::postgres) fn found(&self) -> Vec<LeftBehind> {
         self.found.lock().clone()
+    }
+}
+
+impl Source for PoolWatch {
+    fn look(&self) {
+        if let Some(pool) = self.pool() {
+            self.figures.saw(pool.status());
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a supervisor is told when it is started, and what it tells its users once the server runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,8 @@ pub(super) struct Job {
     pub(super) is_shared: bool,
     /// What a server of one's own is to be like.
     pub(super) options: ServerOptions,
+    /// Where the server is to write its log, if not among its own files.
+    log: Option<PathBuf>,
 }
 
 /// Where the server comes from.
@@ -58,8 +60,8 @@ impl Job {
         let creator = rustix::process::getpid().as_raw_nonzero().get();
         let cache = crate::postgres::directory::cache_directory().ok();
         let spares = if is_shared { SPARES } else { 1 };
-        let options = ServerOptions::new();
-        Self { base, id, source, creator, cache, spares, is_shared, options }
+        let (options, log) = (ServerOptions::new(), None);
+        Self { base, id, source, creator, cache, spares, is_shared, options, log }
     }
 
     /// The same with options.
@@ -68,8 +70,21 @@ impl Job {
         self
     }
 
+    /// The same with its log beside the journal of an attempt, so that it is there when the server is
+    /// gone with its attempt.
+    pub(super) fn with_log_beside(mut self, journal: &Path) -> Self {
+        // The supervisor has another working directory.
+        let beside = journal.with_extension(format!("{}.log", self.id));
+        self.log = std::path::absolute(beside).ok();
+        self
+    }
+
     pub(super) fn layout(&self) -> Layout {
-        Layout::new(&self.base, &self.id)
+        let layout = Layout::new(&self.base, &self.id);
+        match &self.log {
+            Some(log) => layout.with_log(log.clone()),
+            None => layout,
+        }
     }
 
     /// Refuses what cannot work, before a process is started for it.

@@ -10,7 +10,8 @@
 //!                       empty until its first use
 //!   state               where the server is, from when it is ready until it is to end
 //!   trouble             why there is no spare database, if there should be one
-//!   data/  s/  log      the server's data, its unix socket and its log
+//!   data/  s/  log      the server's data, its unix socket and its log; the log of a server of a test's
+//!                       own lies beside the journal of the attempt, if it has one
 //!   control/s           the socket on which the supervisor of a server that is not shared does what
 //!                       a test asks of its processes
 //!   disk/               a file system of its own, for what is to run out of room
@@ -32,11 +33,19 @@ pub(super) struct Layout {
     base: PathBuf,
     id: String,
     home: PathBuf,
+    log: PathBuf,
 }
 
 impl Layout {
     pub(super) fn new(base: &Path, id: &str) -> Self {
-        Self { base: base.to_owned(), id: id.to_owned(), home: base.join(id) }
+        let home = base.join(id);
+        Self { base: base.to_owned(), id: id.to_owned(), log: home.join("log"), home }
+    }
+
+    /// The same with the log in another place, where it outlives the server.
+    pub(super) fn with_log(mut self, log: PathBuf) -> Self {
+        self.log = log;
+        self
     }
 
     pub(super) fn base(&self) -> &Path {
@@ -77,7 +86,7 @@ impl Layout {
     }
 
     pub(super) fn log(&self) -> PathBuf {
-        self.home.join("log")
+        self.log.clone()
     }
 
     pub(super) fn control(&self) -> PathBuf {

@@ -15,7 +15,7 @@ use super::journal::RunJournal;
 use crate::report::judgement::{Judgement, judge};
 use crate::report::record::{AttemptRecord, ProcessRecord, RunRecord, TestRecord};
 use crate::report::{fault_kind, reproduce};
-use crate::run_event::{BaselineSummary, SkipCause, TestDescription, TestOutcome};
+use crate::run_event::{BaselineSummary, Diagnostics, SkipCause, TestDescription, TestOutcome};
 
 /// The report of a run, from its journals. `directory` is what their paths are relative to.
 pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
@@ -221,6 +221,9 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
         journal: started.map(|started| path(&started.journal)),
         stdout: ended.and_then(|ended| ended.stdout.as_ref()).map(path),
         stderr: ended.and_then(|ended| ended.stderr.as_ref()).map(path),
+        diagnostics: ended
+            .and_then(|ended| ended.diagnostics.clone())
+            .map(|kept| Diagnostics { file: path(&kept.file), ..kept }),
         environment,
         resources: ended.and_then(|ended| ended.resources.clone()),
     }

@@ -15,8 +15,8 @@ use crate::baselines::{BaselineFigures, Conclusion};
 use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
 use crate::run_event::{
-    BoundSummary, CategorySummary, CheckSummary, FaultSummary, PhaseSummary, Resources,
-    SelectionSummary, ServerReturn, SignalSummary, SkipCause, SystemicFailure, Trend,
+    BoundSummary, CategorySummary, CheckSummary, Diagnostics, FaultSummary, PhaseSummary,
+    Resources, SelectionSummary, ServerReturn, SignalSummary, SkipCause, SystemicFailure, Trend,
 };
 use crate::run_event::{ExplorationSummary, PropertySummary};
 use crate::triage::Triage;
@@ -249,6 +249,8 @@ pub(super) struct Attempt {
     pub(super) stdout: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stderr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) diagnostics: Option<Diagnostics>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) environment: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -88,7 +88,7 @@ fn is_of_a_frame(line: &str) -> bool {
 }
 
 /// The line without what would move the cursor, change colours or ring.
-fn without_controls(line: &str) -> String {
+pub(super) fn without_controls(line: &str) -> String {
     let mut clean = String::with_capacity(line.len());
     let mut characters = line.chars().peekable();
     while let Some(c) = characters.next() {

@@ -7,7 +7,7 @@ use chaos_core::duration::{Display, rounded};
 use chaos_core::event::Event;
 use chaos_core::journal;
 
-use super::captured::Tail;
+use super::captured::{Tail, without_controls};
 use super::operation_errors;
 use super::strip;
 use super::style::{Paint, Style};
@@ -32,6 +32,7 @@ pub(super) struct Evidence {
     pub(super) stdout: Option<(PathBuf, Tail)>,
     pub(super) stderr: Option<(PathBuf, Tail)>,
     pub(super) journal: Option<PathBuf>,
+    pub(super) diagnostics: Option<PathBuf>,
 }
 
 impl Evidence {
@@ -51,6 +52,11 @@ impl Evidence {
             stdout: attempt.ended.as_ref().and_then(|ended| tail(&ended.stdout)),
             stderr: attempt.ended.as_ref().and_then(|ended| tail(&ended.stderr)),
             journal,
+            diagnostics: attempt
+                .ended
+                .as_ref()
+                .and_then(|ended| ended.diagnostics.as_ref())
+                .map(|kept| run_directory.join(&kept.file)),
         }
     }
 }
@@ -82,6 +88,7 @@ pub(super) fn render(
     lines.extend(test.category().map(|category| field("category", &category)));
     lines.extend(captured("stdout", evidence.stdout.as_ref(), style));
     lines.extend(captured("stderr", evidence.stderr.as_ref(), style));
+    lines.extend(before(test, evidence, style));
     if let Some(command) = process.and_then(|process| reproduce::command(test, process)) {
         lines.push(field("repeat", &style.paint(Paint::Strong, &command)));
     }
@@ -218,6 +225,24 @@ fn checks(attempt: &AttemptRecord) -> Option<String> {
         [] => field("checks", &held),
         _ => field("checks", &format!("{held}; failed: {}", failed.join(", "))),
     })
+}
+
+/// The last lines of journal, traces and server logs before the failure, and where there are more.
+fn before(test: &TestRecord, evidence: &Evidence, style: Style) -> Vec<String> {
+    let ended = test.last_failed().and_then(|attempt| attempt.ended.as_ref());
+    let (Some(kept), Some(file)) =
+        (ended.and_then(|ended| ended.diagnostics.as_ref()), &evidence.diagnostics)
+    else {
+        return Vec::new();
+    };
+    let window = Display(Duration::from_millis(kept.window_ms));
+    let count = words::counted(kept.lines, "line");
+    let mut lines =
+        vec![field("before", &format!("the last {window}, {count} in {}", file.display()))];
+    let bar = style.paint(Paint::Faint, "│");
+    let shown = kept.shown.iter().map(|line| without_controls(line));
+    lines.extend(shown.map(|line| format!("    {bar} {}", redact(&line)).trim_end().to_owned()));
+    lines
 }
 
 fn captured(name: &str, captured: Option<&(PathBuf, Tail)>, style: Style) -> Vec<String> {
