@@ -38,7 +38,7 @@ pub(crate) const OPTIONS: [SettingOption; 14] = [
 ];
 
 /// Every variable that the library reads. The README has a table of them.
-const KNOWN: [&str; 26] = [
+const KNOWN: [&str; 27] = [
     "CHAOS_ALLOW_REMOTE",
     "CHAOS_BASELINE",
     "CHAOS_CACHE_DIR",
@@ -61,6 +61,7 @@ const KNOWN: [&str; 26] = [
     "CHAOS_RUNS",
     "CHAOS_SEED",
     "CHAOS_SELECT",
+    "CHAOS_SET",
     "CHAOS_SHRINK_SECS",
     "CHAOS_TIMEOUT",
     "CHAOS_TIMEOUT_MULTIPLIER",

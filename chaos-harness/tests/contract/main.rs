@@ -26,6 +26,8 @@ mod overload;
 mod phases;
 mod properties;
 mod retries;
+#[cfg(target_os = "linux")]
+mod scarcity;
 mod selecting;
 mod suite;
 
@@ -57,6 +59,8 @@ fn main() -> ExitCode {
         phases::TESTS,
         properties::TESTS,
         retries::TESTS,
+        #[cfg(target_os = "linux")]
+        scarcity::TESTS,
         selecting::TESTS,
     ];
     let tests = tests.concat().into_iter().map(|(name, test)| {
