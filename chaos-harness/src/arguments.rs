@@ -42,6 +42,10 @@ pub(crate) struct Arguments {
     /// The run to compare with the one that began last, or two runs with `..` between them, instead
     /// of running tests.
     pub(crate) compare: Option<String>,
+    /// The test to write the text of an issue about, instead of running tests.
+    pub(crate) issue: Option<String>,
+    /// Whether `git bisect run` asks.
+    pub(crate) bisects: bool,
     pub(crate) format: Format,
     pub(crate) color: Color,
     pub(crate) no_capture: bool,
@@ -215,6 +219,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--exclude-should-panic" => &mut parsed.exclude_should_panic,
             "--force-run-in-process" => &mut parsed.in_process,
             "--chaos-coverage" => &mut parsed.coverage,
+            "--chaos-bisect" => &mut parsed.bisects,
             "--check-determinism" => &mut parsed.check_determinism,
             "--chaos-config" => &mut parsed.show_config,
             "--chaos-selection" => &mut parsed.show_selection,
@@ -235,6 +240,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--test-threads" => "a whole number above 0",
             "--shuffle-seed" => "a whole number",
             "--chaos-compare" => "a run, or two as `<before>..<after>`",
+            "--chaos-issue" => "the name of a test, or a part that no other has",
             "--logfile" => "the path of a file",
             "--color" => "`auto`, `always` or `never`",
             "--format" => "`pretty`, `terse` or `json`",
@@ -268,6 +274,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             }
             (assignment::OPTION, _) => parsed.set.push(value),
             ("--chaos-compare", _) => parsed.compare = Some(value),
+            ("--chaos-issue", _) => parsed.issue = Some(value),
             ("--logfile", path) => parsed.logfile = Some(PathBuf::from(path)),
             ("--color", "auto") => parsed.color = Color::Auto,
             ("--color", "always") => parsed.color = Color::Always,

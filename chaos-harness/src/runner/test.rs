@@ -101,6 +101,7 @@ impl Runner {
 
     fn skip(&self, test: &str, reason: Reason) -> Answer {
         let Reason { text: reason, cause } = reason;
+        self.is_undecided.store(true, Ordering::Relaxed);
         let (test, told) = (test.to_owned(), reason.clone());
         self.reporters.event(&RunEvent::TestSkipped { test, reason: told, cause });
         Answer::Ignored(reason)
@@ -150,7 +151,9 @@ impl Runner {
                         last.attempt
                     ));
                 }
-                if quarantined.is_some() || test.case.options.gate == Gate::MayFail {
+                let may_fail = quarantined.is_some() || test.case.options.gate == Gate::MayFail;
+                // Whoever looks for the commit at which it began to fail wants to hear of it.
+                if may_fail && !self.bisects {
                     let why = quarantined.as_deref().unwrap_or("as it may");
                     let reason = format!("failed, {why}: {}", failure.message);
                     (TestOutcome::FailedAsAllowed, Answer::Ignored(reason))
@@ -174,6 +177,9 @@ impl Runner {
                 (TestOutcome::Failed, Answer::Failed(text))
             }
         };
+        if matches!(outcome, TestOutcome::Skipped | TestOutcome::Environment) {
+            self.is_undecided.store(true, Ordering::Relaxed);
+        }
         if outcome == TestOutcome::Failed {
             self.has_failed.store(true, Ordering::Relaxed);
         }
@@ -408,6 +414,9 @@ impl<'a> Attempts<'a> {
         }
         let is_worse = series.is_worse_than(declaration::declared(self.case));
         made.passed = !is_worse;
+        if !is_worse && !series.is_decided() {
+            self.runner.is_undecided.store(true, Ordering::Relaxed);
+        }
         let judgement = if is_worse { "; it fails, as it is worse than it declares" } else { "" };
         made.remarks.push(series.text() + judgement);
         made
