@@ -34,6 +34,7 @@ use crate::{exit_code, revision};
 
 mod beginning;
 mod declaration;
+mod elsewhere;
 mod judging;
 mod measure;
 mod policy;
