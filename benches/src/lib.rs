@@ -1,3 +1,4 @@
 //! Measurements of the library.
 
+pub mod flakiness;
 pub mod link;

@@ -50,6 +50,7 @@ use crate::trigger::{AfterBytes, Counting, Pattern, Trigger};
 
 mod alteration;
 mod builder;
+mod effect;
 mod ending;
 mod kind;
 mod label;
@@ -73,6 +74,7 @@ pub use self::builder::{
     KernelPackets, Latency, LatencySteps, Limit, MessageFault, PacketDelay, Packets, Partition,
     Refuse, Reset, Slice, SlowClose, Stall,
 };
+pub use self::effect::Effect;
 pub use self::ending::{IdleEnd, cut, idle_drop, limit, reset};
 pub use self::kind::FaultKind;
 pub use self::message::{

@@ -10,8 +10,10 @@ use tokio_postgres::error::DbError;
 
 use crate::error::TestError;
 
+mod cause;
 mod rejected;
 
+pub use self::cause::Cause;
 pub use self::rejected::Rejected;
 
 /// What an operation came to.

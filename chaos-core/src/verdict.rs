@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::outcome::Cause;
+
 /// What one attempt at a test came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "verdict")]
@@ -67,6 +69,14 @@ pub struct Failure {
     /// The SQLSTATE, where an answer of the server is among the sources of the error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sqlstate: Option<String>,
+    /// What went wrong below the code, where an error of I/O, of the driver or of a pool is among the
+    /// sources of the error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// When the test had ended, in nanoseconds since the attempt began: what it owned was dropped by
+    /// then, faults included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ns: Option<u64>,
     /// What shows it again (`CHAOS_REPLAY`): a point of an exploration, or a case of a property.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
@@ -76,13 +86,21 @@ impl Failure {
     /// A failure of this kind without a location.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { kind, message, location: None, sqlstate: None, replay: None }
+        let (location, sqlstate, cause, at_ns, replay) = Default::default();
+        Self { kind, message, location, sqlstate, cause, at_ns, replay }
     }
 
     /// Adds the SQLSTATE of the server's answer.
     #[must_use]
     pub fn with_sqlstate(mut self, sqlstate: impl Into<String>) -> Self {
         self.sqlstate = Some(sqlstate.into());
+        self
+    }
+
+    /// Adds what went wrong below the code.
+    #[must_use]
+    pub fn caused_by(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
         self
     }
 

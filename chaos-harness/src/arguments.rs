@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use crate::baselines::Mode;
+use crate::config::assignment;
 use crate::environment::{OPTIONS, SettingOption};
 use crate::suggestion::nearest;
 
@@ -64,6 +65,8 @@ pub(crate) struct Arguments {
     pub(crate) merge: bool,
     /// The options that stand for an environment variable, with their values.
     pub(crate) settings: Vec<(SettingOption, String)>,
+    /// Values of `chaos.toml` that are set for this run: `watch.starved=95%`.
+    pub(crate) set: Vec<String>,
     /// Sentences about arguments that are accepted and not fully honoured.
     pub(crate) notices: Vec<String>,
 }
@@ -240,6 +243,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--format" => "`pretty`, `terse` or `json`",
             "-Z" => "`unstable-options`",
             "--chaos-baseline" => "`save` or `compare`",
+            assignment::OPTION => "a key of chaos.toml and its value, such as watch.starved=95%",
             name => match OPTIONS.iter().find(|option| option.name == name) {
                 Some(option) => option.expected,
                 None => return Err(UsageError::Unknown(option.name)),
@@ -266,6 +270,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             ("--shuffle-seed", number) => {
                 parsed.shuffle_seed = Some(number.parse().map_err(|_| invalid())?);
             }
+            (assignment::OPTION, _) => parsed.set.push(value),
             ("--chaos-compare", _) => parsed.compare = Some(value),
             ("--logfile", path) => parsed.logfile = Some(PathBuf::from(path)),
             ("--chaos-baseline", mode) => {

@@ -19,8 +19,8 @@
 //! ```
 //!
 //! Such a set of sections is a [`Layer`]. A value is looked for in the layers that apply, in this
-//! order: the overrides that match the test, in the order of the file; the environment; the profile;
-//! the file's own sections. [`Config::get`] does so, and says where the value stands. What goes
+//! order: what is [assigned](assignment) for this run; the overrides that match the test, in the order of
+//! the file; the environment; the profile; the file's own sections. [`Config::get`] does so, and says where the value stands. What goes
 //! before the file and what comes after it is in `settings`.
 //!
 //! # How to add a section
@@ -29,7 +29,7 @@
 //!    `impl Section`: each field is one call of [`Table`](table::Table), which checks the value and knows the key
 //!    from then on. Nothing else is needed for errors and suggestions.
 //! 2. A field of [`Sections`], and one line of [`Sections::read`]. A section that concerns the whole
-//!    suite, such as gates, is read only where `place` is not [`Place::Override`].
+//!    suite, such as gates, is read only where its `Place` is not an override.
 //! 3. Where the value is used, `config.get(test, |sections| sections.<section>.<field>.as_ref())`, or
 //!    a function of `Settings` if a variable, an option or an attribute
 //!    says the same. A row in `settings::listing` shows it with `--chaos-config`.
@@ -42,14 +42,16 @@ pub(crate) use self::document::{Located, Mistake};
 pub(crate) use self::pattern::Pattern;
 pub(crate) use self::sections::Sections;
 
+use self::assignment::{Assignment, SetBy};
 use self::binaries::Binaries;
 use self::document::Document;
 use self::phases::Phase;
 use self::profile::{Conditions, Hardware};
-use self::sections::Place;
+use self::sections::Place as Part;
 use self::selections::{COMPREHENSIVE, NamedSelection, SMOKE};
 use crate::suggestion::suggest;
 
+pub(crate) mod assignment;
 pub(crate) mod attempts;
 mod binaries;
 pub(crate) mod coverage;
@@ -67,6 +69,7 @@ mod sections;
 pub(crate) mod selections;
 pub(crate) mod size;
 mod table;
+pub(crate) mod triage;
 pub(crate) mod watch;
 
 #[cfg(test)]
@@ -97,22 +100,23 @@ impl File {
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, Vec<Mistake>> {
         Document::read(path, text, |table| Self {
             path: path.to_owned(),
-            base: Sections::read(table, Place::File),
+            base: Sections::read(table, Part::File),
             environments: table.named_tables("environments", |name, table| {
-                (name.to_owned(), Sections::read(table, Place::Environment))
+                (name.to_owned(), Sections::read(table, Part::Environment))
             }),
             profiles: table.named_tables("profiles", |name, table| {
                 let conditions = Conditions::read(table);
-                (name.to_owned(), conditions, Sections::read(table, Place::Profile))
+                (name.to_owned(), conditions, Sections::read(table, Part::Profile))
             }),
             overrides: table.table_list("override", |table| {
                 let tests = table.texts("tests");
-                if tests.is_none() {
-                    table.mistake(&[], "say which tests this is for: tests = \"pool::*\"");
+                let names_none = tests.as_ref().is_none_or(|tests| tests.value.is_empty());
+                if names_none {
+                    table.mistake(&["tests"], "say which tests this is for: tests = \"pool::*\"");
                 }
                 let patterns = tests.map(|tests| tests.value).unwrap_or_default();
                 let patterns = patterns.into_iter().map(Pattern::new).collect();
-                (patterns, Binaries::read(table), Sections::read(table, Place::Override))
+                (patterns, Binaries::read(table), Sections::read(table, Part::Override))
             }),
             phases: table.named_tables("phases", Phase::read),
             selections: table.named_tables("selections", NamedSelection::read),
@@ -135,6 +139,8 @@ impl File {
 /// Some sections, where they stand, and which tests they are for.
 #[derive(Debug, Clone, PartialEq)]
 struct Layer {
+    /// Who sets them, where that is not the file.
+    set: Option<SetBy>,
     /// `environments.ci`; empty for the file's own sections.
     path: String,
     /// Absent for all tests.
@@ -162,7 +168,25 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found<T> {
     pub(crate) value: T,
-    pub(crate) place: FilePlace,
+    pub(crate) place: Place,
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Place {
+    /// In an assignment.
+    Set(SetBy),
+    /// In the file.
+    File(FilePlace),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set(by) => by.fmt(f),
+            Self::File(place) => place.fmt(f),
+        }
+    }
 }
 
 /// A place in the file.
@@ -188,9 +212,13 @@ impl fmt::Display for FilePlace {
 /// A name that the file does not define.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnknownName {
-    #[error("there is no environment `{name}`; {help}")]
+    #[error(
+        "there is no environment `{name}`; {help}, or chaos.toml defines it: [environments.{name}]"
+    )]
     Environment { name: String, help: String },
-    #[error("there is no hardware profile `{name}`; {help}")]
+    #[error(
+        "there is no hardware profile `{name}`; {help}, or chaos.toml defines it: [profiles.{name}]"
+    )]
     Profile { name: String, help: String },
     #[error("there is no selection `{name}`; {help}")]
     Selection { name: String, help: String },
@@ -219,9 +247,9 @@ impl Config {
             file.overrides.into_iter().enumerate()
         {
             let path = format!("override {}", index + 1);
-            layers.push(Layer { path, tests: Some(tests), line, sections });
+            layers.push(Layer { set: None, path, tests: Some(tests), line, sections });
         }
-        let of_all = |path, sections| Layer { path, tests: None, line: 1, sections };
+        let of_all = |path, sections| Layer { set: None, path, tests: None, line: 1, sections };
         let chosen =
             file.environments.into_iter().map(|it| it.value).find(|it| it.0 == environment);
         if let Some((name, sections)) = chosen {
@@ -242,6 +270,23 @@ impl Config {
         })
     }
 
+    /// Puts assignments before everything that the file says: those of options before those of the
+    /// variable, and of these the last one first.
+    pub(crate) fn with(mut self, assignments: Vec<Assignment>) -> Self {
+        let (options, variables): (Vec<_>, Vec<_>) =
+            assignments.into_iter().partition(|assignment| assignment.by == SetBy::Option);
+        let set = options.into_iter().rev().chain(variables.into_iter().rev());
+        let set = set.map(|Assignment { by, sections }| Layer {
+            set: Some(by),
+            path: String::new(),
+            tests: None,
+            line: 1,
+            sections,
+        });
+        self.layers = set.chain(self.layers).collect();
+        self
+    }
+
     /// The first value that `pick` finds in the layers that apply to `test`, or to the suite as a
     /// whole if that is `None`.
     pub(crate) fn get<'a, T: Clone + 'a>(
@@ -256,8 +301,11 @@ impl Config {
         };
         self.layers.iter().filter(applies).find_map(|layer| {
             let Located { value, line } = pick(&layer.sections)?.clone();
+            if let Some(by) = layer.set {
+                return Some(Found { value, place: Place::Set(by) });
+            }
             let (file, layer) = (self.file.clone().unwrap_or_default(), layer.path.clone());
-            Some(Found { value, place: FilePlace { file, line, layer } })
+            Some(Found { value, place: Place::File(FilePlace { file, line, layer }) })
         })
     }
 

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 
 use crate::report::record::{ProcessRecord, RunRecord};
 use crate::report::words;
+use crate::run_directory;
 use crate::run_event::{SelectionSummary, TestOutcome};
 use crate::selection::Selected;
+use crate::settings::shown;
 use crate::suggestion::suggest;
 
 /// The requirements of a project, in the order of its file.
@@ -25,7 +27,7 @@ pub(crate) struct Requirements {
 /// The file of requirements could not be used, or does not have what a test covers.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CoverageError {
-    #[error("failed to read the requirements in {}", path.display())]
+    #[error("failed to read the requirements in {}, which `coverage.requirements` names", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error(
         "{} has no requirement: each is a row of a table, `| id | what it says |`, with an id of \
@@ -43,13 +45,14 @@ impl Requirements {
     ///
     /// When it cannot be read, or has no requirement.
     pub(crate) fn read(path: &Path) -> Result<Self, CoverageError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| CoverageError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path);
+        let path = PathBuf::from(shown(path, &run_directory::workspace(None)));
+        let text = text.map_err(|source| CoverageError::Read { path: path.clone(), source })?;
         let listed: Vec<_> = text.lines().filter_map(row).collect();
         if listed.is_empty() {
-            return Err(CoverageError::Empty { path: path.to_owned() });
+            return Err(CoverageError::Empty { path });
         }
-        Ok(Self { path: path.to_owned(), listed })
+        Ok(Self { path, listed })
     }
 
     /// Checks that every id that a test covers is there.
@@ -98,7 +101,9 @@ impl Requirements {
         }
         let (all, covered) = (self.listed.len(), self.listed.len() - bare.len());
         write!(text, "\n{covered} of {all} requirements have a test in this binary").ok();
-        write!(text, ", {failing} of them one that failed in that run").ok();
+        if failing > 0 {
+            write!(text, "; {failing} of them have one that failed in the latest run").ok();
+        }
         if !bare.is_empty() {
             write!(text, "\nwithout a test: {}", bare.join(", ")).ok();
         }

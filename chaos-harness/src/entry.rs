@@ -95,7 +95,8 @@ fn harness() -> u8 {
         };
     if arguments.show_config {
         let selection = Selection::of(cases, &arguments, &settings.environment);
-        let text = listing::render(&settings, &arguments, &plan, &selection.tests);
+        let text =
+            listing::render(&settings, &arguments, &plan, &selection.tests, &identity.target);
         return print(|out| out.write_all(text.as_bytes()));
     }
     if arguments.coverage {
@@ -125,8 +126,8 @@ fn harness() -> u8 {
     if !mistakes.is_empty() {
         return usage(&mistakes);
     }
-    let names = selection.tests.iter().map(|test| test.name.clone()).collect();
-    let exit_code = Runner::new(&arguments, settings, &cases, names, true)
+    let names: Vec<String> = selection.tests.iter().map(|test| test.name.clone()).collect();
+    let exit_code = Runner::new(&arguments, settings, &cases, &names, true)
         .and_then(|runner| runner.run(&arguments, selection.arranged(&plan), plan));
     exit_code.unwrap_or_else(|error| {
         eprintln!("error: {}", with_sources(&error));
@@ -153,17 +154,16 @@ fn select(
     plan: &Plan,
     all: &[Selected],
 ) -> Result<Selection, u8> {
-    let asked_for = settings.selection().map_err(|error| usage(&[error.to_string()]))?;
     let nextest = Nextest::detect();
     let lists_ignored = arguments.list && arguments.ignored == IgnoredTests::Only;
-    let spec = match asked_for {
+    let spec = match settings.selection() {
         Some(spec) => spec.value,
         None if arguments.show_selection => {
             settings.config.selection(SMOKE).map_err(|error| usage(&[error.to_string()]))?
         }
         None => return Ok(selection),
     };
-    if nextest.is_some() || lists_ignored {
+    if lists_ignored || (nextest.is_some() && !arguments.list) {
         return Ok(selection);
     }
     let suitable = Suitable {
@@ -171,7 +171,7 @@ fn select(
         identity: &Identity::of(&registry::all()),
         plan,
         threads: threads(settings, arguments),
-        root: &run_directory::root(settings, None),
+        root: &run_directory::root(settings, nextest.as_ref()),
     };
     suitable.choose(selection, &spec, all).map_err(|error| match error {
         CannotSelect::History(error) => {
@@ -358,8 +358,8 @@ fn run_of_this_process(first: &Selected) -> Result<&'static Runner, String> {
             );
         }
         let cases = registry::all();
-        let names = cases.iter().map(|case| case.name()).collect();
-        let runner = Runner::new(&arguments, settings, &cases, names, false)
+        let names: Vec<String> = cases.iter().map(|case| case.name()).collect();
+        let runner = Runner::new(&arguments, settings, &cases, &names, false)
             .map_err(|error| with_sources(&error))?;
         let Selected { case, ref name, ignored } = *first;
         let first = Selected { case, name: name.clone(), ignored };

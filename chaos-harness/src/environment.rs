@@ -13,7 +13,7 @@ use std::time::Duration;
 use chaos_core::duration::{self, InvalidDuration};
 use chaos_core::seed::{InvalidSeed, Seed};
 
-use crate::config::attempts::MOST_RETRIES;
+use crate::config::attempts::{MOST_RETRIES, TIMEOUTS};
 use crate::config::load::{MULTIPLIERS, POOL_SIZES};
 use crate::config::run::{FlakyResult, TraceLevel, WINDOWS};
 use crate::settings::Source;
@@ -63,8 +63,6 @@ pub(crate) enum InvalidVariable {
     Seed(Origin, InvalidSeed),
     #[error("{0} is wrong: {1}")]
     Timeout(Origin, InvalidDuration),
-    #[error("{0} is wrong: an attempt needs some time; write for example \"30s\"")]
-    NoTime(Origin),
     #[error("{origin} is wrong: {value:?} is not {expected}")]
     Other { origin: Origin, value: String, expected: &'static str },
     #[error("{0} is wrong: its value is not valid UTF-8")]
@@ -123,8 +121,12 @@ impl Environment {
                 text.parse::<Seed>().map_err(|error| InvalidVariable::Seed(origin, error))
             }),
             timeout: reader.parse("CHAOS_TIMEOUT", |origin, text| match duration::parse(text) {
-                Ok(Duration::ZERO) => Err(InvalidVariable::NoTime(origin)),
-                Ok(timeout) => Ok(timeout),
+                Ok(timeout) if TIMEOUTS.contains(&timeout) => Ok(timeout),
+                Ok(_) => Err(InvalidVariable::Other {
+                    origin,
+                    value: text.to_owned(),
+                    expected: "a duration from 1ms to 365 days, such as \"30s\"",
+                }),
                 Err(error) => Err(InvalidVariable::Timeout(origin, error)),
             }),
             retries: reader.checked("CHAOS_RETRIES", "a whole number from 0 to 100", |retries| {

@@ -17,8 +17,8 @@ pub const USAGE: u8 = 2;
 /// test was run.
 pub const HARNESS: u8 = 3;
 
-/// No test failed that must pass, but the run did not pass a gate of `chaos.toml`, the quarantine of
-/// a test has ended, or something became slower than its baseline.
+/// No test failed that must pass, but the run did not pass a gate of `chaos.toml`, a phase stayed
+/// locked, the quarantine of a test has ended, or something became slower than its baseline.
 pub const GATE: u8 = 4;
 
 /// The run was interrupted by SIGINT (Ctrl-C).

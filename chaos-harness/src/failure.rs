@@ -6,7 +6,7 @@ use chaos_core::check::{CheckFailed, NotUpheld};
 use chaos_core::contention::ContentionError;
 use chaos_core::error::{Error, with_sources};
 use chaos_core::explore::ExploreError;
-use chaos_core::outcome::sqlstate;
+use chaos_core::outcome::{Cause, sqlstate};
 use chaos_core::recovery::RecoveryError;
 use chaos_core::run::{BoundError, RunError};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
@@ -17,15 +17,17 @@ use crate::fixture_error::FixtureError;
 ///
 /// The error and its sources are searched for errors of the library, so that a test may wrap them.
 pub(crate) fn verdict_of(error: &(dyn StdError + 'static)) -> Verdict {
-    match (verdict_without_sqlstate(error), sqlstate(error)) {
-        (Verdict::Failed(failure), Some(sqlstate)) => {
-            Verdict::Failed(failure.with_sqlstate(sqlstate))
-        }
-        (verdict, _) => verdict,
-    }
+    let mut failure = match verdict_by_type(error) {
+        Verdict::Failed(failure) => failure,
+        other => return other,
+    };
+    // A fixture has said already what is behind its own source, which its chain leaves out.
+    failure.sqlstate = failure.sqlstate.or_else(|| sqlstate(error));
+    failure.cause = failure.cause.or_else(|| Cause::of(error));
+    Verdict::Failed(failure)
 }
 
-fn verdict_without_sqlstate(error: &(dyn StdError + 'static)) -> Verdict {
+fn verdict_by_type(error: &(dyn StdError + 'static)) -> Verdict {
     let message = with_sources(error);
     let mut source = Some(error);
     while let Some(error) = source {
@@ -42,7 +44,14 @@ fn verdict_without_sqlstate(error: &(dyn StdError + 'static)) -> Verdict {
                 Verdict::Environment { reason, failure } => {
                     Verdict::Environment { reason, failure }
                 }
-                _ => Verdict::Failed(Failure::new(FailureKind::Fixture, message)),
+                verdict => {
+                    let mut failure = Failure::new(FailureKind::Fixture, message);
+                    if let Some(inner) = verdict.failure() {
+                        failure.sqlstate.clone_from(&inner.sqlstate);
+                        failure.cause = inner.cause;
+                    }
+                    Verdict::Failed(failure)
+                }
             };
         }
         if let Some(check) = error.downcast_ref::<CheckFailed>() {

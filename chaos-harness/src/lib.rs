@@ -141,4 +141,5 @@ pub mod __private {
     };
     pub use crate::termination::Termination;
     pub use crate::termination::Termination as ReturnedByTest;
+    pub use crate::test_history::judge_history;
 }

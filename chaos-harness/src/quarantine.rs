@@ -19,7 +19,7 @@ mod date;
 pub(crate) use self::date::Date;
 
 /// The name of the file.
-const NAME: &str = "chaos-quarantine.toml";
+pub(crate) const NAME: &str = "chaos-quarantine.toml";
 
 /// The tests in quarantine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,12 +73,18 @@ impl Quarantine {
             let path = directory.join(NAME);
             match std::fs::read_to_string(&path) {
                 Ok(text) => {
-                    let entries = quarantine::parse(&path, &text);
-                    let entries = entries.map_err(QuarantineError::Mistakes)?;
+                    let entries = quarantine::parse(&path, &text).map_err(|mistakes| {
+                        let workspace = run_directory::workspace(None);
+                        let seen = mistakes.into_iter().map(|it| it.seen_from(&workspace));
+                        QuarantineError::Mistakes(seen.collect())
+                    })?;
                     return Ok(Self { path, entries });
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(QuarantineError::Read { path, source }),
+                Err(source) => {
+                    let path = PathBuf::from(shown(&path, &run_directory::workspace(None)));
+                    return Err(QuarantineError::Read { path, source });
+                }
             }
         }
         Ok(Self::default())
@@ -96,7 +102,8 @@ impl Quarantine {
         if named.is_none() {
             help.push_str("; if another test binary has it, say which: binary = \"..\"");
         }
-        let (path, line, test) = (self.path.clone(), *line, test.clone());
+        let path = PathBuf::from(shown(&self.path, &run_directory::workspace(None)));
+        let (line, test) = (*line, test.clone());
         Err(QuarantineError::NoSuchTest { path, line, test, binary: binary.to_owned(), help })
     }
 

@@ -26,6 +26,9 @@ pub struct TestCase {
     pub column: u32,
     /// The documentation of the function: the risk that the test covers.
     pub description: &'static str,
+    /// What its history recognises it by: a hash of its tokens and of the options that an attempt depends
+    /// on. A change begins new evidence. 0 for a test that has none.
+    pub fingerprint: u64,
     /// The options of the attribute.
     pub options: Options,
     /// Runs it.

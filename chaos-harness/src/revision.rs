@@ -1,7 +1,8 @@
-//! When the code under test changed last, as far as git's own files tell: when `HEAD` moved.
+//! Which code is tested, and when it changed last, as far as git tells.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// When `HEAD` of the repository around this directory moved last (a commit, a checkout, a pull), in
 /// milliseconds since 1970-01-01 UTC; absent where that is not known. Changes that are not committed are
@@ -11,6 +12,22 @@ pub(crate) fn head_moved_unix_ms(directory: &Path) -> Option<u64> {
     // A worktree has a log of its own.
     let log = fs::read_to_string(git.join("logs/HEAD")).ok()?;
     seconds(log.lines().last()?)?.checked_mul(1_000)
+}
+
+/// The commit that is checked out where the tests run, in twelve digits, with `-dirty` after it where
+/// files differ from it. Absent where there is no repository, or no git.
+pub(crate) fn commit() -> Option<String> {
+    let described = Command::new("git")
+        .args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])
+        // It would write what it found out about the files into the repository, and wait for others.
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8(described.stdout).ok()?;
+    let commit = text.trim();
+    (described.status.success() && !commit.is_empty()).then(|| commit.to_owned())
 }
 
 /// The directory of git's files, if `.git` lies in this directory.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use chaos_core::assert::Assertion;
 use chaos_core::check::Report;
+use chaos_core::fault::Effect;
 use chaos_core::machine::Machine;
 use chaos_core::machine::counters::{GroupUsage, Usage};
 use chaos_core::metrics::{GaugeSummary, MetricsSnapshot};
@@ -31,7 +32,8 @@ pub use self::measured::{BaselineSummary, ServerReturn, SignalSummary};
 pub use self::property::PropertySummary;
 pub use self::selection::{SelectionSummary, SkipCause};
 pub use self::trend::{
-    CategorySummary, KnownFailure, KnownSeed, Rate, Regression, RetryRate, Trend, TrendSegment,
+    CategorySummary, Elsewhere, KnownFailure, KnownSeed, Rate, Regression, RetryRate, TestChange,
+    Trend, TrendSegment,
 };
 
 /// The version of the format. It is raised when a reader of the old one would misread the new one.
@@ -132,6 +134,9 @@ pub struct RunStarted {
     /// The hardware profile of `chaos.toml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// The commit that was checked out, with `-dirty` after it where files differ from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 /// What is known of a test before it runs.
@@ -149,6 +154,9 @@ pub struct TestDescription {
     /// The domain that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
+    /// Who sees to its failures: of the quarantine, or `triage.owner` of `chaos.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// The ids of the requirements that it covers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covers: Vec<String>,
@@ -181,6 +189,7 @@ impl TestDescription {
             file: case.file.to_owned(),
             line: case.line,
             domain: case.options.domain.map(str::to_owned),
+            owner: None,
             covers: case.options.covers.iter().map(|id| (*id).to_owned()).collect(),
             declared,
             declared_reason: flakiness.reason.map(str::to_owned),
@@ -416,6 +425,12 @@ pub struct FaultSummary {
     /// The recovery time, in nanoseconds after its end, if a workload ran and recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_ns: Option<u64>,
+    /// Which errors of clients it may be behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+    /// Set where it cannot be known whether it touched anything.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unobservable: bool,
     /// What it did to the operations of a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<MeasuredImpact>,
@@ -510,6 +525,11 @@ pub struct SystemicFailure {
     pub failed: u64,
     /// How many tests that were known to be stable ran.
     pub of: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 fn is_zero(number: &u64) -> bool {

@@ -33,8 +33,8 @@ use crate::run_event::{
 use crate::selection::Selection;
 use crate::selection::named::Named;
 use crate::settings::Settings;
-use crate::test_history::{Evidence, History, HistoryError, Suite};
-use crate::{exit_code, gate};
+use crate::test_history::{self, Evidence, History, HistoryError, Suite, Surroundings};
+use crate::{exit_code, gate, revision};
 
 mod beginning;
 mod declaration;
@@ -56,6 +56,8 @@ pub(crate) struct Runner {
     settings: Settings,
     nextest: Option<Nextest>,
     identity: Identity,
+    /// The commit that is checked out.
+    commit: Option<String>,
     directory: RunDirectory,
     history: History,
     reporters: FanOut,
@@ -112,17 +114,20 @@ impl Runner {
         arguments: &Arguments,
         settings: Settings,
         cases: &[&'static TestCase],
-        names: Vec<String>,
+        names: &[String],
         own_command_line: bool,
     ) -> Result<Self, CannotRun> {
         let nextest = Nextest::detect();
         let identity = Identity::of(cases);
         let directory = RunDirectory::create(&settings, nextest.as_ref(), &identity)?;
+        let commit = revision::commit();
         let suite = Suite {
             package: identity.package.clone(),
             binary: identity.target.clone(),
             run: directory.id().to_owned(),
-            tests: names,
+            tests: test_history::fingerprints(cases, names),
+            surroundings: Surroundings::of(&settings),
+            commit: commit.clone(),
             evidence: evidence(&settings, nextest.as_ref()),
         };
         let history = History::open(&directory.root().join("history"), suite)?;
@@ -148,6 +153,7 @@ impl Runner {
             settings,
             nextest,
             identity,
+            commit,
             directory,
             history,
             interrupt: Arc::default(),
@@ -197,10 +203,9 @@ impl Runner {
         let mut trials = Vec::new();
         let left_out = selection.left_out();
         let not_selected = selection.named.iter().flat_map(|named| &named.left_out);
-        let not_selected: Vec<String> = not_selected.map(|case| case.name()).collect();
-        for name in selection.filtered_out.into_iter().chain(not_selected) {
+        for case in selection.filtered_out.iter().chain(not_selected) {
             // libtest-mimic counts what it leaves out: all that is not marked as ignored.
-            trials.push(Trial::test(name, || Ok(())));
+            trials.push(Trial::test(case.name(), || Ok(())));
         }
         for test in selection.tests {
             let runner = Arc::clone(&runner);
@@ -293,6 +298,12 @@ impl Runner {
         }
     }
 
+    /// What is known of a test before it runs.
+    fn description(&self, case: &TestCase) -> TestDescription {
+        let owner = self.settings.owner(case, &self.identity.target).map(|it| it.value);
+        TestDescription { owner, ..TestDescription::of(case) }
+    }
+
     /// Tells the reporters that the run begins.
     pub(crate) fn announce(&self, selection: &Selection, threads: usize) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -309,7 +320,7 @@ impl Runner {
                 .map(|argument| argument.to_string_lossy().into_owned())
                 .collect(),
             selected: tests.iter().map(|test| test.name.clone()).collect(),
-            tests: tests.iter().map(|test| TestDescription::of(test.case)).collect(),
+            tests: tests.iter().map(|test| self.description(test.case)).collect(),
             filtered_out: selection.filtered_out.len() as u64,
             selection: selection.named.as_ref().map(Named::summary),
             threads,
@@ -320,6 +331,7 @@ impl Runner {
             machine: settings.machine.clone(),
             environment: Some(settings.config.environment().to_owned()),
             profile: settings.config.profile().map(str::to_owned),
+            commit: self.commit.clone(),
         }));
         if self.in_process {
             eprintln!(

@@ -10,7 +10,7 @@ use crate::arguments::{Arguments, IgnoredTests};
 use crate::environment::Environment;
 use crate::gate::part::Why;
 use crate::phases::Plan;
-use crate::registry::{self, TestCase};
+use crate::registry::TestCase;
 
 mod choice;
 pub(crate) mod listing;
@@ -33,7 +33,7 @@ pub(crate) struct Selected {
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
     pub(crate) tests: Vec<Selected>,
-    pub(crate) filtered_out: Vec<String>,
+    pub(crate) filtered_out: Vec<&'static TestCase>,
     /// What a selection that was asked for by name has made of it.
     pub(crate) named: Option<Named>,
     /// Whether the order is one that was asked for.
@@ -54,7 +54,7 @@ impl Selection {
                 let ignored = is_ignored(case, arguments);
                 selection.tests.push(Selected { case, name, ignored });
             } else {
-                selection.filtered_out.push(name);
+                selection.filtered_out.push(case);
             }
         }
         let shuffle_seed = arguments.shuffle_seed.or(environment.shuffle_seed);
@@ -83,8 +83,7 @@ impl Selection {
             let is_left_out = case.options.ignore.is_none();
             is_left_out.then(|| (case.options.domain.map(str::to_owned), why))
         };
-        let filtered = self.filtered_out.iter().filter_map(|name| registry::find(name));
-        let filtered = filtered.filter_map(|case| of(case, Why::Filtered));
+        let filtered = self.filtered_out.iter().filter_map(|case| of(case, Why::Filtered));
         let named = self.named.iter().flat_map(|named| {
             let why = || Why::NotSelected(named.name.clone());
             named.left_out.iter().filter_map(move |case| of(case, why()))
@@ -140,6 +139,7 @@ mod tests {
                 line: 1,
                 column: 1,
                 description: "",
+                fingerprint: 0,
                 options: $options,
                 run: |_| Box::pin(async { Ok(()) }),
             }

@@ -23,16 +23,17 @@ use chaos_core::seed::Seed;
 use chaos_core::sizing::Sizing;
 
 use crate::arguments::Arguments;
+use crate::config::assignment::{self, Assignment, SetBy};
 use crate::config::attempts::MOST_RETRIES;
 use crate::config::profile::Hardware;
 use crate::config::run::{FlakyResult, TraceLevel};
 use crate::config::selections::NamedSelection;
 use crate::config::size::Size;
-use crate::config::{Config, FilePlace, Found, Located, Sections, UnknownName, find};
+use crate::config::{Config, FilePlace, Found, Located, Place, Sections, find};
 use crate::environment::Environment;
 use crate::identity::Identity;
 use crate::nextest::Nextest;
-use crate::quarantine::Quarantine;
+use crate::quarantine::{self, Date, Quarantine};
 use crate::registry::{self, TestCase};
 use crate::run_directory;
 
@@ -64,6 +65,8 @@ pub(crate) enum Source {
     Variable(&'static str),
     /// `chaos.toml`.
     File(FilePlace),
+    /// This line of the quarantine.
+    Quarantine(usize),
     /// The attribute of the test.
     Attribute,
     /// What was found out about this machine or about who runs the tests, in words.
@@ -78,6 +81,7 @@ impl fmt::Display for Source {
             Self::CommandLine(option) => write!(f, "command line ({option})"),
             Self::Variable(name) => write!(f, "variable {name}"),
             Self::File(place) => write!(f, "{place}"),
+            Self::Quarantine(line) => write!(f, "{}:{line}", quarantine::NAME),
             Self::Attribute => f.write_str("attribute"),
             Self::Detected(what) => write!(f, "detected: {what}"),
             Self::Default => f.write_str("default"),
@@ -128,7 +132,11 @@ impl Settings {
         let binary = Identity::of(&registry::all()).target;
         let file = file.map(|file| file.for_binary(&binary));
         let config = Config::new(file, &chosen.value, profile, hardware)
-            .map_err(|error| vec![error.to_string()])?;
+            .map_err(|error| vec![error.to_string()])?
+            .with(assignments(arguments)?);
+        if let Some(name) = &environment.select {
+            config.selection(name).map_err(|error| vec![error.to_string()])?;
+        }
         let (machine, environment_source) = (Some(machine), Some(chosen.source));
         Ok(Self { environment, config, quarantine, machine, environment_source })
     }
@@ -153,39 +161,35 @@ impl Settings {
     }
 
     /// The selection that was asked for, if one was.
-    ///
-    /// # Errors
-    ///
-    /// When there is none of that name.
-    pub(crate) fn selection(&self) -> Result<Option<Setting<NamedSelection>>, UnknownName> {
-        let Some(name) = &self.environment.select else { return Ok(None) };
-        let source = self.environment.source("CHAOS_SELECT");
-        self.config.selection(name).map(|value| Some(Setting { value, source }))
+    pub(crate) fn selection(&self) -> Option<Setting<NamedSelection>> {
+        // That there is one of that name was found out when the settings were read.
+        let named = self.environment.select.as_ref().and_then(|it| self.config.selection(it).ok());
+        self.given("CHAOS_SELECT", named)
     }
 
     /// The file that lists the requirements, if `chaos.toml` names one.
     pub(crate) fn requirements(&self) -> Option<PathBuf> {
         let found = self.config.get(None, |sections| sections.coverage.requirements.as_ref())?;
-        let directory = self.config.file().and_then(Path::parent).unwrap_or(Path::new(""));
-        Some(directory.join(found.value))
+        let beside_file = || self.config.file().and_then(Path::parent).unwrap_or(Path::new(""));
+        Some(match found.place {
+            Place::File(_) => beside_file().join(found.value),
+            Place::Set(_) => run_directory::workspace(None).join(found.value),
+        })
     }
 
     /// How long an attempt at the test may take.
     pub(crate) fn timeout(&self, case: &TestCase) -> Setting<Duration> {
-        self.given("CHAOS_TIMEOUT", self.environment.timeout)
-            .or_else(|| self.found(case, |sections| sections.attempts.timeout.as_ref()))
+        let in_file = self.found(case, |sections| sections.attempts.timeout.as_ref());
+        first(self.given("CHAOS_TIMEOUT", self.environment.timeout), in_file)
             .or_else(|| attribute(case.options.timeout))
             .unwrap_or(Setting { value: DEFAULT_TIMEOUT, source: Source::Default })
     }
 
     /// How many more attempts the test gets when it failed.
     pub(crate) fn retries(&self, case: &TestCase) -> Setting<u32> {
-        let in_file = || {
-            let found = self.found(case, |sections| sections.attempts.retries.as_ref());
-            found.map(|found| found.map(|n| u32::try_from(n).unwrap_or(MOST_RETRIES)))
-        };
-        self.given("CHAOS_RETRIES", self.environment.retries)
-            .or_else(in_file)
+        let found = self.found(case, |sections| sections.attempts.retries.as_ref());
+        let in_file = found.map(|found| found.map(|n| u32::try_from(n).unwrap_or(MOST_RETRIES)));
+        first(self.given("CHAOS_RETRIES", self.environment.retries), in_file)
             .or_else(|| attribute(Some(case.options.retries).filter(|retries| *retries > 0)))
             .unwrap_or(Setting { value: 0, source: Source::Default })
     }
@@ -216,48 +220,58 @@ impl Settings {
         self.found(case, |sections| sections.attempts.forgive_violations.as_ref())
     }
 
+    /// Who sees to the failures of the test: whoever has taken it into the quarantine, or who the file
+    /// names.
+    pub(crate) fn owner(&self, case: &TestCase, binary: &str) -> Option<Setting<String>> {
+        let entry = self.quarantine.entry(binary, &case.name(), Date::today());
+        let of_quarantine = entry.map(|entry| Setting {
+            value: entry.owner.clone(),
+            source: Source::Quarantine(entry.line),
+        });
+        let in_file = || self.found(case, |sections| sections.triage.owner.as_ref());
+        of_quarantine.or_else(in_file)
+    }
+
     /// How many tests may fail before failed tests are no longer retried; absent for any number.
     pub(crate) fn max_failures(&self) -> Option<Setting<u64>> {
-        self.given("CHAOS_MAX_FAILURES", self.environment.max_failures)
-            .or_else(|| self.found_for_all(|sections| sections.run.max_failures.as_ref()))
+        let in_file = self.found_for_all(|sections| sections.run.max_failures.as_ref());
+        first(self.given("CHAOS_MAX_FAILURES", self.environment.max_failures), in_file)
     }
 
     /// What a test comes to that passed on a retry.
     pub(crate) fn flaky_result(&self) -> Setting<FlakyResult> {
-        self.given("CHAOS_FLAKY_RESULT", self.environment.flaky_result)
-            .or_else(|| self.found_for_all(|sections| sections.run.flaky_result.as_ref()))
+        let in_file = self.found_for_all(|sections| sections.run.flaky_result.as_ref());
+        first(self.given("CHAOS_FLAKY_RESULT", self.environment.flaky_result), in_file)
             .unwrap_or(Setting { value: FlakyResult::Pass, source: Source::Default })
     }
 
     /// The seed of the first attempt at the test; random if there is none.
     pub(crate) fn seed(&self, case: &TestCase) -> Option<Setting<Seed>> {
-        let in_file = || self.found(case, |sections| sections.attempts.seed.as_ref());
-        self.given("CHAOS_SEED", self.environment.seed)
-            .or_else(|| in_file().map(|found| found.map(Seed)))
+        let in_file = self.found(case, |sections| sections.attempts.seed.as_ref());
+        let in_file = in_file.map(|found| found.map(Seed));
+        first(self.given("CHAOS_SEED", self.environment.seed), in_file)
             .or_else(|| attribute(case.options.seed.map(Seed)))
     }
 
     /// What `cx.load(..)` multiplies numbers of clients with.
     pub(crate) fn load_multiplier(&self, case: &TestCase) -> Setting<f64> {
-        self.given("CHAOS_LOAD_MULTIPLIER", self.environment.load_multiplier)
-            .or_else(|| self.found(case, |sections| sections.load.multiplier.as_ref()))
+        let in_file = self.found(case, |sections| sections.load.multiplier.as_ref());
+        first(self.given("CHAOS_LOAD_MULTIPLIER", self.environment.load_multiplier), in_file)
             .unwrap_or_else(|| self.fitted(Machine::load_multiplier))
     }
 
     /// What `cx.timeout(..)` multiplies times with.
     pub(crate) fn timeout_multiplier(&self, case: &TestCase) -> Setting<f64> {
-        self.given("CHAOS_TIMEOUT_MULTIPLIER", self.environment.timeout_multiplier)
-            .or_else(|| self.found(case, |sections| sections.load.timeout_multiplier.as_ref()))
+        let in_file = self.found(case, |sections| sections.load.timeout_multiplier.as_ref());
+        first(self.given("CHAOS_TIMEOUT_MULTIPLIER", self.environment.timeout_multiplier), in_file)
             .unwrap_or_else(|| self.fitted(Machine::timeout_multiplier))
     }
 
     /// What `cx.pool_size(..)` answers, whatever it is asked for; absent if nobody says.
     pub(crate) fn pool_size(&self, case: &TestCase) -> Option<Setting<u32>> {
-        let in_file = || {
-            let found = self.found(case, |sections| sections.load.pool_size.as_ref());
-            found.map(|found| found.map(|size| u32::try_from(size).unwrap_or(u32::MAX)))
-        };
-        self.given("CHAOS_POOL_SIZE", self.environment.pool_size).or_else(in_file)
+        let found = self.found(case, |sections| sections.load.pool_size.as_ref());
+        let in_file = found.map(|it| it.map(|size| u32::try_from(size).unwrap_or(u32::MAX)));
+        first(self.given("CHAOS_POOL_SIZE", self.environment.pool_size), in_file)
     }
 
     /// How loads, times and pools of the test are fitted to the machine.
@@ -274,11 +288,12 @@ impl Settings {
         match &self.machine {
             Some(machine) if self.config.environment() != VALIDATION => {
                 let (cores, memory) = (machine.cores, machine.memory.map(Size));
+                let noun = if cores == 1.0 { "core" } else { "cores" };
                 let memory = memory.map_or_else(String::new, |memory| format!(", {memory}"));
                 let load = machine
                     .load_average
                     .map_or_else(String::new, |[minute, ..]| format!(", load {minute:.1}"));
-                let source = Source::Detected(format!("{cores} cores{memory}{load}"));
+                let source = Source::Detected(format!("{cores} {noun}{memory}{load}"));
                 Setting { value: of(machine), source }
             }
             _ => Setting { value: 1.0, source: Source::Default },
@@ -287,9 +302,9 @@ impl Settings {
 
     /// Where journals, history and reports go; absent for the target directory.
     pub(crate) fn directory(&self) -> Option<Setting<PathBuf>> {
-        let in_file = || self.found_for_all(|sections| sections.run.directory.as_ref());
-        self.given("CHAOS_DIR", self.environment.directory.clone())
-            .or_else(|| in_file().map(|found| found.map(PathBuf::from)))
+        let in_file = self.found_for_all(|sections| sections.run.directory.as_ref());
+        let in_file = in_file.map(|found| found.map(PathBuf::from));
+        first(self.given("CHAOS_DIR", self.environment.directory.clone()), in_file)
     }
 
     /// How many tests run at once; absent for one on each processor.
@@ -300,31 +315,28 @@ impl Settings {
             Some(Setting { value, source: found.source })
         };
         let option = |value| Setting { value, source: Source::CommandLine("--test-threads") };
-        arguments
-            .test_threads
-            .map(option)
-            .or_else(|| self.given("RUST_TEST_THREADS", self.environment.test_threads))
-            .or_else(in_file)
+        let given = self.given("RUST_TEST_THREADS", self.environment.test_threads);
+        first(arguments.test_threads.map(option).or(given), in_file())
     }
 
     /// Whether the databases of attempts that failed are kept.
     pub(crate) fn keep(&self) -> Setting<bool> {
-        self.given("CHAOS_KEEP", self.environment.keep)
-            .or_else(|| self.found_for_all(|sections| sections.run.keep.as_ref()))
+        let in_file = self.found_for_all(|sections| sections.run.keep.as_ref());
+        first(self.given("CHAOS_KEEP", self.environment.keep), in_file)
             .unwrap_or(Setting { value: false, source: Source::Default })
     }
 
     /// How much is kept of what happened before a failure; nothing for none.
     pub(crate) fn diagnostics(&self) -> Setting<Duration> {
-        self.given("CHAOS_DIAGNOSTICS", self.environment.diagnostics)
-            .or_else(|| self.found_for_all(|sections| sections.run.diagnostics.as_ref()))
+        let in_file = self.found_for_all(|sections| sections.run.diagnostics.as_ref());
+        first(self.given("CHAOS_DIAGNOSTICS", self.environment.diagnostics), in_file)
             .unwrap_or(Setting { value: DEFAULT_DIAGNOSTICS, source: Source::Default })
     }
 
     /// What is traced where the code under test sets no subscriber.
     pub(crate) fn trace(&self) -> Setting<TraceLevel> {
-        self.given("CHAOS_TRACE", self.environment.trace)
-            .or_else(|| self.found_for_all(|sections| sections.run.trace.as_ref()))
+        let in_file = self.found_for_all(|sections| sections.run.trace.as_ref());
+        first(self.given("CHAOS_TRACE", self.environment.trace), in_file)
             .unwrap_or(Setting { value: TraceLevel::Info, source: Source::Default })
     }
 
@@ -359,12 +371,43 @@ impl<T> Setting<T> {
 
 impl<T> From<Found<T>> for Setting<T> {
     fn from(found: Found<T>) -> Self {
-        Self { value: found.value, source: Source::File(found.place) }
+        let source = match found.place {
+            Place::Set(SetBy::Option) => Source::CommandLine(assignment::OPTION),
+            Place::Set(SetBy::Variable) => Source::Variable(assignment::VARIABLE),
+            Place::File(place) => Source::File(place),
+        };
+        Self { value: found.value, source }
     }
+}
+
+/// What goes before the other: an option or a variable of its own, or what the sections say, which may
+/// come from an option or a variable too.
+fn first<T>(given: Option<Setting<T>>, in_sections: Option<Setting<T>>) -> Option<Setting<T>> {
+    let is_option = |it: &Setting<T>| matches!(it.source, Source::CommandLine(_));
+    if !given.as_ref().is_some_and(is_option) && in_sections.as_ref().is_some_and(is_option) {
+        return in_sections;
+    }
+    given.or(in_sections)
 }
 
 fn attribute<T>(value: Option<T>) -> Option<Setting<T>> {
     Some(Setting { value: value?, source: Source::Attribute })
+}
+
+/// What the variable and the options set in the words of the file.
+fn assignments(arguments: &Arguments) -> Result<Vec<Assignment>, Vec<String>> {
+    let variable = std::env::var(assignment::VARIABLE).unwrap_or_default();
+    let (mut set, mut mistakes) = match Assignment::of_variable(&variable) {
+        Ok(set) => (set, Vec::new()),
+        Err(mistakes) => (Vec::new(), mistakes),
+    };
+    for text in &arguments.set {
+        match Assignment::parse(SetBy::Option, text) {
+            Ok(assignment) => set.push(assignment),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    if mistakes.is_empty() { Ok(set) } else { Err(mistakes) }
 }
 
 fn detected_environment() -> Setting<String> {

@@ -39,7 +39,7 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
             }
             // There are hundreds of them, and the journal has them all.
             what if in_case && !matches!(what, EventKind::Operation { .. }) => {}
-            EventKind::FaultStarted { fault, target, label, .. } => {
+            EventKind::FaultStarted { fault, target, label, spec } => {
                 ids.push(*fault);
                 summary.faults.push(FaultSummary {
                     label: label.clone(),
@@ -50,6 +50,8 @@ pub(crate) fn of(events: &[Event]) -> AttemptSummary {
                     connections: 0,
                     first_success_ns: None,
                     recovery_ns: None,
+                    effect: Some(spec.effect()),
+                    unobservable: !spec.is_observable(),
                     impact: None,
                 });
             }

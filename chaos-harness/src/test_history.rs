@@ -12,27 +12,33 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 use std::time::{Duration, SystemTime};
 
 use chaos_core::stats::{Assessor, Category};
 use chaos_core::verdict::Verdict;
 use parking_lot::Mutex;
 
-use self::line::{Ended, Line, LineEvent, Outcome, Started, Systemic};
+use self::line::{Ended, Line, LineEvent, Outcome, Run, Started, Systemic};
 use self::memory::Memory;
 use self::segments::Segments;
+use crate::registry::TestCase;
 use crate::run_event::{AttemptEnded, AttemptStarted, CategorySummary, Trend};
 use crate::signature::Signature;
 
 mod line;
 mod memory;
 mod merge;
+mod numbers;
 mod past;
 mod segments;
+mod surroundings;
 mod trend;
 
 pub(crate) use self::merge::{MergeError, Merged, merge};
 pub(crate) use self::past::Past;
+pub(crate) use self::surroundings::Surroundings;
+use self::trend::Asked;
 
 /// How many attempts at a test are remembered when the files are made compact: twice as many first
 /// attempts as are ever looked at.
@@ -47,8 +53,13 @@ pub(crate) struct Suite {
     pub(crate) binary: String,
     /// The id of the run.
     pub(crate) run: String,
-    /// The tests whose categories will be asked for; the lines of others are skipped unread.
-    pub(crate) tests: Vec<String>,
+    /// The tests whose categories will be asked for, with their fingerprints; the lines of others are
+    /// skipped unread.
+    pub(crate) tests: HashMap<String, u64>,
+    /// Where the run takes place.
+    pub(crate) surroundings: Surroundings,
+    /// The commit that is checked out.
+    pub(crate) commit: Option<String>,
     /// Whether first attempts of this run are evidence.
     pub(crate) evidence: Evidence,
 }
@@ -70,6 +81,8 @@ pub(crate) enum Evidence {
 pub(crate) struct History {
     suite: Suite,
     segments: Segments,
+    /// Whether the line about this process was written.
+    told: Once,
     /// The ids of attempts that have started and not ended, by test and number.
     running: Mutex<HashMap<(String, u32), u64>>,
     known: Mutex<Known>,
@@ -100,9 +113,9 @@ impl History {
     pub(crate) fn open(directory: &Path, suite: Suite) -> Result<Self, HistoryError> {
         let segments = Segments::open(directory, &suite.package, &suite.binary)
             .map_err(|source| HistoryError::new("open", directory, source))?;
-        let memory = Memory::of(&suite.package, &suite.binary, &suite.tests);
+        let memory = Memory::of(&suite.package, &suite.binary, suite.tests.keys());
         let known = Mutex::new(Known { memory, assessor: Assessor::default() });
-        Ok(Self { suite, segments, running: Mutex::default(), known })
+        Ok(Self { suite, segments, told: Once::new(), running: Mutex::default(), known })
     }
 
     /// Remembers that an attempt starts. To be called before it does.
@@ -111,6 +124,9 @@ impl History {
     ///
     /// When the line cannot be written.
     pub(crate) fn record_started(&self, attempt: &AttemptStarted) -> Result<(), HistoryError> {
+        let mut told = Ok(());
+        self.told.call_once(|| told = self.record_run());
+        told?;
         let id = random_id();
         self.running.lock().insert((attempt.test.clone(), attempt.attempt), id);
         self.append(
@@ -166,6 +182,7 @@ impl History {
                 message: signature.map(|signature| signature.message.into()),
                 counts,
                 recovery_ns: attempt.summary.faults.iter().filter_map(|f| f.recovery_ns).max(),
+                fingerprint: self.fingerprint(&attempt.test),
             }),
         )
     }
@@ -179,7 +196,7 @@ impl History {
         let mut known = self.known.lock();
         let Known { memory, assessor } = &mut *known;
         self.segments.read_news(memory).map_err(|source| self.error("read", source))?;
-        Ok(trend::judge(memory, assessor, test, &self.suite.run))
+        Ok(trend::judge(memory, assessor, &self.asked(test)))
     }
 
     /// What is known of a test before it runs, for whoever has to choose.
@@ -191,7 +208,7 @@ impl History {
         let mut known = self.known.lock();
         let Known { memory, assessor } = &mut *known;
         self.segments.read_news(memory).map_err(|source| self.error("read", source))?;
-        Ok(past::of(memory, assessor, test, &self.suite.run))
+        Ok(past::of(memory, assessor, &self.asked(test)))
     }
 
     /// The category of a test by what is known from other runs.
@@ -203,7 +220,7 @@ impl History {
         let mut known = self.known.lock();
         let Known { memory, assessor } = &mut *known;
         self.segments.read_news(memory).map_err(|source| self.error("read", source))?;
-        Ok(trend::category_before(memory, assessor, test, &self.suite.run))
+        Ok(trend::category_before(memory, assessor, &self.asked(test)))
     }
 
     /// Remembers that so much failed in this run that the run itself is suspected: its attempts are no
@@ -222,12 +239,37 @@ impl History {
         self.known.lock().memory.take_problems()
     }
 
+    /// Remembers what all attempts of this process have in common.
+    fn record_run(&self) -> Result<(), HistoryError> {
+        let Suite { run, commit, surroundings, .. } = &self.suite;
+        let run = Run {
+            run: run.as_str().into(),
+            commit: commit.as_deref().map(Into::into),
+            surroundings: surroundings.clone(),
+        };
+        self.append("", LineEvent::Run(run))
+    }
+
+    fn asked<'a>(&'a self, test: &'a str) -> Asked<'a> {
+        Asked {
+            test,
+            run: &self.suite.run,
+            fingerprint: self.fingerprint(test),
+            surroundings: &self.suite.surroundings,
+        }
+    }
+
+    /// What the test is recognised by now.
+    fn fingerprint(&self, test: &str) -> Option<u64> {
+        self.suite.tests.get(test).copied().filter(|fingerprint| *fingerprint != 0)
+    }
+
     fn append(&self, test: &str, event: LineEvent<'_>) -> Result<(), HistoryError> {
         let line = Line {
             package: self.suite.package.as_str().into(),
             binary: self.suite.binary.as_str().into(),
             test: test.into(),
-            version: line::FORMAT_VERSION,
+            version: event.version(),
             event,
         };
         let many = self.segments.append(&line).map_err(|source| self.error("add to", source))?;
@@ -248,6 +290,43 @@ impl HistoryError {
     fn new(action: &'static str, directory: &Path, source: io::Error) -> Self {
         Self { action, directory: directory.to_owned(), source }
     }
+}
+
+/// The categories of tests by a history alone, each with the number of first attempts that it rests on: what
+/// the bench `history` measures.
+///
+/// # Errors
+///
+/// When the directory cannot be made, or files cannot be read.
+pub fn judge_history(
+    directory: &Path,
+    package: &str,
+    binary: &str,
+    tests: &[String],
+) -> io::Result<Vec<(Category, u64)>> {
+    let suite = Suite {
+        package: package.to_owned(),
+        binary: binary.to_owned(),
+        run: String::new(),
+        tests: tests.iter().map(|test| (test.clone(), 0)).collect(),
+        surroundings: Surroundings::default(),
+        commit: None,
+        evidence: Evidence::Counts,
+    };
+    let history = History::open(directory, suite).map_err(io::Error::other)?;
+    let judge = |test: &String| {
+        let (category, trend) = history.judge(test).map_err(io::Error::other)?;
+        let n = trend.segments.iter().map(|segment| segment.rate.n).sum();
+        Ok((category.category, n))
+    };
+    tests.iter().map(judge).collect()
+}
+
+/// What these tests are recognised by.
+pub(crate) fn fingerprints(cases: &[&TestCase], names: &[String]) -> HashMap<String, u64> {
+    let known: HashMap<String, u64> =
+        cases.iter().map(|case| (case.name(), case.fingerprint)).collect();
+    names.iter().map(|name| (name.clone(), known.get(name).copied().unwrap_or(0))).collect()
 }
 
 /// A number that differs from process to process and call to call, and that every reader of JSON

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::run_event::AttemptSummary;
 
+mod errors;
 mod rules;
 
 /// What a failure points at.

@@ -1,8 +1,8 @@
 //! The resource watch: what the machine did while an attempt ran, and whether it could carry it.
 //!
 //! A thread of the harness, beside the process of the attempt, sleeps and wakes as a task of the test
-//! would, and notes how late it is woken: that is the probe. Now and then it reads the counters of the
-//! machine and of the attempt's processes. When the attempt has ended, [`Watch::finish`] sums that up
+//! would, and notes how late it is woken: that is the probe. Each second it reads the counters of the
+//! machine and of the attempt's processes, as what is held is free again at the end. When the attempt has ended, [`Watch::finish`] sums that up
 //! as [`Resources`], and [`Bounds::exceeded`] says what was beyond its bound.
 //!
 //! An attempt that failed on a machine beyond a bound is [`Verdict::Environment`]: it says nothing of
@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use chaos_core::machine::counters::{Counters, ProcessGroup, Reading};
+use chaos_core::machine::counters::{Counters, ProcessGroup, Reading, Usage};
 use chaos_core::verdict::{FailureKind, Verdict};
 
 pub(crate) use self::bounds::Bounds;
@@ -75,6 +75,26 @@ struct Observation {
     next_look: Instant,
     /// How late the probe was woken, in microseconds.
     delays: Vec<u32>,
+    /// The least share of memory that was left, and the greatest of descriptors that were open: when
+    /// the attempt has ended, what it held is free again.
+    scarcest: Scarcest,
+}
+
+/// Shares at the worst moment that was looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Scarcest {
+    memory_available: Option<f64>,
+    descriptors: Option<f64>,
+}
+
+impl Scarcest {
+    fn add(&mut self, seen: &Usage) {
+        let shares = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b);
+        let memory = shares(self.memory_available, seen.memory_available);
+        self.memory_available = memory.min_by(f64::total_cmp);
+        let descriptors = shares(self.descriptors, seen.descriptors);
+        self.descriptors = descriptors.max_by(f64::total_cmp);
+    }
 }
 
 impl Observation {
@@ -82,7 +102,8 @@ impl Observation {
         let counters = Counters::new();
         let (first, began) = (counters.read(), Instant::now());
         let next_look = began + FIRST_LOOKS;
-        Self { counters, first, group, began, next_look, delays: Vec::new() }
+        let (delays, scarcest) = Default::default();
+        Self { counters, first, group, began, next_look, delays, scarcest }
     }
 
     /// The probe was to be woken at this moment, and is awake now.
@@ -92,6 +113,7 @@ impl Observation {
         self.delays.push(u32::try_from(late).unwrap_or(u32::MAX));
         if now >= self.next_look {
             self.group.look();
+            self.scarcest.add(&self.counters.read().since(&self.first));
             let is_young = now - self.began < FIRST_SECOND;
             self.next_look = now + if is_young { FIRST_LOOKS } else { LOOK };
         }
@@ -99,7 +121,10 @@ impl Observation {
 
     fn end(mut self) -> Resources {
         let processes = self.group.look();
-        let machine = self.counters.read().since(&self.first);
+        let mut machine = self.counters.read().since(&self.first);
+        self.scarcest.add(&machine);
+        machine.memory_available = self.scarcest.memory_available;
+        machine.descriptors = self.scarcest.descriptors;
         self.delays.sort_unstable();
         let probes = self.delays.len();
         // The nearest rank.

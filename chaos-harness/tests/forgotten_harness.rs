@@ -55,11 +55,16 @@ chaos_harness::main!();
 
 /// Runs some tests of this binary in a directory of their own.
 fn run(arguments: &[&str]) -> (Output, String) {
+    run_with(arguments, &[])
+}
+
+fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> (Output, String) {
     let directory = tempfile::tempdir().unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(arguments).env(FAIL, "1").env("CHAOS_DIR", directory.path());
     // Where nextest runs this test, it does not run what this test starts.
     command.env_remove("NEXTEST_EXECUTION_MODE").env("RUST_BACKTRACE", "0");
+    command.envs(variables.iter().copied());
     let output = command.output().unwrap();
     let text = [&output.stdout[..], &output.stderr[..]].concat();
     (output, String::from_utf8(text).unwrap())
@@ -86,6 +91,14 @@ fn a_failure_comes_with_its_output_and_the_command_that_repeats_it() {
     assert!(!text.contains("    running 1 test"), "{text}");
     // Where the harness tells libtest of it is not where the test failed.
     assert!(!text.contains("panicked"), "{text}");
+}
+
+#[test]
+fn that_nothing_is_selected_is_told() {
+    let variables = [("CHAOS_SELECT", "smoke")];
+    let (output, text) = run_with(&["--exact", "passes", "--nocapture"], &variables);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("libtest runs the tests, so nothing is selected"), "{text}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ use syn::{LitStr, Type, Visibility};
 use crate::attributes::{Attributes, Conditional};
 use crate::compact;
 use crate::errors::Errors;
+use crate::fingerprint;
 use crate::flakiness::Band;
 use crate::function::{Function, not_a_function};
 use crate::options::Options;
@@ -144,6 +145,7 @@ fn registration(
     let text = name.unraw().to_string();
     let description = &attributes.description;
     let run = run(function, options, private);
+    let fingerprint = fingerprint::of(function, attributes, options);
     let options = options_value(options, attributes, private);
     // These macros tell the place of their own tokens.
     let [file, line, column] = ["file", "line", "column"].map(|part| {
@@ -158,6 +160,7 @@ fn registration(
             line: #line,
             column: #column,
             description: #description,
+            fingerprint: #fingerprint,
             options: #options,
             run: #run,
         }

@@ -25,7 +25,7 @@ pub(crate) struct Flakiness {
     pub(crate) min_passes: Option<u32>,
 }
 
-const DETAILS: [&str; 3] = ["reason", "expected_rate", "min_passes"];
+const DETAILS: [&str; 4] = ["reason", "expected_rate", "min_passes", "passes_once"];
 
 const PASSES_USAGE: &str = "`min_passes` takes a whole number, how many of the attempts have to pass, \
                             which are one more than `retries`: `min_passes = 2`";
@@ -98,7 +98,7 @@ impl Flakiness {
             let meant = match written.as_str() {
                 "rate" | "share" => Some("expected_rate"),
                 "because" | "why" => Some("reason"),
-                "passes" | "passes_once" => Some("min_passes"),
+                "passes" => Some("min_passes"),
                 other => suggestion::nearest(other, DETAILS),
             };
             let meant =
@@ -114,7 +114,26 @@ impl Flakiness {
                 format!("`{detail}` is given more than once; keep one"),
             ));
         }
+        let contradicts = match detail {
+            "passes_once" => Some("min_passes"),
+            "min_passes" => Some("passes_once"),
+            _ => None,
+        };
+        if let Some(other) = contradicts.filter(|other| seen.contains(other)) {
+            let problem =
+                format!("`{detail}` and `{other}` both say what counts as a pass; keep one");
+            return Err(Error::new_spanned(&entry.tokens, problem));
+        }
         seen.push(detail);
+        if detail == "passes_once" {
+            if !matches!(entry.value, Value::Absent) {
+                let problem =
+                    "`passes_once` takes no value; for another number write `min_passes = 2`";
+                return Err(Error::new_spanned(&entry.tokens, problem));
+            }
+            self.min_passes = Some(1);
+            return Ok(());
+        }
         let rate_usage = self.band.rate_usage();
         let usage = match detail {
             "min_passes" => PASSES_USAGE,

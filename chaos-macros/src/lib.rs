@@ -7,7 +7,7 @@
 //!   and left at its default, so that all mistakes are reported at once.
 //! * `function` reads the function up to its body, which is passed on unread; `attributes`,
 //!   `test_attribute` and `description` sort what stands above it.
-//! * `expansion` writes what comes out.
+//! * `fingerprint` is what a history recognises the test by; `expansion` writes what comes out.
 //!
 //! Everything works on `proc_macro2`, so that the tests need no compiler: `snapshots/messages` has
 //! every message at its place, `snapshots/expansions` every shape of test and what it becomes.
@@ -18,6 +18,7 @@ mod description;
 mod duration;
 mod errors;
 mod expansion;
+mod fingerprint;
 mod flakiness;
 mod function;
 mod literal;
@@ -107,8 +108,10 @@ use quote::ToTokens;
 /// | `exclusive` | | no other test runs at the same time |
 /// | `crate = path` | `::chaos_harness` | where chaos-harness is, for a crate that re-exports it or has renamed it |
 ///
-/// `flaky` and `very_flaky` can say more: `reason`, a text, and `expected_rate`, the share of first
-/// attempts that fail, within the band (0.05 to 0.20, or 0.20 to 0.50).
+/// `flaky` and `very_flaky` can say more: `reason`, a text; `expected_rate`, the share of first
+/// attempts that fail, within the band (0.05 to 0.20, or 0.20 to 0.50), which is compared with what is
+/// measured; and what counts as a pass: `passes_once`, which is what holds if nothing is said, or
+/// `min_passes = 2`, how many of the attempts have to pass.
 ///
 /// ```
 /// use chaos_harness::prelude::*;

@@ -150,7 +150,7 @@ mod tests {
     const PRINTED: &str = "\
    Compiling quickstart
 running 2 tests
-test slow   ... ok   0.80 s  undetermined (n = 1)
+test slow   ... ok   0.80 s  [undetermined, n = 1]
 test gone   ... ok    1.2 s  recovered 0.20 s
 
 report  target/chaos/report.json

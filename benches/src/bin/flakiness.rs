@@ -7,7 +7,8 @@
 
 use std::time::Instant;
 
-use chaos_core::seed::Seed;
+use chaos_benches::flakiness::oracle::Oracle;
+use chaos_benches::flakiness::suite::{RATES, Spread, Test};
 use chaos_core::stats::{Assessor, Category, is_decided};
 
 const HISTORIES: u64 = 4_000;
@@ -19,60 +20,10 @@ fn main() {
     constant_rates(&mut assessor);
     population(&mut assessor);
     changes(&mut assessor);
+    changed_tests(&mut assessor);
     false_alarms(&mut assessor);
     sequential();
     eprintln!("took {:.1?}", began.elapsed());
-}
-
-/// Draws of one simulated test.
-struct Test {
-    draws: chaos_core::seed::Draws,
-}
-
-impl Test {
-    fn new(table: &str, number: u64) -> Self {
-        Self { draws: Seed(0).named(table).numbered(number).draws() }
-    }
-
-    fn runs(&mut self, rate: f64, runs: usize) -> Vec<bool> {
-        (0..runs).map(|_| self.draws.unit() < rate).collect()
-    }
-
-    /// The rate of a test of the suite.
-    fn rate(&mut self, spread: Spread) -> f64 {
-        let kind = self.draws.unit();
-        let category = match kind {
-            kind if kind < 0.875 => Category::Stable,
-            kind if kind < 0.95 => Category::Flaky,
-            kind if kind < 0.99 => Category::VeryFlaky,
-            _ => Category::Broken,
-        };
-        let band = category.band().unwrap_or(0.0..1.0);
-        match spread {
-            Spread::Typical => match category {
-                Category::Stable if kind < 0.70 => 0.001,
-                Category::Stable if kind < 0.825 => 0.01,
-                Category::Stable => 0.03,
-                Category::Flaky => 0.10,
-                Category::VeryFlaky => 0.35,
-                _ => 0.60,
-            },
-            _ if category != Category::Stable => {
-                band.start + (band.end - band.start) * self.draws.unit()
-            }
-            Spread::Even if kind < 0.70 => 0.01 * self.draws.unit(),
-            Spread::Even => 0.01 + 0.04 * self.draws.unit(),
-            Spread::Chromium => loop {
-                // By the method of Jöhnk (1964).
-                let x = self.draws.unit().powf(1.0 / 0.05);
-                let y = self.draws.unit().powf(1.0 / 0.5);
-                let rate = x / (x + y);
-                if x + y <= 1.0 && band.contains(&rate) {
-                    break rate;
-                }
-            },
-        }
-    }
 }
 
 #[derive(Default)]
@@ -96,15 +47,23 @@ impl Count {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "counts are small")]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
 fn percent(part: u64, whole: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "counts are small")]
-    let share = 100.0 * part as f64 / whole.max(1) as f64;
+    percent_of(share(part, whole))
+}
+
+fn percent_of(share: f64) -> String {
+    let share = 100.0 * share;
     if share > 0.0 && share < 0.1 { format!("{share:.2} %") } else { format!("{share:.1} %") }
 }
 
 fn constant_rates(assessor: &mut Assessor) {
     println!("\n| true rate | runs | right | undetermined | wrong |\n|---|---|---|---|---|");
-    for rate in [0.01, 0.03, 0.10, 0.35, 0.60] {
+    for rate in RATES {
         for runs in [30, 100, 300] {
             let mut count = Count::default();
             for number in 0..HISTORIES {
@@ -119,25 +78,16 @@ fn constant_rates(assessor: &mut Assessor) {
     }
 }
 
-/// How the rates of a suite are spread over a band.
-#[derive(Clone, Copy)]
-enum Spread {
-    /// The rates of the table above: of 100 tests 70 fail in 0.1 % of runs, 12.5 in 1 %, 5 in 3 %.
-    Typical,
-    /// Of stable tests as Chromium's are, by the prior of LUCI Analysis, Beta(0.05, 0.5): nine in
-    /// ten of them fail in less than 1 % of runs. Of others evenly.
-    Chromium,
-    /// Evenly, but for the stable ones: four in five of them fail in 0 to 1 % of runs.
-    Even,
-}
-
-/// A suite: 87.5 % of the tests are stable, 7.5 % flaky, 4 % very flaky, 1 % broken.
+/// A suite: 87.5 % of the tests are stable, 7.5 % flaky, 4 % very flaky, 1 % broken; or the five rates
+/// of the table above, as many tests of each.
 fn population(assessor: &mut Assessor) {
     println!(
-        "\n| rates within a band | runs | right among the decided | undetermined | stable called something else |"
+        "\n| rates within a band | runs | right among the decided | undetermined | stable called something else | best with as many undetermined | least undetermined for 99 % |"
     );
-    println!("|---|---|---|---|---|");
-    for spread in [Spread::Typical, Spread::Chromium, Spread::Even] {
+    println!("|---|---|---|---|---|---|---|");
+    for spread in [Spread::Typical, Spread::Chromium, Spread::Even, Spread::Five] {
+        let rates: Vec<f64> =
+            (0..POPULATION).map(|number| Test::new("population", number).rate(spread)).collect();
         for runs in [20, 30, 100, 300] {
             let (mut count, mut slandered, mut stable) = (Count::default(), 0, 0);
             for number in 0..POPULATION {
@@ -153,17 +103,47 @@ fn population(assessor: &mut Assessor) {
                     slandered += u64::from(!silent);
                 }
             }
+            let oracle = Oracle::of(&rates, runs);
             println!(
-                "| {} | {runs} | {} | {} | {} |",
-                match spread {
-                    Spread::Typical => "typical",
-                    Spread::Chromium => "as Chromium's",
-                    Spread::Even => "even",
-                },
+                "| {} | {runs} | {} | {} | {} | {} | {} |",
+                spread.name(),
                 percent(count.right, count.right + count.wrong),
                 percent(count.undecided, count.all()),
                 percent(slandered, stable),
+                percent_of(oracle.most_right(share(count.undecided, count.all()))),
+                percent_of(oracle.least_undetermined(0.99)),
             );
+        }
+    }
+}
+
+/// A test whose body changes after 200 runs: judged by the runs since, from the prior, as it is done; and
+/// by all runs, as though nothing were known of the change.
+fn changed_tests(assessor: &mut Assessor) {
+    println!(
+        "\n| the body changes after 200 runs | runs since | by those since: right / undetermined / wrong | by all: right / undetermined / wrong |"
+    );
+    println!("|---|---|---|---|");
+    for (before, after) in [(0.01, 0.01), (0.10, 0.10), (0.35, 0.005), (0.10, 0.005), (0.01, 0.15)]
+    {
+        for since in [10, 30, 100] {
+            let mut counts = [Count::default(), Count::default()];
+            for number in 0..1_000 {
+                let mut test = Test::new("changed", number);
+                let mut failed = test.runs(before, 200);
+                failed.extend(test.runs(after, since));
+                for (count, judged) in counts.iter_mut().zip([&failed[200..], &failed[..]]) {
+                    let found = assessor.assess(judged).classification.category;
+                    count.add(found, Category::of_rate(after));
+                }
+            }
+            let [alone, all] = counts.each_ref().map(|count| {
+                [count.right, count.undecided, count.wrong]
+                    .map(|part| percent(part, count.all()))
+                    .join(" / ")
+            });
+            let (before, after) = (before * 100.0, after * 100.0);
+            println!("| {before:.0} % to {after} % | {since} | {alone} | {all} |");
         }
     }
 }
@@ -250,7 +230,7 @@ fn sequential() {
         "\n| true rate | runs (mean) | runs (9 in 10 need at most) | right | undetermined | wrong |"
     );
     println!("|---|---|---|---|---|---|");
-    for rate in [0.01, 0.03, 0.10, 0.35, 0.60] {
+    for rate in RATES {
         let mut count = Count::default();
         let mut lengths: Vec<u64> = Vec::new();
         for number in 0..1_000 {
@@ -258,7 +238,7 @@ fn sequential() {
             let (mut runs, mut failures) = (0, 0);
             while runs < 300 && !is_decided(runs, failures) {
                 runs += 1;
-                failures += u64::from(test.draws.unit() < rate);
+                failures += u64::from(test.fails(rate));
             }
             lengths.push(runs);
             let found = chaos_core::stats::FlakinessPosterior::new(runs, failures).classify();

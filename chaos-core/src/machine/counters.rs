@@ -68,10 +68,10 @@ pub struct Usage {
     /// The share of the time in which every task that was not idle waited for memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_stalled: Option<f64>,
-    /// The share of the memory that could be used at the end.
+    /// The share of the memory that could be used just then, at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_available: Option<f64>,
-    /// The share of the descriptors of the whole system that were open at the end.
+    /// The share of the descriptors of the whole system that were open just then, at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub descriptors: Option<f64>,
 }

@@ -23,6 +23,9 @@ pub struct Assessment {
     pub classification: Classification,
     /// What the test was before, if it has become worse lately: a regression.
     pub regression: Option<RateChange>,
+    /// The place in the history from which on it is worse, if it is: where the latest segment begins, or
+    /// the first failure among the latest attempts while they are no segment of their own yet.
+    pub worse_since: Option<usize>,
 }
 
 /// A part of a history in which the failure rate stayed the same.
@@ -93,11 +96,15 @@ impl Assessor {
         // What rose lately and is no change point yet is not to be judged by what it was before.
         let judged = if rise.is_rise() { latest } else { current };
         let classification = self.classify(judged);
-        let regression = since_change(&segments, posterior(latest))
-            .into_iter()
-            .chain([rise])
-            .find(RateChange::is_rise);
-        Assessment { segments, classification, regression }
+        let change = since_change(&segments, posterior(latest)).filter(RateChange::is_rise);
+        let first_failure = latest.iter().position(|failed| *failed);
+        let worse_since = match change {
+            Some(_) => segments.last().map(|segment| segment.start),
+            None => first_failure.map(|place| skipped + failed.len() - latest.len() + place),
+        };
+        let regression = change.or_else(|| rise.is_rise().then_some(rise));
+        let worse_since = worse_since.filter(|_| regression.is_some());
+        Assessment { segments, classification, regression, worse_since }
     }
 
     /// The category of a segment. What another band is likely for is `undetermined` once a band has
@@ -219,6 +226,7 @@ mod tests {
         let regression = assess(&failed).regression.unwrap();
         assert_eq!(regression.before, FlakinessPosterior::new(100, 0));
         assert_eq!(regression.latest, FlakinessPosterior::new(3, 3));
+        assert_eq!(assess(&failed).worse_since, Some(100));
     }
 
     #[test]
@@ -229,6 +237,7 @@ mod tests {
         let found = assess(&failed);
         assert_eq!(found.segments.len(), 1);
         assert_eq!(found.regression.unwrap().latest, FlakinessPosterior::new(30, 4));
+        assert_eq!(found.worse_since, Some(102));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Pools on a real server: what their callers meet, who has their connections, and databases that
-//! are made ready for a test.
+//! Pools on a real server: what their callers meet, who has their connections, how many callers it takes
+//! for them to meet, and databases that are made ready for a test.
 
 #![cfg(target_os = "linux")]
 
@@ -36,6 +36,11 @@ macro_rules! scenes {
 }
 
 scenes! {
+    contention:
+        clients_are_added_until_they_wait_for_the_locks_of_rows,
+        clients_are_added_until_they_are_refused_rows,
+        clients_that_have_a_row_each_never_meet,
+        clients_are_added_until_they_wait_for_the_pool;
     exhaustion:
         an_exhausted_pool_fails_its_callers_and_recovers_when_released,
         some_connections_can_be_left,

@@ -41,13 +41,16 @@ Settings, each of which goes before the variable of its name (see below) and bef
       --chaos-environment NAME  --chaos-profile NAME  --chaos-seed N  --chaos-timeout 30s
       --chaos-retries N  --chaos-load-multiplier X  --chaos-timeout-multiplier X
       --chaos-pool-size N  --chaos-dir PATH  --chaos-max-failures N  --chaos-flaky-result fail
+      --chaos-set KEY=VALUE  Any other key of chaos.toml, for every test: watch.starved=95%
+                            (repeatable)
 
 Explorations
       --check-determinism   Only run each scenario twice without faults, and name the first message
                             that differs
 
 Instead of running tests
-      --chaos-config        Show every setting of the selected tests, and where it comes from
+      --chaos-config        Show every setting, where it comes from, and in which tests differ from
+                            that; with FILTERS, all settings of these tests
       --chaos-selection     Show which tests --chaos-select (default: smoke) chooses and leaves out,
                             how long they take, and why
       --chaos-merge DIR...  Add the histories in these directories to ours, as those of the shards of
@@ -80,6 +83,7 @@ Environment variables
       CHAOS_FLAKY_RESULT=fail  A test that passed on a retry fails the run
       CHAOS_RUNS=N          The same as --chaos-runs
       CHAOS_POOL_SIZE=N     What cx.pool_size(..) answers
+      CHAOS_SET='KEY=VALUE; ..'  The same as --chaos-set, for several keys
       CHAOS_DIR=PATH        Where journals and reports go (default: target/chaos)
       CHAOS_DIAGNOSTICS=5s  How much before a failure is kept of journal, traces and server logs
       CHAOS_TRACE=info      What is traced where the code under test sets no subscriber
@@ -91,6 +95,6 @@ Environment variables
       RUST_TEST_THREADS, RUST_TEST_SHUFFLE, RUST_TEST_SHUFFLE_SEED, RUST_TEST_NOCAPTURE
 
 Exit codes: 0 passed, 101 tests failed, 75 none failed and the machine could not carry one, 4 a gate
-was not passed, 2 wrong arguments, variables or files, 3 the harness could not work, 130
-interrupted, 143 terminated.
+was not passed or a phase stayed locked, 2 wrong arguments, variables or files, 3 the harness could
+not work, 130 interrupted, 143 terminated.
 ";

@@ -82,6 +82,7 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
     let ending = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(until_deadline(case, cx.clone(), spec, began))
     }));
+    let ended = journal.elapsed();
     cx.test_ended();
     // What is undone after a panic or at the deadline has its end told like everything else.
     cx.scope().await_undone(UNDOING);
@@ -109,7 +110,10 @@ fn run_here(case: &'static TestCase, spec: &Spec, journal: &Journal) -> Verdict 
         ),
     };
     let background = panics.into_iter().filter(|panic| !panic.in_test).collect();
-    let verdict = conclude(ending, background, vacuous, case.options.should_panic);
+    let mut verdict = conclude(ending, background, vacuous, case.options.should_panic);
+    if let Verdict::Failed(failure) = &mut verdict {
+        failure.at_ns = u64::try_from(ended.as_nanos()).ok();
+    }
     with_leftovers(with_assertions(verdict, &assertions.finish()), left)
 }
 

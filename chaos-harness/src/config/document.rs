@@ -28,6 +28,19 @@ pub(crate) struct Mistake {
     message: String,
 }
 
+impl Mistake {
+    /// What is wrong, without the place.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same mistake, of a file that is named as seen from a directory above it, as compilers do.
+    pub(crate) fn seen_from(self, directory: &Path) -> Self {
+        let file = self.file.strip_prefix(directory).map(Path::to_owned).unwrap_or(self.file);
+        Self { file, ..self }
+    }
+}
+
 /// A file that is being read.
 #[derive(Debug)]
 pub(super) struct Document<'a> {
@@ -53,7 +66,9 @@ impl<'a> Document<'a> {
             Err(error) => {
                 // Only the first line says what is wrong; the rest draws the place.
                 let message = error.message().lines().next().unwrap_or_default();
-                document.mistake(error.span().unwrap_or_default(), message.to_owned());
+                let span = error.span().unwrap_or_default();
+                let remedy = document.remedy(message, &span);
+                document.mistake(span, format_args!("{message}{remedy}"));
                 None
             }
         };
@@ -70,6 +85,20 @@ impl<'a> Document<'a> {
         let value = read(&mut table);
         table.finish();
         value
+    }
+
+    /// What to write instead of text that is no TOML, where that is known.
+    fn remedy(&self, message: &str, span: &Range<usize>) -> String {
+        let rest = self.text.get(span.start..).unwrap_or_default();
+        let word = rest.split(['\n', '\r', '#']).next().unwrap_or_default().trim();
+        if message.contains("must be quoted") {
+            return format!("; write it in quotes: \"{word}\"");
+        }
+        if message.contains("duplicate key") {
+            let key = self.text.get(span.clone()).unwrap_or(word);
+            return format!(": `{key}` is above already; keep one of them");
+        }
+        String::new()
     }
 
     /// Notes a mistake at this place of the text.

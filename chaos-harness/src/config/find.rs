@@ -15,7 +15,7 @@ pub(crate) const NAME: &str = "chaos.toml";
 /// The file could not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
-    #[error("cannot read {}", path.display())]
+    #[error("failed to read the settings in {}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{}", join(.0))]
     Mistakes(Vec<Mistake>),
@@ -43,9 +43,17 @@ pub(crate) fn read(
     };
     for path in candidates {
         match std::fs::read_to_string(&path) {
-            Ok(text) => return File::parse(&path, &text).map(Some).map_err(ConfigError::Mistakes),
+            Ok(text) => {
+                return File::parse(&path, &text).map(Some).map_err(|mistakes| {
+                    let seen = mistakes.into_iter().map(|mistake| mistake.seen_from(workspace));
+                    ConfigError::Mistakes(seen.collect())
+                });
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound && chosen.is_none() => {}
-            Err(source) => return Err(ConfigError::Unreadable { path, source }),
+            Err(source) => {
+                let path = path.strip_prefix(workspace).map(Path::to_owned).unwrap_or(path);
+                return Err(ConfigError::Unreadable { path, source });
+            }
         }
     }
     Ok(None)

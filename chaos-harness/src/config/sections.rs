@@ -6,6 +6,7 @@ use super::gates::Gates;
 use super::load::Loads;
 use super::run::Run;
 use super::table::Table;
+use super::triage::Triage;
 use super::watch::Watch;
 
 /// A section of the file: `[attempts]`.
@@ -39,6 +40,7 @@ pub(crate) struct Sections {
     pub(crate) gates: Gates,
     pub(crate) coverage: Coverage,
     pub(crate) watch: Watch,
+    pub(crate) triage: Triage,
 }
 
 impl Sections {
@@ -48,14 +50,33 @@ impl Sections {
             attempts: section(table),
             load: section(table),
             watch: section(table),
+            triage: section(table),
             ..Self::default()
         };
         if place != Place::Override {
             sections.run = section(table);
             sections.gates = section(table);
             sections.coverage = section(table);
+        } else {
+            for name in [Run::NAME, Gates::NAME, Coverage::NAME] {
+                let home = "it concerns the run as a whole, and stands at the top of the file, in an \
+                            environment or in a profile";
+                table.belongs(name, home);
+            }
         }
+        homes_of::<Attempts>(table);
+        homes_of::<Loads>(table);
+        homes_of::<Run>(table);
+        homes_of::<Gates>(table);
+        homes_of::<Watch>(table);
         sections
+    }
+}
+
+/// Whoever forgets the section of a setting is told of it.
+fn homes_of<S: Section>(table: &mut Table<'_>) {
+    for key in Table::keys_of(S::read) {
+        table.belongs(&key, format!("write {}.{key}, or [{}] above it", S::NAME, S::NAME));
     }
 }
 

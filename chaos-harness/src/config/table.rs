@@ -4,6 +4,7 @@
 //! the nearest one that was asked for: so the list of known keys is never written down twice.
 
 use std::ops::{Range, RangeInclusive};
+use std::path::Path;
 use std::time::Duration;
 
 use chaos_core::duration::{self, Display};
@@ -23,11 +24,30 @@ pub(crate) struct Table<'a> {
     /// The keys that lead to it: `environments.ci.attempts`, empty for the whole file.
     path: String,
     known: Vec<String>,
+    /// Keys that belong elsewhere, with where that is.
+    homes: Vec<(String, String)>,
 }
 
 impl<'a> Table<'a> {
     pub(super) fn new(document: &'a Document<'a>, values: &'a DeTable<'a>, path: String) -> Self {
-        Self { document, values, path, known: Vec::new() }
+        let (known, homes) = Default::default();
+        Self { document, values, path, known, homes }
+    }
+
+    /// Says of a key that is no setting of this table where it belongs.
+    pub(crate) fn belongs(&mut self, key: &str, home: impl Into<String>) {
+        self.homes.push((key.to_owned(), home.into()));
+    }
+
+    /// The keys that `read` asks a table for.
+    pub(crate) fn keys_of<T>(read: impl FnOnce(&mut Table<'_>) -> T) -> Vec<String> {
+        let mut keys = Vec::new();
+        let noted = Document::read(Path::new(""), "", |table| {
+            read(table);
+            keys.clone_from(&table.known);
+        });
+        debug_assert!(noted.is_ok(), "there is nothing in it");
+        keys
     }
 
     /// Whether there is such a key, whatever its value.
@@ -41,9 +61,9 @@ impl<'a> Table<'a> {
         key: &'static str,
         bounds: RangeInclusive<Duration>,
     ) -> Option<Located<Duration>> {
-        let (least, most) = (Display(*bounds.start()), Display(*bounds.end()));
+        let (least, most) = (in_words(*bounds.start()), in_words(*bounds.end()));
         let expected = format!(
-            "a duration from {least} to {most} with a unit (us, ms, s, m, h), such as \"30s\""
+            "a duration from {least} to {most} with its unit (us, ms, s, m, h), such as \"30s\""
         );
         self.parse(key, &expected, |value| {
             let duration = duration::parse(value.as_str()?).ok()?;
@@ -152,7 +172,9 @@ impl<'a> Table<'a> {
             Some(values) => Some(self.child(values, self.path_of(key), read)),
             None => {
                 let path = self.path_of(key);
-                self.wrong(value.span(), format_args!("`{path}` is a table; write [{path}]"));
+                self.wrong(value.span(), format_args!(
+                    "`{path}` is a table; write [{path}] and its settings below, or {path}.<setting>"
+                ));
                 None
             }
         }
@@ -178,7 +200,9 @@ impl<'a> Table<'a> {
                     value: self.child(values, path, |table| read(name.get_ref(), table)),
                     line: self.document.line(&name.span()),
                 }),
-                None => self.wrong(name.span(), format_args!("`{path}` is a table")),
+                None => {
+                    self.wrong(name.span(), format_args!("`{path}` is a table; write [{path}]"));
+                }
             }
         }
         tables
@@ -220,13 +244,15 @@ impl<'a> Table<'a> {
             if self.known.iter().any(|known| known == name) {
                 continue;
             }
-            let place = match self.path.as_str() {
-                "" => "the file".to_owned(),
-                path => format!("`{path}`"),
-            };
             let known = self.known.iter().map(String::as_str);
             let help = suggest(name, known);
-            self.wrong(key.span(), format_args!("{place} has no setting `{name}`; {help}"));
+            let home = self.homes.iter().find(|(key, _)| key == name);
+            let message = match (home, self.path.as_str()) {
+                (Some((_, home)), _) => format!("`{name}` does not stand here; {home}"),
+                (None, "") => format!("there is no setting `{name}`; {help}"),
+                (None, path) => format!("`{path}` has no setting `{name}`; {help}"),
+            };
+            self.wrong(key.span(), message);
         }
     }
 
@@ -252,9 +278,15 @@ impl<'a> Table<'a> {
         let Some(parsed) = parse(value.get_ref()) else {
             let path = self.path_of(key);
             let written = as_written(value.get_ref());
+            // What is to be a text shows an example in quotes.
+            let is_quoted = value.get_ref().as_str().is_some_and(|text| !text.is_empty());
+            let hint = match is_quoted && !expected.contains('"') {
+                true => "; write it without quotes",
+                false => "",
+            };
             self.wrong(
                 value.span(),
-                format_args!("`{path}` is {written}, which is not {expected}"),
+                format_args!("`{path}` is {written}, which is not {expected}{hint}"),
             );
             return None;
         };
@@ -275,6 +307,15 @@ impl<'a> Table<'a> {
 
     fn wrong(&self, span: Range<usize>, message: impl std::fmt::Display) {
         self.document.mistake(span, message);
+    }
+}
+
+/// Bounds of many hours are days.
+fn in_words(duration: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    match duration.as_secs() / DAY {
+        days @ 2.. if duration == Duration::from_secs(days * DAY) => format!("{days} days"),
+        _ => Display(duration).to_string(),
     }
 }
 

@@ -40,7 +40,7 @@ when = { cores-at-least = 8, cores-at-most = 2, memory-at-most = "4 GB" }
     let mistakes = mistakes(text);
     let expected = [
         ("3:1", "did you mean `timeout`?"),
-        ("4:11", "\"30\", which is not a duration from 1ms to 525600m with a unit"),
+        ("4:11", "\"30\", which is not a duration from 1ms to 365 days with its unit"),
         ("5:11", "-1, which is not a whole number from 0 to 100"),
         ("8:14", "0, which is not a number from 0.01 to 100"),
         ("9:13", "which is not a whole number from 1 to 262143"),
@@ -48,7 +48,7 @@ when = { cores-at-least = 8, cores-at-most = 2, memory-at-most = "4 GB" }
         ("15:8", "`environments.ci.run.keep` is \"yes\", which is not `true` or `false`"),
         ("18:10", "no machine meets both bounds"),
         ("18:66", "a size with a unit (KiB, MiB, GiB), such as \"4 GiB\""),
-        ("20:2", "the file has no setting `colours`; it may be `attempts`, `coverage`, "),
+        ("20:2", "there is no setting `colours`; it may be `attempts`, `coverage`, "),
     ];
     assert_eq!(mistakes.len(), expected.len(), "{mistakes:#?}");
     for (mistake, (place, part)) in mistakes.iter().zip(expected) {
@@ -64,9 +64,28 @@ fn text_that_is_no_toml_is_told_with_its_place() {
 }
 
 #[test]
+fn whoever_forgets_quotes_or_a_section_is_told_what_to_write() {
+    for (text, part) in [
+        ("[attempts]\ntimeout = 30s # a while\n", "write it in quotes: \"30s\""),
+        ("[attempts]\nretries = \"3\"\n", "from 0 to 100; write it without quotes"),
+        ("[run]\nkeep = \"true\"\n", "not `true` or `false`; write it without quotes"),
+        ("[attempts]\nretries = 1\nretries = 2\n", "`retries` is above already"),
+        ("retries = 1\n", "`retries` does not stand here; write attempts.retries, or [attempts]"),
+        ("[environments.ci]\nsteal = \"5 %\"\n", "write watch.steal, or [watch] above it"),
+        ("[[override]]\ntests = \"a\"\nrun.keep = true\n", "it concerns the run as a whole"),
+        ("[[override]]\ntests = []\n", "say which tests this is for"),
+        ("[gates.domains]\nnetwork = 1\n", "write [gates.domains.network]"),
+    ] {
+        let found = mistakes(text);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].contains(part), "{part:?} is not in {found:?}");
+    }
+}
+
+#[test]
 fn a_table_where_a_list_belongs_and_the_reverse_are_told() {
     let found = mistakes("attempts = 3\noverride = { tests = \"a\" }\nenvironments = 1\n");
-    assert!(found[0].contains("write [attempts]"), "{found:?}");
+    assert!(found[0].contains("write [attempts] and its settings"), "{found:?}");
     assert!(found[1].contains("write [[override]]"), "{found:?}");
     assert!(found[2].contains("write [environments.<name>]"), "{found:?}");
 }
@@ -140,9 +159,11 @@ fn names_that_are_not_defined_are_refused_with_the_nearest() {
     };
     assert_eq!(new("local", Some("large")).unwrap().profile(), Some("large"));
     let error = new("validaton", None).unwrap_err();
-    assert_eq!(error, "there is no environment `validaton`; did you mean `validation`?");
+    assert!(error.starts_with("there is no environment `validaton`; did you mean `validation`?"));
     let error = new("ci", Some("medium")).unwrap_err();
-    assert_eq!(error, "there is no hardware profile `medium`; it may be `large`, `small`");
+    let expected = "there is no hardware profile `medium`; it may be `large`, `small`, or chaos.toml \
+                    defines it: [profiles.medium]";
+    assert_eq!(error, expected);
 }
 
 #[test]
@@ -150,7 +171,7 @@ fn every_setting_stands_in_the_documentation() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
     // A published crate is without it.
     let Ok(documentation) = std::fs::read_to_string(path) else { return };
-    for section in ["attempts", "load", "run", "watch"] {
+    for section in ["attempts", "load", "run", "triage", "watch"] {
         let told = mistakes(&format!("[{section}]\nqqqqqqqqqqqqqqqq = 1\n"));
         let (_, known) = told[0].split_once("it may be ").unwrap();
         for key in known.split('`').skip(1).step_by(2) {

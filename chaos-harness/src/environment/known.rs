@@ -37,7 +37,7 @@ pub(crate) const OPTIONS: [SettingOption; 13] = [
 ];
 
 /// Every variable that the library reads. The README has a table of them.
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 26] = [
     "CHAOS_ALLOW_REMOTE",
     "CHAOS_CACHE_DIR",
     "CHAOS_CONFIG",
@@ -59,6 +59,7 @@ const KNOWN: [&str; 25] = [
     "CHAOS_RUNS",
     "CHAOS_SEED",
     "CHAOS_SELECT",
+    "CHAOS_SET",
     "CHAOS_SHRINK_SECS",
     "CHAOS_TIMEOUT",
     "CHAOS_TIMEOUT_MULTIPLIER",

@@ -18,6 +18,7 @@ fn tests(tests: &[(&'static str, Option<&'static str>)]) -> Vec<Selected> {
             line: 1,
             column: 1,
             description: "",
+            fingerprint: 0,
             options: Options { domain: *domain, ..Options::DEFAULT },
             run: |_| Box::pin(async { Ok(()) }),
         }));

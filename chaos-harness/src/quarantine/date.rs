@@ -20,6 +20,12 @@ impl Date {
         Self::of_day(i64::try_from(now.as_secs() / SECONDS_A_DAY).unwrap_or(i64::MAX / 400))
     }
 
+    /// The day of a time in milliseconds since 1970-01-01 UTC.
+    pub(crate) fn of_unix_ms(unix_ms: u64) -> Self {
+        // No time in milliseconds has more days.
+        Self::of_day(i64::try_from(unix_ms / (1_000 * SECONDS_A_DAY)).unwrap_or_default())
+    }
+
     /// So many days after 1970-01-01, by Howard Hinnant's `civil_from_days` ("chrono-Compatible
     /// Low-Level Date Algorithms"): years begin in March there, so that a leap day is the last one.
     fn of_day(days: i64) -> Self {

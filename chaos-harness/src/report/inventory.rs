@@ -25,6 +25,7 @@ pub(crate) struct Entry {
     binary: String,
     test: String,
     domain: String,
+    owner: String,
     outcome: &'static str,
     class: Class,
     rule: String,
@@ -37,8 +38,8 @@ pub(crate) struct Entry {
 }
 
 /// The columns, in the order of [`Entry::cells`].
-const COLUMNS: [&str; 12] = [
-    "binary", "test", "domain", "outcome", "class", "rule", "kind", "evidence", "message",
+const COLUMNS: [&str; 13] = [
+    "binary", "test", "domain", "owner", "outcome", "class", "rule", "kind", "evidence", "message",
     "location", "seed", "repeat",
 ];
 
@@ -54,6 +55,7 @@ impl Entry {
             binary: binary_of(run, test),
             test: test.name.clone(),
             domain: description.and_then(|it| it.domain.clone()).unwrap_or_default(),
+            owner: description.and_then(|it| it.owner.clone()).unwrap_or_default(),
             outcome: outcome_word(test.outcome()),
             class: triage.class,
             rule: triage.rule.unwrap_or_default(),
@@ -66,11 +68,12 @@ impl Entry {
         })
     }
 
-    fn cells(&self) -> [String; 12] {
+    fn cells(&self) -> [String; 13] {
         [
             self.binary.clone(),
             self.test.clone(),
             self.domain.clone(),
+            self.owner.clone(),
             self.outcome.to_owned(),
             self.class.to_string(),
             self.rule.clone(),
@@ -142,11 +145,12 @@ pub(crate) fn markdown(name: &str, entries: &[Entry]) -> String {
             let count = entries.iter().filter(|other| other.class == entry.class).count();
             text.push_str(&format!("\n## {} ({count})\n\n", entry.class));
             text.push_str(
-                "| test | outcome | evidence | place | repeat |\n|---|---|---|---|---|\n",
+                "| test | owner | outcome | evidence | place | repeat |\n|---|---|---|---|---|---|\n",
             );
         }
         let cells = [
             format!("`{}` ({})", entry.test, entry.binary),
+            cell(&entry.owner),
             entry.outcome.to_owned(),
             // Without a rule the failure is all that there is.
             cell(if entry.rule.is_empty() { &entry.message } else { &entry.evidence }),
@@ -189,7 +193,8 @@ mod tests {
         assert_eq!((money.outcome, money.class), ("failed", Class::PotentialBug));
         assert!(money.repeat.contains("CHAOS_SEED=42"), "{}", money.repeat);
         let table = csv(&entries);
-        assert!(table.starts_with("binary,test,domain,outcome,class,"), "{table}");
+        assert!(table.starts_with("binary,test,domain,owner,outcome,class,"), "{table}");
+        assert!(table.contains("bank::money_is_conserved,,payments,failed,"), "{table}");
         assert_eq!(table.lines().count(), 1 + entries.len());
         let text = markdown("r1", &entries);
         assert!(text.contains("## potential bug (") && text.contains("`bank::money_is_conserved`"));

@@ -188,14 +188,24 @@ impl TestRecord {
 
     /// What its history says of it, and what it says of itself where that is something else.
     pub(crate) fn category(&self) -> Option<String> {
-        let measured = &self.ended.as_ref()?.category;
-        let declared = self.description.as_ref().map(|description| description.declared);
-        let other = declared.and_then(|it| words::other_declaration(measured.category, it));
-        let mut text = words::category(measured);
-        if let Some(regression) = self.regression() {
-            text = format!("[REGRESSION] {}, {text}", words::regression(regression));
-        }
+        let text = words::category(&self.ended.as_ref()?.category);
+        let other = self.other_declaration();
         Some(other.map_or_else(|| text.clone(), |other| format!("{text}, {other}")))
+    }
+
+    /// The same for the line of the test: `[flaky 9 % (5–15 %), n = 118]`, or `[REGRESSION]` with what it
+    /// was before.
+    pub(crate) fn label(&self) -> Option<String> {
+        let Some(regression) = self.regression() else {
+            return Some(format!("[{}]", self.category()?));
+        };
+        let other = self.other_declaration().map_or_else(String::new, |it| format!(", {it}"));
+        Some(format!("[REGRESSION] {}{other}", words::regression(regression)))
+    }
+
+    fn other_declaration(&self) -> Option<String> {
+        let measured = self.ended.as_ref()?.category.category;
+        words::other_declaration(measured, self.description.as_ref()?.declared)
     }
 
     /// What it was before, if its history says that it has become worse lately and it does not

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use chaos_core::check::Report;
 use chaos_core::event::{Event, EventKind, FaultId};
+use chaos_core::fault::Effect;
 use chaos_core::journal::Journal;
 use chaos_core::machine::Machine;
-use chaos_core::outcome::Outcome;
+use chaos_core::outcome::{Cause, Outcome};
 use chaos_core::prelude::*;
 use chaos_core::run::MeasuredImpact;
 use chaos_core::stats::{Category, FlakinessPosterior};
@@ -18,9 +19,9 @@ use serde_json::{Value, json};
 use crate::gate::GateJudged;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
-    Diagnostics, FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources, RetryRate,
-    RunEnded, RunEvent, RunStarted, SelectionSummary, ServerReturn, SkipCause, SystemicFailure,
-    TestDescription, TestEnded, TestOutcome, Trend, TrendSegment,
+    Diagnostics, Elsewhere, FaultSummary, KnownFailure, KnownSeed, Rate, Regression, Resources,
+    RetryRate, RunEnded, RunEvent, RunStarted, SelectionSummary, ServerReturn, SkipCause,
+    SystemicFailure, TestChange, TestDescription, TestEnded, TestOutcome, Trend, TrendSegment,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -41,14 +42,21 @@ pub(crate) fn events() -> Vec<RunEvent> {
 
     let calm = AttemptSummary {
         ok: 1_203,
-        faults: vec![FaultSummary { recovery_ns: Some(SECOND / 5), ..fault("refuse", 4, Some(5)) }],
+        faults: vec![FaultSummary {
+            recovery_ns: Some(SECOND / 5),
+            effect: Some(Effect::Interrupts),
+            unobservable: true,
+            ..fault("refuse", 4, Some(5))
+        }],
         ..AttemptSummary::default()
     };
     attempt(&mut events, "refused", 1, 1, 7_001, 1_204, Verdict::Passed, calm.clone());
     ended(&mut events, "refused", TestOutcome::Passed, 1, category(118, 1, 0));
 
-    let failure = Failure::new(FailureKind::Recovery, "no operation succeeded within 5s")
+    let mut failure = Failure::new(FailureKind::Recovery, "no operation succeeded within 5s")
+        .caused_by(Cause::ConnectionRefused)
         .at("tests/chaos.rs:88:9");
+    failure.at_ns = Some(9 * SECOND);
     let test = "latency_is_survived";
     attempt(&mut events, test, 1, 4, 11, 9_800, Verdict::Failed(failure), calm.clone());
     attempt(&mut events, test, 2, 4, 11, 9_100, Verdict::Passed, calm);
@@ -215,6 +223,7 @@ fn run_started() -> RunStarted {
         machine: Some(machine()),
         environment: Some("local".to_owned()),
         profile: Some("small".to_owned()),
+        commit: Some("0a1b2c3d4e5f-dirty".to_owned()),
     }
 }
 
@@ -265,6 +274,7 @@ fn description(test: &str) -> TestDescription {
         file: "tests/chaos.rs".to_owned(),
         line: 40,
         domain: (test == "latency_is_survived").then(|| "network".to_owned()),
+        owner: (test == "bank::money_is_conserved").then(|| "payments".to_owned()),
         covers: vec!["N1".to_owned()],
         declared: Category::Flaky,
         declared_reason: Some("timers are coarse here".to_owned()),
@@ -368,12 +378,25 @@ fn ended(
 fn trend(category: &CategorySummary) -> Trend {
     let CategorySummary { n, failures, rate, low, high, .. } = *category;
     let latest = Rate { n, failures, rate, low, high };
-    let segment = TrendSegment { rate: latest, began_unix_ms: 1_690_000_000_000 };
+    let commit = Some("0a1b2c3d4e5f".to_owned());
+    let segment =
+        TrendSegment { rate: latest, began_unix_ms: 1_690_000_000_000, commit: commit.clone() };
     let mut trend =
         Trend { recent: "....F...".to_owned(), segments: vec![segment], ..Trend::default() };
     if category.category == Category::Flaky {
         let before = Rate { n: 100, failures: 1, rate: 0.013, low: 0.001, high: 0.04 };
-        trend.regression = Some(Regression { before, latest, p_value: 0.001 });
+        trend.regression = Some(Regression {
+            before,
+            latest,
+            p_value: 0.001,
+            began_unix_ms: 1_690_000_000_000,
+            commit: commit.clone(),
+            last_good_commit: Some("ffeeddccbbaa".to_owned()),
+        });
+        trend.changed = Some(TestChange { unix_ms: 1_680_000_000_000, commit, before });
+        trend
+            .elsewhere
+            .push(Elsewhere { surroundings: "ci, linux x86_64, release".to_owned(), rate: before });
         trend.retries =
             Some(RetryRate { n: 3, passed: 2, reproduced: 1, rate: 0.63, low: 0.19, high: 0.96 });
         trend.failures.push(KnownFailure {
@@ -549,6 +572,8 @@ fn fault(label: &str, began: u64, ended: Option<u64>) -> FaultSummary {
         connections: 8,
         first_success_ns: None,
         recovery_ns: None,
+        effect: None,
+        unobservable: false,
         impact: None,
     }
 }

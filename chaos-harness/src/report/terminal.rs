@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! running 3 tests
-//! test connections_are_refused ... ok        1.2 s  recovered 0.21 s  stable 1 % (0–4 %, n = 118)
-//! test money_is_conserved      ... FAILED   12.0 s                    undetermined (n = 3)  a check failed, 4 attempts
+//! test connections_are_refused ... ok        1.2 s  recovered 0.21 s  [stable 1 % (0–4 %), n = 118]
+//! test money_is_conserved      ... FAILED   12.0 s                    [undetermined, n = 3]  a check failed, 4 attempts
 //! test packet_loss             ... ignored, it needs root
 //! ```
 //!

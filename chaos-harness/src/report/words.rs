@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chaos_core::stats::{CONFIRMED, Category, LEAST_ATTEMPTS};
 
-use crate::run_event::{CategorySummary, Regression, SelectionSummary};
+use crate::quarantine::Date;
+use crate::run_event::{CategorySummary, Rate, Regression, SelectionSummary, TestChange};
 
 /// A time with the digits that matter: `3.1 ms`, `0.21 s`, `12.0 s`, `2 min 05 s`.
 pub(crate) fn time(duration: Duration) -> String {
@@ -34,36 +35,65 @@ fn percent(rate: f64) -> String {
     }
 }
 
-/// A category with its evidence: `likely flaky 9 % (5–15 %, n = 118)`.
-pub(crate) fn category(summary: &CategorySummary) -> String {
-    let CategorySummary { n, rate, low, high, confidence, missing_ends, .. } = summary;
-    let likely = if summary.category != Category::Undetermined && *confidence < CONFIRMED {
-        "likely "
-    } else {
-        ""
-    };
-    let mut evidence = if *n < LEAST_ATTEMPTS {
-        // An interval of so little evidence is as wide as the scale.
-        format!("n = {n}")
-    } else {
-        format!("{}–{} %, n = {n}", percent(*low), percent(*high))
-    };
-    if *missing_ends > 0 {
-        evidence.push_str(&format!(", {missing_ends} killed"));
-    }
-    match summary.category {
-        Category::Undetermined => format!("undetermined ({evidence})"),
-        category => format!("{likely}{category} {} % ({evidence})", percent(*rate)),
-    }
+/// A rate with its evidence: `9 % (5–15 %), n = 118`.
+pub(crate) fn rate(rate: &Rate) -> String {
+    let Rate { n, rate, low, high, .. } = rate;
+    format!("{} % ({}–{} %), n = {n}", percent(*rate), percent(*low), percent(*high))
 }
 
-/// What shows that a test has become worse: `4 of the latest 30 failed, 0 of 100 before`.
+/// A category with its evidence: `likely flaky 9 % (5–15 %), n = 118`.
+pub(crate) fn category(summary: &CategorySummary) -> String {
+    let CategorySummary { category, n, failures, rate, low, high, confidence, missing_ends } =
+        summary.clone();
+    let evidence = Rate { n, failures, rate, low, high };
+    let mut text = match category {
+        // An interval of so little evidence is as wide as the scale.
+        Category::Undetermined if n < LEAST_ATTEMPTS => format!("undetermined, n = {n}"),
+        Category::Undetermined => {
+            format!("undetermined {}–{} %, n = {n}", percent(low), percent(high))
+        }
+        category if confidence < CONFIRMED => {
+            format!("likely {category} {}", self::rate(&evidence))
+        }
+        category => format!("{category} {}", self::rate(&evidence)),
+    };
+    if missing_ends > 0 {
+        text.push_str(&format!(", {missing_ends} killed"));
+    }
+    text
+}
+
+/// What shows that a test has become worse, in a few words:
+/// `14 % (5–28 %), n = 30; before 1 % (0–4 %), n = 100`.
 pub(crate) fn regression(regression: &Regression) -> String {
-    let Regression { before, latest, .. } = regression;
-    format!(
-        "{} of the latest {} failed, {} of {} before",
-        latest.failures, latest.n, before.failures, before.n
-    )
+    format!("{}; before {}", rate(&regression.latest), rate(&regression.before))
+}
+
+/// How sure that is, and since when: `p = 0.0004, since 2026-11-18 at 0a1b2c3d4e5f, last good
+/// ffeeddccbbaa`.
+pub(crate) fn since(regression: &Regression) -> String {
+    let Regression { p_value, began_unix_ms, commit, last_good_commit, .. } = regression;
+    let mut text =
+        if *p_value < 0.0001 { "p < 0.0001".to_owned() } else { format!("p = {p_value:.4}") };
+    if *began_unix_ms > 0 {
+        text.push_str(&format!(", since {}", Date::of_unix_ms(*began_unix_ms)));
+    }
+    if let Some(commit) = commit {
+        text.push_str(&format!(" at {commit}"));
+    }
+    if let Some(commit) = last_good_commit {
+        text.push_str(&format!(", last good {commit}"));
+    }
+    text
+}
+
+/// That the test itself has changed: `the test changed on 2026-11-18 at 0a1b2c3d4e5f; evidence since:
+/// n = 4; before 9 % (5–15 %), n = 118`.
+pub(crate) fn change(change: &TestChange, since: u64) -> String {
+    let TestChange { unix_ms, commit, before } = change;
+    let at = commit.as_ref().map_or_else(String::new, |commit| format!(" at {commit}"));
+    let day = Date::of_unix_ms(*unix_ms);
+    format!("the test changed on {day}{at}; evidence since: n = {since}; before {}", rate(before))
 }
 
 /// What a test says of itself, where its history says something else: `declared flaky`.
@@ -157,13 +187,38 @@ mod tests {
             confidence: 0.97,
             missing_ends: 0,
         };
-        assert_eq!(category(&summary), "flaky 9 % (5–15 %, n = 118)");
+        assert_eq!(category(&summary), "flaky 9 % (5–15 %), n = 118");
         let likely = CategorySummary { confidence: 0.9, ..summary.clone() };
-        assert_eq!(category(&likely), "likely flaky 9 % (5–15 %, n = 118)");
+        assert_eq!(category(&likely), "likely flaky 9 % (5–15 %), n = 118");
         let little =
             CategorySummary { category: Category::Undetermined, n: 3, missing_ends: 2, ..summary };
-        assert_eq!(category(&little), "undetermined (n = 3, 2 killed)");
+        assert_eq!(category(&little), "undetermined, n = 3, 2 killed");
         let unclear = CategorySummary { n: 24, missing_ends: 0, ..little };
-        assert_eq!(category(&unclear), "undetermined (5–15 %, n = 24)");
+        assert_eq!(category(&unclear), "undetermined 5–15 %, n = 24");
+    }
+
+    #[test]
+    fn a_regression_says_what_was_how_sure_it_is_and_since_when() {
+        let rate = |n, failures, rate, low, high| Rate { n, failures, rate, low, high };
+        let mut found = Regression {
+            before: rate(100, 1, 0.013, 0.001, 0.04),
+            latest: rate(30, 4, 0.13, 0.04, 0.26),
+            p_value: 0.0021,
+            began_unix_ms: 1_700_000_000_000,
+            commit: Some("0a1b2c3d4e5f".to_owned()),
+            last_good_commit: Some("ffeeddccbbaa".to_owned()),
+        };
+        assert_eq!(regression(&found), "13 % (4–26 %), n = 30; before 1 % (0.1–4 %), n = 100");
+        assert_eq!(
+            since(&found),
+            "p = 0.0021, since 2023-11-14 at 0a1b2c3d4e5f, last good ffeeddccbbaa"
+        );
+        (found.commit, found.last_good_commit, found.p_value) = (None, None, 1e-9);
+        assert_eq!(since(&found), "p < 0.0001, since 2023-11-14");
+        let changed = TestChange { unix_ms: 1_700_000_000_000, commit: None, before: found.before };
+        assert_eq!(
+            change(&changed, 4),
+            "the test changed on 2023-11-14; evidence since: n = 4; before 1 % (0.1–4 %), n = 100"
+        );
     }
 }

@@ -53,6 +53,38 @@ pub struct Trend {
     /// How many first attempts are left out, because so many tests failed in their runs.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub systemic: u64,
+    /// What the test was before its body or its options changed. All that is said of it is about what
+    /// came after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<TestChange>,
+    /// How the test fares elsewhere: on other systems, with other builds, in other environments. Nothing
+    /// else that is said of it rests on these attempts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// The test itself has changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TestChange {
+    /// When the first attempt since then ended, in milliseconds since 1970-01-01 UTC.
+    pub unix_ms: u64,
+    /// The commit of that attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// What the rate was before.
+    pub before: Rate,
+}
+
+/// How a test fares where this run does not take place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Elsewhere {
+    /// `ci, linux x86_64, debug`: environment, system and build.
+    pub surroundings: String,
+    /// The rate.
+    #[serde(flatten)]
+    pub rate: Rate,
 }
 
 /// A failure rate, with the first attempts that it rests on.
@@ -72,7 +104,7 @@ pub struct Rate {
 }
 
 /// A part of a history in which the failure rate stayed the same.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TrendSegment {
     /// The rate.
@@ -80,10 +112,13 @@ pub struct TrendSegment {
     pub rate: Rate,
     /// When its first attempt ended, in milliseconds since 1970-01-01 UTC.
     pub began_unix_ms: u64,
+    /// The commit of that attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 /// A test has become worse.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Regression {
     /// What it was.
@@ -92,6 +127,16 @@ pub struct Regression {
     pub latest: Rate,
     /// The probability that chance alone makes it look so much worse.
     pub p_value: f64,
+    /// When the first of the attempts ended from which on it is worse, in milliseconds since 1970-01-01
+    /// UTC. Where no change point was found yet, that is the first failure among the latest.
+    #[serde(default)]
+    pub began_unix_ms: u64,
+    /// The commit of that attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The last commit before it that another one was tested after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_good_commit: Option<String>,
 }
 
 /// What the first retries of failed first attempts came to.

@@ -118,7 +118,7 @@ mod tests {
     fn a_series_says_what_it_measured_and_whether_that_is_worse_than_declared() {
         let series = Series { runs: 200, failures: 21 };
         assert!(series.is_decided());
-        assert_eq!(series.text(), "measured: 21 of 200 failed, flaky 10 % (7–15 %, n = 200)");
+        assert_eq!(series.text(), "measured: 21 of 200 failed, flaky 10 % (7–15 %), n = 200");
         assert!(series.is_worse_than(Category::Stable) && !series.is_worse_than(Category::Flaky));
         let nothing = Series { runs: 5, failures: 5 };
         assert!(!nothing.is_decided() && !nothing.is_worse_than(Category::Stable));

@@ -408,10 +408,8 @@ impl<'a> Attempts<'a> {
         }
         let is_worse = series.is_worse_than(declaration::declared(self.case));
         made.passed = !is_worse;
-        made.remarks.push(series.text());
-        if is_worse {
-            made.remarks.push("fails, because it is worse than it declares".to_owned());
-        }
+        let judgement = if is_worse { "; it fails, as it is worse than it declares" } else { "" };
+        made.remarks.push(series.text() + judgement);
         made
     }
 

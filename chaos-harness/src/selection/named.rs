@@ -19,7 +19,7 @@ use crate::revision;
 use crate::run_directory;
 use crate::run_event::SelectionSummary;
 use crate::settings::Settings;
-use crate::test_history::{Evidence, History, HistoryError, Past, Suite};
+use crate::test_history::{Evidence, History, HistoryError, Past, Suite, Surroundings};
 
 /// How long a test is expected to take that never ran, unless its deadline is earlier.
 const UNKNOWN: Duration = Duration::from_secs(10);
@@ -155,7 +155,9 @@ impl Suitable<'_> {
             binary: self.identity.target.clone(),
             // No run has this name, so nothing is left out.
             run: String::new(),
-            tests: tests.iter().map(|test| test.name.clone()).collect(),
+            tests: tests.iter().map(|it| (it.name.clone(), it.case.fingerprint)).collect(),
+            surroundings: Surroundings::of(self.settings),
+            commit: None,
             evidence: Evidence::Counts,
         };
         History::open(&self.root.join("history"), suite)

@@ -24,16 +24,16 @@ pub(crate) struct WatchSettings {
 /// A bound that is a share: its name, where the file says it, and the default.
 type ShareBound = (&'static str, fn(&Watch) -> Option<&Located<Probability>>, f64);
 
-const STARVED: ShareBound = ("watch starved", |it| it.starved.as_ref(), Bounds::DEFAULT.starved);
-const STEAL: ShareBound = ("watch steal", |it| it.steal.as_ref(), Bounds::DEFAULT.steal);
+const STARVED: ShareBound = ("watch.starved", |it| it.starved.as_ref(), Bounds::DEFAULT.starved);
+const STEAL: ShareBound = ("watch.steal", |it| it.steal.as_ref(), Bounds::DEFAULT.steal);
 const THROTTLED: ShareBound =
-    ("watch throttled", |it| it.throttled.as_ref(), Bounds::DEFAULT.throttled);
+    ("watch.throttled", |it| it.throttled.as_ref(), Bounds::DEFAULT.throttled);
 const STALLED: ShareBound =
-    ("watch memory stalled", |it| it.memory_stalled.as_ref(), Bounds::DEFAULT.memory_stalled);
+    ("watch.memory-stalled", |it| it.memory_stalled.as_ref(), Bounds::DEFAULT.memory_stalled);
 const AVAILABLE: ShareBound =
-    ("watch memory left", |it| it.memory_available.as_ref(), Bounds::DEFAULT.memory_available);
+    ("watch.memory-available", |it| it.memory_available.as_ref(), Bounds::DEFAULT.memory_available);
 const DESCRIPTORS: ShareBound =
-    ("watch descriptors", |it| it.descriptors.as_ref(), Bounds::DEFAULT.descriptors);
+    ("watch.descriptors", |it| it.descriptors.as_ref(), Bounds::DEFAULT.descriptors);
 
 impl Settings {
     /// The settings of the watch over attempts at a test.

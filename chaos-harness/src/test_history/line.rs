@@ -8,8 +8,12 @@ use std::borrow::Cow;
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
-/// The version of the format. It is raised when a reader of the old one would misread the new one.
-pub(super) const FORMAT_VERSION: u32 = 1;
+use super::numbers::Numbers;
+use super::surroundings::Surroundings;
+
+/// The latest version of the format. It is raised when a reader of the old one would misread the new one;
+/// a line bears the version that it takes to read it.
+pub(super) const FORMAT_VERSION: u32 = 2;
 
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,7 +25,7 @@ pub(super) struct Line<'a> {
     /// Empty where the line is of all tests.
     #[serde(borrow)]
     pub(super) test: Cow<'a, str>,
-    /// [`FORMAT_VERSION`].
+    /// See [`LineEvent::version`].
     pub(super) version: u32,
     #[serde(borrow)]
     pub(super) event: LineEvent<'a>,
@@ -37,10 +41,23 @@ pub(super) enum LineEvent<'a> {
     Ended(Ended<'a>),
     #[serde(borrow)]
     Systemic(Systemic<'a>),
+    /// A process of a run begins. It stands before its attempts.
+    #[serde(borrow)]
+    Run(Run<'a>),
     /// The first line of a compact file.
     Names(Names),
     /// Another line of a compact file.
     Attempts(Attempts),
+}
+
+impl LineEvent<'_> {
+    /// The first version that can read it.
+    pub(super) const fn version(&self) -> u32 {
+        match self {
+            Self::Started(_) | Self::Ended(_) | Self::Systemic(_) => 1,
+            Self::Run(_) | Self::Names(_) | Self::Attempts(_) => 2,
+        }
+    }
 }
 
 /// An attempt starts.
@@ -91,6 +108,21 @@ pub(super) struct Ended<'a> {
     /// The longest recovery time of its faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) recovery_ns: Option<u64>,
+    /// What the test was recognised by: see `TestCase`. Lines of older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fingerprint: Option<u64>,
+}
+
+/// What all attempts of a run have in common.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Run<'a> {
+    /// The id of the run.
+    #[serde(borrow)]
+    pub(super) run: Cow<'a, str>,
+    /// The commit that was checked out.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) commit: Option<Cow<'a, str>>,
+    pub(super) surroundings: Surroundings,
 }
 
 /// So many tests failed in a run that the run itself is suspected.
@@ -113,6 +145,12 @@ pub(super) struct Names {
     /// The places in `runs` of those that are suspected.
     pub(super) systemic: Vec<u32>,
     pub(super) failures: Vec<FailureName>,
+    /// The commits of runs, by their places in `runs`.
+    #[serde(default)]
+    pub(super) commits: Vec<(u32, String)>,
+    /// Where runs took place, and the places in `runs` of those that did.
+    #[serde(default)]
+    pub(super) surroundings: Vec<(Surroundings, Numbers)>,
 }
 
 /// A failure that was met.
@@ -126,19 +164,25 @@ pub(super) struct FailureName {
 /// Attempts at one test in columns, in the order of their ends.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Attempts {
-    pub(super) id: Vec<u64>,
-    /// The end, in milliseconds after the one before it; of the first since 1970-01-01 UTC.
-    pub(super) after_ms: Vec<u64>,
+    pub(super) id: Numbers,
+    /// When the first one ended, in milliseconds since 1970-01-01 UTC.
+    #[serde(default)]
+    pub(super) first_unix_ms: u64,
+    /// The end, in milliseconds after the one before it; of the first after `first_unix_ms`.
+    pub(super) after_ms: Numbers,
     /// The place in [`Names::runs`].
-    pub(super) run: Vec<u32>,
+    pub(super) run: Numbers,
     /// 0 passed, 1 failed, 2 skipped, 3 the machine could not carry it; and 4 more if it counts.
-    pub(super) outcome: Vec<u8>,
+    pub(super) outcome: Numbers,
     /// The number of the attempt, where that is not 1, by its place.
     pub(super) attempt: Vec<(u32, u32)>,
     /// The seed, where it may still matter, by its place.
     pub(super) seed: Vec<(u32, u64)>,
     /// The place in [`Names::failures`], by its place.
     pub(super) failure: Vec<(u32, u32)>,
+    /// The fingerprint of the test from a place on, 0 if it is not known, where it is another one.
+    #[serde(default)]
+    pub(super) fingerprint: Vec<(u32, u64)>,
     /// How many milliseconds the last ones took; 0 where that is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) took_ms: Vec<u32>,
@@ -162,7 +206,7 @@ pub(super) enum Outcome {
 
 impl Outcome {
     /// As it is written in a compact file.
-    pub(super) const fn code(self) -> u8 {
+    pub(super) const fn code(self) -> u64 {
         match self {
             Self::Passed => 0,
             Self::Failed => 1,
@@ -172,7 +216,7 @@ impl Outcome {
     }
 
     /// What [`Outcome::code`] has written.
-    pub(super) const fn of_code(code: u8) -> Self {
+    pub(super) const fn of_code(code: u64) -> Self {
         match code {
             0 => Self::Passed,
             1 => Self::Failed,

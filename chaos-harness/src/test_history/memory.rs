@@ -4,20 +4,22 @@
 //! histories of two machines that were merged before. Its id tells; the order of the lines does not
 //! matter.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 
 use chaos_core::seed::Seed;
 use serde::Deserialize;
 
-use super::line::{
-    Attempts, Ended, FORMAT_VERSION, FailureName, Line, LineEvent, Names, Outcome, Systemic,
-};
+use super::line::{Ended, FORMAT_VERSION, FailureName, Line, LineEvent, Outcome, Run, Systemic};
 use super::segments::LineReader;
+use super::surroundings::Surroundings;
+
+mod compact;
 
 /// One attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Record {
     /// When it ended, in milliseconds since 1970-01-01 UTC.
     pub(super) unix_ms: u64,
@@ -28,6 +30,8 @@ pub(super) struct Record {
     pub(super) run: u32,
     /// The place in [`Memory::failures`].
     pub(super) failure: Option<u32>,
+    /// What the test was recognised by.
+    pub(super) fingerprint: Option<NonZeroU64>,
     /// Which attempt, counted from 1.
     pub(super) attempt: u32,
     /// How many milliseconds it took, at least one; absent where that does not matter any more.
@@ -63,7 +67,9 @@ pub(super) struct Memory {
     runs: Interned<String>,
     failures: Interned<u64>,
     failure_names: Vec<FailureName>,
-    systemic: HashSet<u32>,
+    /// What is known of the runs, by their places.
+    about_runs: Vec<AboutRun>,
+    surroundings: Vec<Surroundings>,
     /// What the numbers of the file that is being read stand for.
     names: (Vec<u32>, Vec<u32>),
     unreadable: Unreadable,
@@ -96,6 +102,16 @@ impl<T: std::hash::Hash + Eq> Interned<T> {
     }
 }
 
+/// What all attempts of a run have in common.
+#[derive(Debug, Clone, Default)]
+struct AboutRun {
+    /// Whether so much failed that its attempts are no evidence.
+    is_systemic: bool,
+    commit: Option<String>,
+    /// The place in [`Memory::surroundings`].
+    surroundings: Option<u32>,
+}
+
 /// Lines that could not be read.
 #[derive(Debug, Default)]
 struct Unreadable {
@@ -117,6 +133,20 @@ impl Remembered {
         if self.is_sorted {
             return;
         }
+        self.drop_twice_met();
+        let ended: HashSet<u64> = match self.open.is_empty() {
+            true => HashSet::new(),
+            false => self.records.iter().map(|record| record.id).collect(),
+        };
+        self.open.retain(|id, _| !ended.contains(id));
+        self.is_sorted = true;
+    }
+
+    fn drop_twice_met(&mut self) {
+        // The lines of a compact file are in order, and seldom are two attempts of one millisecond.
+        if self.records.is_sorted_by(|one, next| one.unix_ms < next.unix_ms) {
+            return;
+        }
         // Stable: of one millisecond, the order of the lines is that of the attempts.
         self.records.sort_by_key(|record| record.unix_ms);
         let (mut now, mut ids) = (u64::MAX, Vec::new());
@@ -129,18 +159,16 @@ impl Remembered {
             ids.push(record.id);
             is_new
         });
-        let ended: HashSet<u64> = match self.open.is_empty() {
-            true => HashSet::new(),
-            false => self.records.iter().map(|record| record.id).collect(),
-        };
-        self.open.retain(|id, _| !ended.contains(id));
-        self.is_sorted = true;
     }
 }
 
 impl Memory {
     /// Reads the lines of these tests.
-    pub(super) fn of(package: &str, binary: &str, tests: &[String]) -> Self {
+    pub(super) fn of<'a>(
+        package: &str,
+        binary: &str,
+        tests: impl Iterator<Item = &'a String>,
+    ) -> Self {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let prefix = format!(
             "{}\"package\":{},\"binary\":{},\"test\":\"",
@@ -149,7 +177,7 @@ impl Memory {
             quoted(binary)
         );
         // Lines of all tests name none.
-        let wanted = tests.iter().map(String::as_str).chain([""]).map(|name| name.into());
+        let wanted = tests.map(String::as_str).chain([""]).map(|name| name.into());
         Self {
             suite: Some((package.to_owned(), binary.to_owned())),
             prefix: prefix.into_bytes(),
@@ -190,12 +218,22 @@ impl Memory {
 
     /// Whether so much failed in a run that its attempts are no evidence.
     pub(super) fn is_systemic(&self, run: u32) -> bool {
-        self.systemic.contains(&run)
+        self.about_runs.get(run as usize).is_some_and(|about| about.is_systemic)
     }
 
     /// The place of a run in the records.
     pub(super) fn run(&mut self, run: &str) -> u32 {
         self.runs.place(run)
+    }
+
+    /// The commit that was tested in a run.
+    pub(super) fn commit(&self, run: u32) -> Option<&str> {
+        self.about_runs.get(run as usize)?.commit.as_deref()
+    }
+
+    /// Where a run took place. Runs of older versions did not say.
+    pub(super) fn surroundings(&self, run: u32) -> Option<&Surroundings> {
+        self.surroundings.get(self.about_runs.get(run as usize)?.surroundings? as usize)
     }
 
     /// What a failure is.
@@ -212,30 +250,6 @@ impl Memory {
                 test.records.len() as u64
             })
             .sum()
-    }
-
-    /// What has been read, as the lines of a compact file. Of each test the latest `most` attempts are
-    /// kept.
-    pub(super) fn compact(&mut self, most: usize) -> Vec<(String, LineEvent<'static>)> {
-        let mut runs = vec![String::new(); self.runs.places.len()];
-        for (run, place) in &self.runs.places {
-            runs[*place as usize].clone_from(run);
-        }
-        let mut systemic: Vec<u32> = self.systemic.iter().copied().collect();
-        systemic.sort_unstable();
-        let names = Names { runs, systemic, failures: self.failure_names.clone() };
-        let mut lines = vec![(String::new(), LineEvent::Names(names))];
-        let mut tests: Vec<_> = self.tests.iter_mut().collect();
-        tests.sort_by_key(|(test, _)| test.as_str());
-        for (test, remembered) in tests {
-            remembered.sort();
-            let kept = remembered.records.len().saturating_sub(most);
-            let mut attempts = columns(&remembered.records[kept..]);
-            attempts.open = remembered.open.iter().map(|(id, run)| (*id, *run)).collect();
-            attempts.open.sort_unstable();
-            lines.push((test.clone(), LineEvent::Attempts(attempts)));
-        }
-        lines
     }
 
     pub(super) fn take_problems(&mut self) -> Vec<String> {
@@ -289,7 +303,11 @@ impl Memory {
             LineEvent::Ended(ended) => self.add_ended(&line.test, &ended),
             LineEvent::Systemic(Systemic { run, .. }) => {
                 let run = self.runs.place(run.as_ref());
-                self.systemic.insert(run);
+                self.about_run(run).is_systemic = true;
+            }
+            LineEvent::Run(Run { run, commit, surroundings }) => {
+                let run = self.runs.place(run.as_ref());
+                self.add_run(run, commit.map(Cow::into_owned), surroundings);
             }
             LineEvent::Names(names) => self.add_names(names),
             LineEvent::Attempts(attempts) => self.add_attempts(&line.test, &attempts),
@@ -318,6 +336,7 @@ impl Memory {
             seed: Some(ended.seed),
             run: self.runs.place(ended.run.as_ref()),
             failure,
+            fingerprint: ended.fingerprint.and_then(NonZeroU64::new),
             attempt: ended.attempt,
             took_ms: whole_ms(ended.duration_ns),
             outcome: ended.outcome,
@@ -331,6 +350,30 @@ impl Memory {
         }
     }
 
+    fn add_run(&mut self, run: u32, commit: Option<String>, surroundings: Surroundings) {
+        let place = self.surroundings_place(surroundings);
+        let about = self.about_run(run);
+        about.surroundings = Some(place);
+        about.commit = commit.or(about.commit.take());
+    }
+
+    fn about_run(&mut self, run: u32) -> &mut AboutRun {
+        let place = run as usize;
+        if place >= self.about_runs.len() {
+            self.about_runs.resize(place + 1, AboutRun::default());
+        }
+        &mut self.about_runs[place]
+    }
+
+    fn surroundings_place(&mut self, surroundings: Surroundings) -> u32 {
+        let known = self.surroundings.iter().position(|known| *known == surroundings);
+        let place = known.unwrap_or_else(|| {
+            self.surroundings.push(surroundings);
+            self.surroundings.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
     fn failure_place(&mut self, name: FailureName) -> u32 {
         let place = self.failures.place(&name.signature);
         if place as usize == self.failure_names.len() {
@@ -338,91 +381,6 @@ impl Memory {
         }
         place
     }
-
-    fn add_names(&mut self, names: Names) {
-        let runs: Vec<u32> = names.runs.iter().map(|run| self.runs.place(run.as_str())).collect();
-        self.systemic.extend(names.systemic.iter().filter_map(|place| runs.get(*place as usize)));
-        let failures = names.failures.into_iter().map(|name| self.failure_place(name)).collect();
-        self.names = (runs, failures);
-    }
-
-    fn add_attempts(&mut self, test: &str, attempts: &Attempts) {
-        let (runs, failures) = std::mem::take(&mut self.names);
-        let run_at = |place: u32| runs.get(place as usize).copied().unwrap_or(u32::MAX);
-        let remembered = self.test(test);
-        remembered.is_sorted = false;
-        let first = remembered.records.len();
-        let mut unix_ms = 0;
-        let columns = attempts.id.iter().zip(&attempts.after_ms);
-        let columns = columns.zip(attempts.run.iter().zip(&attempts.outcome));
-        remembered.records.extend(columns.map(|((id, after_ms), (run, code))| {
-            unix_ms += after_ms;
-            Record {
-                unix_ms,
-                id: *id,
-                seed: None,
-                run: run_at(*run),
-                failure: None,
-                attempt: 1,
-                took_ms: None,
-                outcome: Outcome::of_code(code & 3),
-                counts: code & 4 != 0,
-            }
-        }));
-        let added = &mut remembered.records[first..];
-        for (place, attempt) in &attempts.attempt {
-            if let Some(record) = added.get_mut(*place as usize) {
-                record.attempt = *attempt;
-            }
-        }
-        let timed = added.len().saturating_sub(attempts.took_ms.len());
-        for (record, took_ms) in added[timed..].iter_mut().zip(&attempts.took_ms) {
-            record.took_ms = NonZeroU32::new(*took_ms);
-        }
-        for (place, seed) in &attempts.seed {
-            if let Some(record) = added.get_mut(*place as usize) {
-                record.seed = Some(*seed);
-            }
-        }
-        for (place, failure) in &attempts.failure {
-            if let Some(record) = added.get_mut(*place as usize) {
-                record.failure = failures.get(*failure as usize).copied();
-            }
-        }
-        remembered.open.extend(attempts.open.iter().map(|(id, run)| (*id, run_at(*run))));
-        self.names = (runs, failures);
-    }
-}
-
-/// The records in columns.
-fn columns(records: &[Record]) -> Attempts {
-    // What is asked later is how often a seed failed that failed once.
-    let failed: HashSet<u64> = records
-        .iter()
-        .filter(|record| record.outcome == Outcome::Failed)
-        .filter_map(|record| record.seed)
-        .collect();
-    let mut attempts = Attempts::default();
-    let mut before = 0;
-    for (place, record) in records.iter().enumerate() {
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
-        attempts.id.push(record.id);
-        attempts.after_ms.push(record.unix_ms - before);
-        before = record.unix_ms;
-        attempts.run.push(record.run);
-        attempts.outcome.push(record.outcome.code() | (u8::from(record.counts) << 2));
-        if record.attempt != 1 {
-            attempts.attempt.push((place, record.attempt));
-        }
-        attempts
-            .seed
-            .extend(record.seed.filter(|seed| failed.contains(seed)).map(|seed| (place, seed)));
-        attempts.failure.extend(record.failure.map(|failure| (place, failure)));
-    }
-    let timed = &records[records.len().saturating_sub(TIMED)..];
-    attempts.took_ms =
-        timed.iter().map(|record| record.took_ms.map_or(0, NonZeroU32::get)).collect();
-    attempts
 }
 
 /// In milliseconds, rounded up, so that none took no time.

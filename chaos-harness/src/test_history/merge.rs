@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::line::{FORMAT_VERSION, Line, LineEvent};
+use super::line::{Line, LineEvent};
 use super::memory::Memory;
 use super::segments::Segments;
 use super::{HistoryError, MOST_ATTEMPTS};
@@ -89,7 +89,7 @@ pub(super) fn compact_lines(mut memory: Memory) -> Vec<Line<'static>> {
         package: package.to_owned().into(),
         binary: binary.to_owned().into(),
         test: test.into(),
-        version: FORMAT_VERSION,
+        version: event.version(),
         event,
     };
     lines.into_iter().map(line).collect()

@@ -8,7 +8,7 @@ use chaos_core::stats::{Assessor, Category};
 
 use super::line::Outcome;
 use super::memory::{Memory, Record};
-use super::trend;
+use super::trend::{self, Asked};
 
 /// The expected time rests on so many of the latest runs.
 const RUNS: usize = 20;
@@ -49,9 +49,9 @@ impl Past {
 }
 
 /// What the lines say of a test.
-pub(super) fn of(memory: &mut Memory, assessor: &mut Assessor, test: &str, run: &str) -> Past {
-    let (category, trend) = trend::judge(memory, assessor, test, run);
-    let records = memory.records(test);
+pub(super) fn of(memory: &mut Memory, assessor: &mut Assessor, asked: &Asked<'_>) -> Past {
+    let (category, trend) = trend::judge(memory, assessor, asked);
+    let records = memory.records(asked.test);
     let failed = trend.recent.rfind('F');
     Past {
         first_attempts: category.n,
@@ -104,6 +104,7 @@ mod tests {
             seed: None,
             run,
             failure: None,
+            fingerprint: None,
             attempt,
             took_ms: NonZeroU32::new(took_ms),
             outcome: Outcome::Passed,

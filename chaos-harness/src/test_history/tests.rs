@@ -2,23 +2,37 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::process::Command;
 
 use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, FailureKind};
 
-use super::line::{Attempts, Names};
 use super::*;
 use crate::run_event::{AttemptSummary, KnownSeed};
 
+mod evidence;
+mod scale;
+mod writers;
+
 const TEST: &str = "bank::transfers_conserve_money";
+
+fn here() -> Surroundings {
+    Surroundings {
+        os: "linux".to_owned(),
+        arch: "x86_64".to_owned(),
+        build: "debug".to_owned(),
+        environment: "local".to_owned(),
+        profile: None,
+    }
+}
 
 fn suite(run: &str) -> Suite {
     Suite {
         package: "ledger".to_owned(),
         binary: "chaos".to_owned(),
         run: run.to_owned(),
-        tests: vec![TEST.to_owned(), "other".to_owned()],
+        tests: HashMap::from([(TEST.to_owned(), 7), ("other".to_owned(), 0)]),
+        surroundings: here(),
+        commit: Some(format!("commit-{run}")),
         evidence: Evidence::Counts,
     }
 }
@@ -241,6 +255,9 @@ fn the_histories_of_shards_become_one_and_to_merge_again_adds_nothing() {
         let next = History::open(here.path(), suite("next")).unwrap();
         assert_eq!(counts(&next, TEST), (3, 2, 0));
         assert_eq!(counts(&next, "other"), (2, 0, 0));
+        // How long they take is known from the compact file.
+        let took = next.past("other").unwrap().expected;
+        assert_eq!(took, Some(Duration::from_millis(5)));
     }
     // What a process of an earlier version of the files knows is not lost by it.
     attempt(&ours, TEST, 1, Verdict::Passed);
@@ -290,165 +307,4 @@ fn a_name_cannot_lead_out_of_the_directory() {
     attempt(&history, TEST, 1, Verdict::Passed);
     assert_eq!(counts(&history, TEST), (1, 0, 0));
     assert!(directory.path().join("______x.chaos/00000001.jsonl").exists());
-}
-
-/// The directory in which this test binary, started again, is to write until it is killed.
-const WRITE_TO: &str = "CHAOS_HARNESS_TEST_WRITE_HISTORY_TO";
-
-#[test]
-fn many_processes_write_at_once_and_one_is_killed() {
-    if let Some(directory) = std::env::var_os(WRITE_TO) {
-        let history = History::open(Path::new(&directory), suite("writers")).unwrap();
-        for _ in 0..300 {
-            attempt(&history, TEST, 1, Verdict::Passed);
-        }
-        // The last one is killed in the midst of an attempt.
-        history.record_started(&started(TEST, 1)).unwrap();
-        println!("written");
-        std::thread::sleep(Duration::from_secs(60));
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let mut writers: Vec<_> = (0..6)
-        .map(|_| {
-            Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "--nocapture"])
-                .arg("test_history::tests::many_processes_write_at_once_and_one_is_killed")
-                .env(WRITE_TO, directory.path())
-                .stdout(std::process::Stdio::piped())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    for writer in &mut writers {
-        let mut output = io::BufReader::new(writer.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("written") {
-            line.clear();
-            let length = io::BufRead::read_line(&mut output, &mut line).unwrap();
-            assert!(length > 0, "the writer ended too early");
-        }
-        writer.kill().unwrap();
-        writer.wait().unwrap();
-    }
-    let history = History::open(directory.path(), suite("reader")).unwrap();
-    assert_eq!(counts(&history, TEST), (1_800, 0, 6));
-    assert_eq!(history.take_problems(), Vec::<String>::new());
-}
-
-/// A measurement, not a test: `cargo test -p chaos-harness history -- --ignored --nocapture`.
-#[test]
-#[ignore = "measures"]
-fn reading_a_hundred_thousand_lines() {
-    let directory = tempfile::tempdir().unwrap();
-    let history = History::open(directory.path(), suite("one")).unwrap();
-    attempt(&history, "template", 1, Verdict::Passed);
-    let template = std::fs::read_to_string(file(directory.path(), 1)).unwrap();
-    let mut lines = String::new();
-    for number in 0..50_000 {
-        let name = format!("bank::test_{:02}", number % 50);
-        lines.push_str(&template.replace("template", &name));
-    }
-    std::fs::write(file(directory.path(), 1), &lines).unwrap();
-    for asked in [1, 50] {
-        let tests = (0..asked).map(|number| format!("bank::test_{number:02}")).collect();
-        let history = History::open(directory.path(), Suite { tests, ..suite("two") }).unwrap();
-        let begin = std::time::Instant::now();
-        assert_eq!(history.judge("bank::test_00").unwrap().0.n, 1_000);
-        let first = begin.elapsed();
-        let begin = std::time::Instant::now();
-        history.judge("bank::test_00").unwrap();
-        let again = begin.elapsed();
-        println!(
-            "100 000 lines, {} bytes, {asked} of 50 tests asked for: first {first:?}, again {again:?}",
-            lines.len()
-        );
-    }
-    let begin = std::time::Instant::now();
-    for _ in 0..1_000 {
-        attempt(&history, TEST, 1, Verdict::Passed);
-    }
-    println!("an attempt's two lines: {:?}", begin.elapsed() / 1_000);
-}
-
-/// A history of `tests` tests in `runs` runs, as it is after it was made compact, and some files of
-/// lines after it.
-fn large(directory: &Path, tests: u64, runs: u64) {
-    let names = Names {
-        runs: (0..runs).map(|run| format!("1700000000000-{run}")).collect(),
-        ..Names::default()
-    };
-    let line = |test: String, event| Line {
-        package: "ledger".into(),
-        binary: "chaos".into(),
-        test: test.into(),
-        version: line::FORMAT_VERSION,
-        event,
-    };
-    let mut lines = vec![line(String::new(), LineEvent::Names(names))];
-    for test in 0..tests {
-        // One test in ten fails once in ten runs, one in fifty once in three.
-        let every = match test % 50 {
-            7 => 3,
-            number if number % 10 == 3 => 10,
-            _ => 1_000,
-        };
-        let attempts = Attempts {
-            id: (0..runs).map(|run| (test * runs + run) * 8_191_913 % (1 << 53)).collect(),
-            after_ms: (0..runs)
-                .map(|run| if run == 0 { 1_700_000_000_000 } else { 3_600_000 })
-                .collect(),
-            run: (0..u32::try_from(runs).unwrap()).collect(),
-            outcome: (0..runs).map(|run| 4 + u8::from((run + test) % every == every - 1)).collect(),
-            ..Attempts::default()
-        };
-        lines.push(line(format!("bank::test_{test:04}"), LineEvent::Attempts(attempts)));
-    }
-    let directory = directory.join("ledger.chaos");
-    std::fs::create_dir_all(&directory).unwrap();
-    let mut text = Vec::new();
-    for line in lines {
-        serde_json::to_writer(&mut text, &line).unwrap();
-        text.push(b'\n');
-    }
-    std::fs::write(directory.join("00000001.compact.jsonl"), text).unwrap();
-}
-
-/// Reads and judges every test, and says how long that took.
-fn judge_all(directory: &Path, tests: u64, runs: u64) -> Duration {
-    let names = (0..tests).map(|test| format!("bank::test_{test:04}")).collect();
-    let begin = std::time::Instant::now();
-    let history = History::open(directory, Suite { tests: names, ..suite("now") }).unwrap();
-    for test in 0..tests {
-        let (summary, trend) = history.judge(&format!("bank::test_{test:04}")).unwrap();
-        assert_eq!(trend.segments.iter().map(|segment| segment.rate.n).sum::<u64>(), runs);
-        let expected = match test % 50 {
-            7 => Category::VeryFlaky,
-            number if number % 10 == 3 => Category::Flaky,
-            _ => Category::Stable,
-        };
-        assert_eq!(summary.category, expected, "{test}: {summary:?}");
-    }
-    begin.elapsed()
-}
-
-#[test]
-fn a_large_history_is_judged_without_delay() {
-    let directory = tempfile::tempdir().unwrap();
-    large(directory.path(), 200, 400);
-    let took = judge_all(directory.path(), 200, 400);
-    // A tenth of that, without optimisation; what grows with the square of it would take minutes.
-    assert!(took < Duration::from_secs(20), "{took:?}");
-}
-
-/// A measurement: `cargo test --release -p chaos-harness --lib a_thousand -- --ignored --nocapture`.
-#[test]
-#[ignore = "measures"]
-fn a_thousand_tests_with_a_thousand_runs() {
-    let directory = tempfile::tempdir().unwrap();
-    large(directory.path(), 1_000, 1_000);
-    let took = judge_all(directory.path(), 1_000, 1_000);
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM unknown");
-    println!("1,000 tests x 1,000 runs: read and judged in {took:?}; {peak}");
 }

@@ -1,15 +1,16 @@
 //! What the evidence says of a test, and how it got there.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 
-use chaos_core::stats::{
-    Assessor, Category, FlakinessPosterior, Interval, RateChange, RetryPosterior,
-};
+use chaos_core::stats::{Assessor, Category, FlakinessPosterior, Interval, NEWS, RetryPosterior};
 
 use super::line::Outcome;
 use super::memory::{Memory, Record};
+use super::surroundings::Surroundings;
 use crate::run_event::{
-    CategorySummary, KnownFailure, KnownSeed, Rate, Regression, RetryRate, Trend, TrendSegment,
+    CategorySummary, Elsewhere, KnownFailure, KnownSeed, Rate, Regression, RetryRate, TestChange,
+    Trend, TrendSegment,
 };
 
 /// How many outcomes the strip of a trend shows.
@@ -17,24 +18,110 @@ const STRIP: usize = 60;
 const MOST_SEGMENTS: usize = 10;
 const MOST_FAILURES: usize = 10;
 const MOST_SEEDS: usize = 5;
+const MOST_ELSEWHERE: usize = 10;
 
-/// The category of a test and its trend; `run` is the run that asks.
+/// What is asked about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) test: &'a str,
+    /// The run that asks.
+    pub(super) run: &'a str,
+    /// What the test is recognised by now; absent where that is not known.
+    pub(super) fingerprint: Option<u64>,
+    /// Where the run takes place.
+    pub(super) surroundings: &'a Surroundings,
+}
+
+/// The first attempts at a test, by what they are evidence for.
+#[derive(Debug, Default)]
+struct FirstAttempts {
+    /// At the test as it is, where this run takes place.
+    here: Vec<Record>,
+    /// At the test as it was before that.
+    before: Vec<Record>,
+    /// Where other runs took place.
+    elsewhere: HashMap<Surroundings, (u64, u64)>,
+    /// In runs that are suspected.
+    systemic: u64,
+}
+
+impl FirstAttempts {
+    fn of(memory: &mut Memory, asked: &Asked<'_>) -> Self {
+        // Lines of older versions tell no fingerprint. What wrote them knew the test that was met first
+        // afterwards, as far as anybody can say.
+        let mut fingerprint = memory.records(asked.test).iter().find_map(|it| it.fingerprint);
+        let records = memory.records(asked.test).to_vec();
+        let now = asked.fingerprint.and_then(NonZeroU64::new);
+        let mut found = Self::default();
+        for record in records {
+            fingerprint = record.fingerprint.or(fingerprint);
+            if !is_first_attempt(&record) {
+                continue;
+            }
+            let surroundings = memory.surroundings(record.run);
+            let is_here =
+                surroundings.is_none_or(|surroundings| surroundings == asked.surroundings);
+            if memory.is_systemic(record.run) {
+                found.systemic += u64::from(is_here);
+            } else if !is_here {
+                let surroundings = surroundings.cloned().unwrap_or_default();
+                let (n, failures) = found.elsewhere.entry(surroundings).or_default();
+                *n += 1;
+                *failures += u64::from(has_failed(&record));
+            } else if now.is_none() || fingerprint.is_none() || fingerprint == now {
+                found.here.push(record);
+            } else {
+                found.before.push(record);
+            }
+        }
+        found
+    }
+
+    /// What the test was before it changed, unless so much was seen of it since that nobody asks.
+    fn change(&self, memory: &Memory) -> Option<TestChange> {
+        let first = self.here.first()?;
+        let before: Vec<&Record> =
+            self.before.iter().filter(|record| record.unix_ms <= first.unix_ms).collect();
+        if before.is_empty() || self.here.len() as u64 > NEWS {
+            return None;
+        }
+        let failures = before.iter().filter(|record| has_failed(record)).count();
+        Some(TestChange {
+            unix_ms: first.unix_ms,
+            commit: memory.commit(first.run).map(str::to_owned),
+            before: rate_of(&FlakinessPosterior::new(before.len() as u64, failures as u64)),
+        })
+    }
+
+    fn elsewhere(&self) -> Vec<Elsewhere> {
+        let mut elsewhere: Vec<Elsewhere> = self
+            .elsewhere
+            .iter()
+            .map(|(surroundings, (n, failures))| Elsewhere {
+                surroundings: surroundings.to_string(),
+                rate: rate_of(&FlakinessPosterior::new(*n, *failures)),
+            })
+            .collect();
+        elsewhere.sort_by(|one, other| {
+            other.rate.n.cmp(&one.rate.n).then_with(|| one.surroundings.cmp(&other.surroundings))
+        });
+        elsewhere.truncate(MOST_ELSEWHERE);
+        elsewhere
+    }
+}
+
+/// The category of a test and its trend.
 pub(super) fn judge(
     memory: &mut Memory,
     assessor: &mut Assessor,
-    test: &str,
-    run: &str,
+    asked: &Asked<'_>,
 ) -> (CategorySummary, Trend) {
-    let missing_ends = memory.missing_ends(test, run);
-    let records = memory.records(test).to_vec();
-    let (evidence, systemic): (Vec<&Record>, Vec<&Record>) = records
-        .iter()
-        .filter(|record| is_first_attempt(record))
-        .partition(|record| !memory.is_systemic(record.run));
-    let failed: Vec<bool> = evidence.iter().map(|record| has_failed(record)).collect();
+    let missing_ends = memory.missing_ends(asked.test, asked.run);
+    let attempts = FirstAttempts::of(memory, asked);
+    let evidence = &attempts.here;
+    let failed: Vec<bool> = evidence.iter().map(has_failed).collect();
     let found = assessor.assess(&failed);
-    let current = found.current().posterior;
-    let Rate { n, failures, rate, low, high } = rate_of(&current);
+    let Rate { n, failures, rate, low, high } = rate_of(&found.current().posterior);
     let category = CategorySummary {
         category: found.classification.category,
         n,
@@ -45,6 +132,10 @@ pub(super) fn judge(
         confidence: found.classification.confidence,
         missing_ends,
     };
+    let changed = attempts.change(memory);
+    let records = memory.records(asked.test).to_vec();
+    let commit = |place: usize| memory.commit(evidence.get(place)?.run).map(str::to_owned);
+    let began = |place: usize| evidence.get(place).map_or(0, |record| record.unix_ms);
     let latest_segments = found.segments.len().saturating_sub(MOST_SEGMENTS);
     let trend = Trend {
         recent: failed[failed.len().saturating_sub(STRIP)..]
@@ -55,14 +146,30 @@ pub(super) fn judge(
             .iter()
             .map(|segment| TrendSegment {
                 rate: rate_of(&segment.posterior),
-                began_unix_ms: evidence.get(segment.start).map_or(0, |record| record.unix_ms),
+                began_unix_ms: began(segment.start),
+                commit: commit(segment.start),
             })
             .collect(),
-        regression: found.regression.as_ref().map(regression),
+        regression: found.regression.zip(found.worse_since).map(|(change, place)| {
+            let worse = commit(place);
+            let last_good_commit = (0..place)
+                .rev()
+                .find_map(|place| commit(place).filter(|it| Some(it) != worse.as_ref()));
+            Regression {
+                before: rate_of(&change.before),
+                latest: rate_of(&change.latest),
+                p_value: change.p_value,
+                began_unix_ms: began(place),
+                commit: worse,
+                last_good_commit,
+            }
+        }),
         retries: retries(&records),
         failures: failures_of(&records, memory),
         seeds: seeds(&records),
-        systemic: systemic.len() as u64,
+        systemic: attempts.systemic,
+        changed,
+        elsewhere: attempts.elsewhere(),
     };
     (category, trend)
 }
@@ -71,17 +178,12 @@ pub(super) fn judge(
 pub(super) fn category_before(
     memory: &mut Memory,
     assessor: &mut Assessor,
-    test: &str,
-    run: &str,
+    asked: &Asked<'_>,
 ) -> Category {
-    let run = memory.run(run);
-    let records = memory.records(test).to_vec();
-    let failed: Vec<bool> = records
-        .iter()
-        .filter(|record| is_first_attempt(record) && record.run != run)
-        .filter(|record| !memory.is_systemic(record.run))
-        .map(has_failed)
-        .collect();
+    let run = memory.run(asked.run);
+    let attempts = FirstAttempts::of(memory, asked);
+    let earlier = attempts.here.iter().filter(|record| record.run != run);
+    let failed: Vec<bool> = earlier.map(has_failed).collect();
     assessor.assess(&failed).classification.category
 }
 
@@ -93,18 +195,11 @@ fn has_failed(record: &Record) -> bool {
     record.outcome == Outcome::Failed
 }
 
+/// The rate of so many attempts, of which so many failed.
 fn rate_of(posterior: &FlakinessPosterior) -> Rate {
     let Interval { low, high } = posterior.interval();
     let (n, failures) = (posterior.attempts(), posterior.failures());
     Rate { n, failures, rate: posterior.mean(), low, high }
-}
-
-fn regression(change: &RateChange) -> Regression {
-    Regression {
-        before: rate_of(&change.before),
-        latest: rate_of(&change.latest),
-        p_value: change.p_value,
-    }
 }
 
 /// Each first retry, which had the seed of the first attempt, beside that attempt.
@@ -113,15 +208,13 @@ fn retries(records: &[Record]) -> Option<RetryRate> {
     let (mut n, mut passed, mut reproduced) = (0, 0, 0);
     for record in records {
         match record.attempt {
-            1 => {
+            1 if has_failed(record) => {
                 firsts.insert(record.run, record);
             }
+            1 => {}
             // A second attempt that counts was made to classify the test, and follows no failure.
             2 if !record.counts => {
-                let Some(first) = firsts.remove(&record.run).filter(|first| has_failed(first))
-                else {
-                    continue;
-                };
+                let Some(first) = firsts.remove(&record.run) else { continue };
                 match record.outcome {
                     Outcome::Passed => passed += 1,
                     Outcome::Failed => reproduced += u64::from(record.failure == first.failure),
@@ -132,9 +225,11 @@ fn retries(records: &[Record]) -> Option<RetryRate> {
             _ => {}
         }
     }
-    let posterior = RetryPosterior::new(n, passed);
-    let Interval { low, high } = posterior.interval();
-    (n > 0).then(|| RetryRate { n, passed, reproduced, rate: posterior.mean(), low, high })
+    (n > 0).then(|| {
+        let posterior = RetryPosterior::new(n, passed);
+        let Interval { low, high } = posterior.interval();
+        RetryRate { n, passed, reproduced, rate: posterior.mean(), low, high }
+    })
 }
 
 fn failures_of(records: &[Record], memory: &Memory) -> Vec<KnownFailure> {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use chaos_core::duration::{self, Display};
+use chaos_core::fault::Effect;
 use chaos_core::verdict::{Failure, FailureKind};
 
-use super::Class;
+use super::{Class, errors};
 use crate::run_event::AttemptSummary;
 
 /// A bound that was missed by no more than its own size is one that wants tuning.
@@ -42,7 +43,9 @@ pub(super) const RULES: &[Rule] = &[
         name: "machine-trouble",
         class: Class::Environment,
         when: "the error is one of the machine (no space left, no descriptors, no memory, a port in \
-               use, no PostgreSQL found or started), and the test injected no fault",
+               use, no PostgreSQL found or started; by its kind of I/O, SQLSTATE 53100, 53200 or \
+               class 58, or its words), and the test injected no fault but delays and lost \
+               connections",
         applies: machine_trouble,
     },
     Rule {
@@ -114,6 +117,51 @@ pub(super) const RULES: &[Rule] = &[
         applies: |case| recovery(case, false),
     },
     Rule {
+        name: "fault-let-through",
+        class: Class::PotentialBug,
+        when: "the test returned an error that a fault makes which was active, or had ended 100 ms \
+               before at most, and had touched something: by its own SQLSTATE, as a lost or refused \
+               connection, as a limit of time that was reached. The code under test did not handle \
+               the fault that it was given",
+        applies: errors::let_through,
+    },
+    Rule {
+        name: "not-over-its-fault",
+        class: Class::PotentialBug,
+        when: "the test returned an error of a connection (lost, refused, or none free in the pool), \
+               and a fault that had lost connections was over: the code under test did not get over \
+               it by itself",
+        applies: errors::not_over_it,
+    },
+    Rule {
+        name: "conflict-let-through",
+        class: Class::PotentialBug,
+        when: "the test returned SQLSTATE 40001 or 40P01: PostgreSQL asks to run the transaction again",
+        applies: errors::conflict,
+    },
+    Rule {
+        name: "limit-without-fault",
+        class: Class::TuningNeeded,
+        when: "the test returned an error of a limit (time, SQLSTATE 57014, 55P03, 25P03, 57P05; \
+               connections of the pool or the server, 53300, 53400), with no fault active that is \
+               behind it",
+        applies: errors::limit,
+    },
+    Rule {
+        name: "statement-refused",
+        class: Class::PotentialBug,
+        when: "the test returned SQLSTATE class 21, 22, 23, 25 or 42: a statement or its data is wrong, \
+               or breaks a constraint, and no fault is behind it",
+        applies: errors::refused,
+    },
+    Rule {
+        name: "lost-without-fault",
+        class: Class::Environment,
+        when: "the test returned an error of a connection that was lost or refused (by its kind of \
+               I/O, or SQLSTATE class 08, 57P01 to 57P03), and had injected no fault but delays",
+        applies: errors::lost,
+    },
+    Rule {
         name: "promise-broken",
         class: Class::PotentialBug,
         when: "a check, an invariant, a property or an assertion in the code did not hold, a promise \
@@ -152,7 +200,7 @@ impl Case<'_> {
         kinds.contains(&self.failure.kind).then(|| self.first_line().to_owned())
     }
 
-    fn first_line(&self) -> &str {
+    pub(super) fn first_line(&self) -> &str {
         self.failure.message.lines().next().unwrap_or_default()
     }
 
@@ -179,8 +227,13 @@ const TROUBLE: [&str; 9] = [
 
 fn machine_trouble(case: &Case<'_>) -> Option<String> {
     let kinds = [FailureKind::Error, FailureKind::Fixture, FailureKind::Harness];
-    if !kinds.contains(&case.failure.kind) || !case.summary.faults.is_empty() {
+    let may_do_it = |effect| !matches!(effect, Some(Effect::Delays | Effect::Interrupts));
+    let is_on_purpose = case.summary.faults.iter().any(|fault| may_do_it(fault.effect));
+    if !kinds.contains(&case.failure.kind) || is_on_purpose {
         return None;
+    }
+    if let Some(exhausted) = case.exhausted() {
+        return Some(format!("{exhausted}, and no fault of the test does that"));
     }
     let message = &case.failure.message;
     let said = TROUBLE.iter().find(|trouble| message.contains(**trouble))?;
@@ -252,6 +305,15 @@ mod tests {
     use super::*;
     use crate::run_event::FaultSummary;
     use crate::triage::{Triage, triage};
+
+    const OF_ERRORS: [&str; 6] = [
+        "fault-let-through",
+        "not-over-its-fault",
+        "conflict-let-through",
+        "limit-without-fault",
+        "statement-refused",
+        "lost-without-fault",
+    ];
 
     fn judged(kind: FailureKind, message: &str, summary: &AttemptSummary) -> Triage {
         triage(&Failure::new(kind, message), summary)
@@ -326,7 +388,9 @@ mod tests {
             assert_eq!(rule(*kind, message, summary), (*class, (*name).to_owned()), "{message}");
             tried.push(name);
         }
-        for rule in RULES {
+        // Those of errors have cases in a file of their own.
+        let own = RULES.iter().filter(|rule| !OF_ERRORS.contains(&rule.name));
+        for rule in own {
             assert!(tried.contains(&rule.name), "no case for {}", rule.name);
         }
     }

@@ -82,6 +82,13 @@ impl Bounds {
                 beyond.push(format!("{before} {share} {after} (bound {bound})"));
             }
         }
+        let open = processes.descriptor_share();
+        if open >= self.descriptors {
+            let (open, bound) = (percent(open), percent(self.descriptors));
+            beyond.push(format!(
+                "a process of the test had {open} of the files open that it may (bound {bound})"
+            ));
+        }
         if let Some(left) = machine.memory_available.filter(|left| *left <= self.memory_available) {
             let (left, bound) = (percent(left), percent(self.memory_available));
             beyond.push(format!("only {left} of the memory was left (bound {bound})"));
@@ -137,6 +144,13 @@ mod tests {
                 "only 1 % of the memory was left (bound 2 %)",
             ),
             (seen(|it| it.machine.descriptors = Some(0.97)), "open files were 97 % of what"),
+            (
+                seen(|it| {
+                    let processes = &mut it.processes;
+                    (processes.descriptors_of_one, processes.descriptor_limit) = (1_000, 1_024);
+                }),
+                "a process of the test had 98 % of the files open that it may (bound 95 %)",
+            ),
         ] {
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].contains(expected), "{found:?}");

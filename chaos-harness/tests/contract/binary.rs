@@ -62,7 +62,12 @@ impl Suite {
     }
 
     pub(crate) fn run(&self, arguments: &str) -> Run {
-        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        self.run_command(self.command(arguments))
+    }
+
+    /// Runs it in another way.
+    pub(crate) fn run_command(&self, mut command: Command) -> Run {
+        let Output { status, stdout, stderr } = command.output().unwrap();
         Run {
             code: status.code(),
             stdout: String::from_utf8(stdout).unwrap(),

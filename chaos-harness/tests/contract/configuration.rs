@@ -12,6 +12,8 @@ crate::tests![
     an_option_goes_before_a_variable_and_that_before_the_file_and_the_attribute,
     an_override_is_for_its_tests_alone,
     every_setting_is_shown_with_its_source,
+    any_key_of_the_file_can_be_set_for_one_run,
+    a_gate_can_be_set_for_one_run,
     a_variable_that_is_nearly_ours_is_told,
     an_environment_that_is_not_defined_runs_nothing,
 ];
@@ -67,22 +69,58 @@ fn every_setting_is_shown_with_its_source() {
     let run = suite.run(arguments);
     run.assert_code(exit_code::PASSED);
     let row = |name: &str| {
-        let line = run.stdout.lines().find(|line| line.starts_with(name));
+        let line = run.stdout.lines().find_map(|line| line.trim_start().strip_prefix(name));
         let line = line.unwrap_or_else(|| panic!("no {name} in {}", run.stdout));
-        line[name.len()..].split_whitespace().collect::<Vec<_>>().join(" ")
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     assert_eq!(row("chaos.toml"), path.display().to_string());
     assert_eq!(row("environment"), "ci command line (--chaos-environment)");
-    assert_eq!(row("timeout "), "2m chaos.toml:5 (environments.ci)");
-    assert_eq!(row("retries"), "2 chaos.toml:2");
-    assert_eq!(row("seed"), "7 variable CHAOS_SEED");
-    assert_eq!(row("pool size"), "3 command line (--chaos-pool-size)");
-    assert!(row("directory").ends_with("variable CHAOS_DIR"), "{}", run.stdout);
-    // The file goes before the attribute, so this test does not differ.
-    assert!(!run.stdout.contains("suite::hangs_politely"), "{}", run.stdout);
-    let run = Suite::new().run("--chaos-config suite::hangs_politely");
+    let timeout = "2m chaos.toml:5 (environments.ci) (before the attribute's 300ms)";
+    assert_eq!(row("attempts.timeout "), timeout);
+    assert_eq!(row("attempts.retries"), "2 chaos.toml:2");
+    assert_eq!(row("attempts.seed"), "7 variable CHAOS_SEED");
+    assert_eq!(row("load.pool-size"), "3 command line (--chaos-pool-size)");
+    assert!(row("run.directory").ends_with("variable CHAOS_DIR"), "{}", run.stdout);
+    // Without a filter only what differs is told of each test.
+    let run = Suite::new().run("--chaos-config");
     let (_, test) = run.stdout.split_once("\nsuite::hangs_politely\n").unwrap();
-    assert_eq!(test.split_whitespace().collect::<Vec<_>>(), ["timeout", "300ms", "attribute"]);
+    let (test, _) = test.split_once("\n\n").unwrap();
+    assert_eq!(
+        test.split_whitespace().collect::<Vec<_>>(),
+        ["attempts.timeout", "300ms", "attribute"]
+    );
+}
+
+fn any_key_of_the_file_can_be_set_for_one_run() {
+    let (suite, _) = suite_with("[[override]]\ntests = \"*\"\nattempts.timeout = \"250ms\"\n");
+    let suite = suite.with("CHAOS_SET", "attempts.timeout=200ms; watch.retries=0");
+    let hangs = "--exact suite::hangs_politely";
+    suite.run(hangs).assert_failure(FailureKind::Timeout, &["200ms"]);
+    let run = suite.run(&format!("{hangs} --chaos-set attempts.timeout=150ms"));
+    run.assert_failure(FailureKind::Timeout, &["150ms"]);
+    // An option goes before a variable, whichever of them has a name of its own.
+    let named = suite.with("CHAOS_TIMEOUT", "100ms");
+    named.run(hangs).assert_failure(FailureKind::Timeout, &["100ms"]);
+    let run = named.run(&format!("{hangs} --chaos-set attempts.timeout=150ms"));
+    run.assert_failure(FailureKind::Timeout, &["150ms"]);
+    let shown = named.run("--chaos-config --chaos-set gates.pass-rate=90% suite::hangs_p");
+    shown.assert_code(exit_code::PASSED);
+    for part in ["variable CHAOS_SET", "variable CHAOS_TIMEOUT (before the attribute's 300ms)"] {
+        assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
+    }
+    let wrong = named.run("--chaos-set watch.sterved=5% --chaos-set run.keep=maybe");
+    wrong.assert_code(exit_code::USAGE);
+    for part in
+        ["`--chaos-set` is wrong: `watch` has no setting `sterved`", "`run.keep` is \"maybe\""]
+    {
+        assert!(wrong.stderr.contains(part), "{part}: {}", wrong.stderr);
+    }
+}
+
+fn a_gate_can_be_set_for_one_run() {
+    let run = Suite::new().run("--chaos-set gates.pass-rate=100% suite::fails_as_it_may");
+    run.assert_code(exit_code::GATE);
+    assert!(run.stdout.contains("the option `--chaos-set`"), "{}", run.stdout);
 }
 
 fn a_variable_that_is_nearly_ours_is_told() {

@@ -25,6 +25,8 @@ mod overload;
 mod phases;
 mod properties;
 mod retries;
+#[cfg(target_os = "linux")]
+mod scarcity;
 mod selecting;
 mod suite;
 
@@ -55,6 +57,8 @@ fn main() -> ExitCode {
         phases::TESTS,
         properties::TESTS,
         retries::TESTS,
+        #[cfg(target_os = "linux")]
+        scarcity::TESTS,
         selecting::TESTS,
     ];
     let tests = tests.concat().into_iter().map(|(name, test)| {

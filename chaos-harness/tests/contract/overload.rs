@@ -17,6 +17,7 @@ use crate::binary::{Suite, eventually};
 
 crate::tests![
     a_failure_on_an_overloaded_machine_is_environment_and_no_evidence,
+    a_probe_that_is_woken_late_and_threads_that_starve_are_told_apart,
     once_the_machine_is_quiet_the_same_failure_counts,
     the_watch_can_be_turned_off,
     contention_that_the_machine_cannot_produce_is_environment,
@@ -97,6 +98,26 @@ fn a_failure_on_an_overloaded_machine_is_environment_and_no_evidence() {
     assert!(run.stdout.contains("1 not judged (environment)"), "{}", run.stdout);
     let category = run.category(TEST);
     assert_eq!((category.n, category.failures), (0, 0), "it is no evidence");
+}
+
+fn a_probe_that_is_woken_late_and_threads_that_starve_are_told_apart() {
+    let judged = |watch: &str| {
+        let suite = suite_with(&format!("watch = {{ retries = 0, {watch} }}\n"));
+        let overload = Overload::of_this_thread(60);
+        let run = suite.run(&format!("--exact {TEST}"));
+        drop(overload);
+        let [attempt] = run.attempts()[..] else { panic!("{:#?}", run.attempts()) };
+        match &attempt.verdict {
+            Verdict::Environment { reason, .. } => reason.clone(),
+            other => format!("{other:?}"),
+        }
+    };
+    let late = judged("scheduling-delay = \"5ms\", starved = \"100 %\"");
+    assert!(late.starts_with("a waiting task was woken ") && !late.contains(';'), "{late}");
+    let starved = judged("scheduling-delay = \"1h\", starved = \"80 %\"");
+    assert!(starved.starts_with("the test had no processor in "), "{starved}");
+    let neither = judged("scheduling-delay = \"1h\", starved = \"100 %\"");
+    assert!(neither.contains("it took too long"), "{neither}");
 }
 
 fn once_the_machine_is_quiet_the_same_failure_counts() {

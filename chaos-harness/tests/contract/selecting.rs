@@ -173,7 +173,10 @@ fn what_cannot_be_selected_is_refused_with_the_nearest() {
 }
 
 fn nextest_lists_what_is_selected_and_runs_what_it_is_told() {
-    let suite = suite("").with("CHAOS_SELECT", "outdoors").with("NEXTEST", "1");
+    let suite = suite("")
+        .with("CHAOS_SELECT", "outdoors")
+        .with("NEXTEST", "1")
+        .with("NEXTEST_EXECUTION_MODE", "process-per-test");
     let listed = suite.run("--list --format terse");
     listed.assert_code(exit_code::PASSED);
     assert_eq!(listed.stdout, "suite::phases::e_garden: test\n");
@@ -181,7 +184,6 @@ fn nextest_lists_what_is_selected_and_runs_what_it_is_told() {
     let ignored = suite.run("--list --format terse --ignored");
     assert_eq!(ignored.stdout, "suite::is_ignored: test\n");
     // Whatever it is told to run was selected.
-    let suite = suite.with("NEXTEST_EXECUTION_MODE", "process-per-test");
     let run = suite.run("--exact suite::passes --nocapture");
     run.assert_code(exit_code::PASSED);
     assert_eq!(started(&run).selected, ["suite::passes"]);

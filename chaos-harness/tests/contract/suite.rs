@@ -10,9 +10,12 @@ use chaos_harness::prelude::*;
 
 mod assertions;
 mod diagnostics;
+mod errors;
 mod judging;
 mod phases;
 mod properties;
+#[cfg(target_os = "linux")]
+mod scarcity;
 mod sessions;
 
 /// A file by which the attempts of a test talk to the judge.

@@ -19,6 +19,7 @@ static __chaos_test_conditional: ::chaos_harness::__private::TestCase = {
         line: ::core::line!(),
         column: ::core::column!(),
         description: "",
+        fingerprint: 8470472051443482u64,
         options: ::chaos_harness::__private::Options {
             ignore: if ::core::cfg!(windows) {
                 ::core::option::Option::Some("needs signals")
@@ -72,6 +73,7 @@ static __chaos_test_documented_elsewhere: ::chaos_harness::__private::TestCase =
         line: ::core::line!(),
         column: ::core::column!(),
         description: ::core::concat!(include_str!("risk.md"), "\n").trim_ascii(),
+        fingerprint: 2706557649106119u64,
         options: ::chaos_harness::__private::Options {
             ignore: ::core::option::Option::Some(""),
             should_panic: ::core::option::Option::Some(::chaos_harness::__private::ShouldPanic {

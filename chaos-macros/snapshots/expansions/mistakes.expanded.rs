@@ -22,6 +22,7 @@ static __chaos_test_wrong_options_leave_the_test: ::chaos_harness::__private::Te
         line: ::core::line!(),
         column: ::core::column!(),
         description: "",
+        fingerprint: 1532083048063479u64,
         options: ::chaos_harness::__private::Options {
             seed: ::core::option::Option::Some(42u64),
             ..::chaos_harness::__private::Options::DEFAULT

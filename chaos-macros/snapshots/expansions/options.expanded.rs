@@ -14,6 +14,7 @@ static __chaos_test_some: ::chaos_harness::__private::TestCase = {
         line: ::core::line!(),
         column: ::core::column!(),
         description: "",
+        fingerprint: 8930501181277785u64,
         options: ::chaos_harness::__private::Options {
             retries: 3u32,
             declared: ::chaos_harness::__private::Declared::Flaky(::chaos_harness::__private::Flakiness {
@@ -53,6 +54,7 @@ static __chaos_test_all: crate::reexport::chaos_harness::__private::TestCase = {
         line: ::core::line!(),
         column: ::core::column!(),
         description: "",
+        fingerprint: 3695179812676478u64,
         options: crate::reexport::chaos_harness::__private::Options {
             retries: 0u32,
             declared: crate::reexport::chaos_harness::__private::Declared::VeryFlaky(crate::reexport::chaos_harness::__private::Flakiness {
@@ -100,6 +102,7 @@ static __chaos_test_others: ::chaos_harness::__private::TestCase = {
         line: ::core::line!(),
         column: ::core::column!(),
         description: "",
+        fingerprint: 8930501181277785u64,
         options: ::chaos_harness::__private::Options {
             declared: ::chaos_harness::__private::Declared::Flaky(::chaos_harness::__private::Flakiness {
                 reason: ::core::option::Option::None,

@@ -17,6 +17,7 @@ static __chaos_test_with_the_context: ::chaos_harness::__private::TestCase = {
         line: ::core::line!(),
         column: ::core::column!(),
         description: "",
+        fingerprint: 4996042930571086u64,
         options: ::chaos_harness::__private::Options::DEFAULT,
         run: |__cx| ::std::boxed::Box::pin(async move {
             let __fixture_0 = <Chaos as ::chaos_harness::__private::FixtureOfTest>::set_up(
@@ -49,6 +50,7 @@ static __chaos_test_without_anything: ::chaos_harness::__private::TestCase = {
         line: ::core::line!(),
         column: ::core::column!(),
         description: "",
+        fingerprint: 7821902020464740u64,
         options: ::chaos_harness::__private::Options::DEFAULT,
         run: |__cx| ::std::boxed::Box::pin(async move {
             ::chaos_harness::__private::ReturnedByTest::into_result(without_anything())
@@ -77,6 +79,7 @@ static __chaos_test_with_fixtures: ::chaos_harness::__private::TestCase = {
         line: ::core::line!(),
         column: ::core::column!(),
         description: "",
+        fingerprint: 6170241787411186u64,
         options: ::chaos_harness::__private::Options::DEFAULT,
         run: |__cx| ::std::boxed::Box::pin(async move {
             let __fixture_0 = <Chaos as ::chaos_harness::__private::FixtureOfTest>::set_up(
@@ -125,6 +128,7 @@ static __chaos_test_try: ::chaos_harness::__private::TestCase = {
         line: ::core::line!(),
         column: ::core::column!(),
         description: "",
+        fingerprint: 8888836238755908u64,
         options: ::chaos_harness::__private::Options::DEFAULT,
         run: |__cx| ::std::boxed::Box::pin(async move {
             #[cfg(unix)]

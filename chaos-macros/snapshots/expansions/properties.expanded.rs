@@ -14,6 +14,7 @@ static __chaos_test_alone: ::chaos_harness::__private::TestCase = {
         line: ::core::line!(),
         column: ::core::column!(),
         description: "",
+        fingerprint: 7340469266797561u64,
         options: ::chaos_harness::__private::Options {
             cases: ::core::option::Option::Some(64u32),
             ..::chaos_harness::__private::Options::DEFAULT
@@ -48,6 +49,7 @@ static __chaos_test_between_fixtures: ::chaos_harness::__private::TestCase = {
         line: ::core::line!(),
         column: ::core::column!(),
         description: "",
+        fingerprint: 3930136018613061u64,
         options: ::chaos_harness::__private::Options {
             cases: ::core::option::Option::Some(8u32),
             timeout: ::core::option::Option::Some(

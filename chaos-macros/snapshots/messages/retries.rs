@@ -21,3 +21,9 @@ async fn no_number(cx: Chaos) {}
 
 #[chaos_test(retries = 2, flaky(min_passes = 4))]
 async fn more_passes_than_attempts(cx: Chaos) {}
+
+#[chaos_test(retries = 2, flaky(passes_once, min_passes = 2))]
+async fn two_numbers_of_passes() {}
+
+#[chaos_test(retries = 2, flaky(passes_once = 2))]
+async fn a_number_for_once() {}

@@ -46,6 +46,24 @@ pub struct GroupUsage {
     pub descriptors: u64,
     /// The most processes that it was seen to have.
     pub processes: u64,
+    /// How many descriptors that one of its processes had open which came nearest to its own limit.
+    #[serde(default)]
+    pub descriptors_of_one: u64,
+    /// The limit of that process; 0 where it is not known.
+    #[serde(default)]
+    pub descriptor_limit: u64,
+}
+
+impl GroupUsage {
+    /// Which share of the descriptors that a process may have one of these had open, at most.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a ratio of counts")]
+    pub fn descriptor_share(&self) -> f64 {
+        match self.descriptor_limit {
+            0 => 0.0,
+            limit => self.descriptors_of_one as f64 / limit as f64,
+        }
+    }
 }
 
 impl ProcessGroup {
@@ -80,6 +98,12 @@ impl ProcessGroup {
         most.memory = most.memory.max(self.memory);
         most.descriptors = most.descriptors.max(sum(|process| process.descriptors));
         most.processes = most.processes.max(processes.len() as u64);
+        for process in processes {
+            if process.descriptor_share() > most.descriptor_share() {
+                most.descriptors_of_one = process.descriptors;
+                most.descriptor_limit = process.descriptor_limit;
+            }
+        }
         *most
     }
 
@@ -98,13 +122,23 @@ fn of_process(process: u32) -> Option<GroupUsage> {
     // A process that has ended and was not waited for has none.
     let status = proc::read(&format!("/proc/{process}/status")).unwrap_or_default();
     let descriptors = std::fs::read_dir(format!("/proc/{process}/fd"));
+    let descriptors = descriptors.map_or(0, |entries| entries.count() as u64);
+    let limits = proc::read(&format!("/proc/{process}/limits")).unwrap_or_default();
     Some(GroupUsage {
         cpu_ms: ticks * 10,
         memory: proc::bytes(&status, "VmRSS").unwrap_or(0),
-        descriptors: descriptors.map_or(0, |entries| entries.count() as u64),
+        descriptors,
         processes: 1,
+        descriptors_of_one: descriptors,
+        descriptor_limit: open_files(&limits).unwrap_or(0),
         ..GroupUsage::default()
     })
+}
+
+/// How many files a process may have open, of the text of its limits: the soft limit comes first.
+fn open_files(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
 }
 
 /// For how long each thread of a process ran and waited to, in nanoseconds, where the kernel counts
@@ -147,6 +181,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_soft_limit_of_open_files_is_the_one_that_is_met() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
+                      Max processes             96000                96000                processes\n\
+                      Max open files            1024                 1048576              files\n";
+        assert_eq!(open_files(limits), Some(1024));
+        assert_eq!(open_files("Max open files            unlimited            unlimited"), None);
+    }
+
+    #[test]
     fn a_group_is_its_leader_and_what_that_started() {
         // The shell keeps a child beside itself, and both are of the group that it leads.
         let mut shell = Command::new("sh")
@@ -166,6 +209,8 @@ mod tests {
         shell.wait().unwrap();
         assert_eq!(usage.processes, 2, "{usage:?}");
         assert!(usage.memory > 0 && usage.descriptors >= 3, "{usage:?}");
+        assert!((1..=usage.descriptors).contains(&usage.descriptors_of_one), "{usage:?}");
+        assert!(usage.descriptor_limit >= usage.descriptors_of_one, "{usage:?}");
         assert!(usage.ran_ms < 60_000 && usage.waited_ms < 60_000, "{usage:?}");
         // Until the signal arrives they may still run for a moment.
         let after = group.look();

@@ -46,6 +46,7 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
             machine: process.started.machine.clone(),
             configured: process.started.environment.clone(),
             profile: process.started.profile.clone(),
+            commit: process.started.commit.clone(),
         }),
         // Under nextest every process leaves out the tests of all others.
         filtered_out: match processes.as_slice() {
@@ -152,6 +153,7 @@ fn about(description: &TestDescription) -> About {
         file: description.file.clone(),
         line: description.line,
         domain: description.domain.clone(),
+        owner: description.owner.clone(),
         covers: description.covers.clone(),
         declared: description.declared,
         declared_reason: description.declared_reason.clone(),
@@ -187,6 +189,8 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
             message: failure.message.clone(),
             location: failure.location.clone(),
             sqlstate: failure.sqlstate.clone(),
+            cause: failure.cause,
+            at_ns: failure.at_ns,
             replay: failure.replay.clone(),
         }),
         triage: record.triage(),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chaos_core::assert::Assertion;
 use chaos_core::machine::Machine;
 use chaos_core::metrics::MetricsSnapshot;
+use chaos_core::outcome::Cause;
 use chaos_core::run::JudgedAlert;
 use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
@@ -74,6 +75,8 @@ pub(super) struct Environment {
     pub(super) configured: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) profile: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) commit: Option<String>,
 }
 
 /// A process that ran tests.
@@ -141,6 +144,8 @@ pub(super) struct About {
     pub(super) line: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) domain: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) owner: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) covers: Vec<String>,
     pub(super) declared: Category,
@@ -268,6 +273,10 @@ pub(super) struct AttemptFailure {
     pub(super) location: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sqlstate: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cause: Option<Cause>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at_ns: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) replay: Option<String>,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chaos_core::duration::{Display, rounded};
 use chaos_core::event::Event;
 use chaos_core::journal;
+use chaos_core::verdict::Verdict;
 
 use super::captured::{Tail, without_controls};
 use super::operation_errors;
@@ -86,6 +87,10 @@ pub(super) fn render(
         }
     }
     lines.extend(test.category().map(|category| field("category", &category)));
+    lines.extend(test.regression().map(|regression| {
+        let (rates, since) = (words::regression(regression), words::since(regression));
+        field("[REGRESSION]", &format!("{rates}; {since}"))
+    }));
     lines.extend(captured("stdout", evidence.stdout.as_ref(), style));
     lines.extend(captured("stderr", evidence.stderr.as_ref(), style));
     lines.extend(before(test, evidence, style));
@@ -157,9 +162,13 @@ fn attempts(test: &TestRecord, style: Style) -> Vec<String> {
             None => ("no end", Paint::Doubtful),
             Some(verdict) if verdict.is_passed() => ("passed", Paint::Good),
             Some(verdict) if verdict.failure().is_some() => ("failed", Paint::Bad),
+            Some(Verdict::Environment { .. }) => ("excused", Paint::Doubtful),
             Some(_) => ("skipped", Paint::Doubtful),
         };
         let mut remarks: Vec<String> = Vec::new();
+        if let Some(Verdict::Environment { reason, .. }) = attempt.verdict() {
+            remarks.push(words::one_line(reason));
+        }
         remarks.extend(attempt.failure().map(|failure| failure.kind.to_string()));
         remarks.extend(match judge(&test.attempts, place) {
             Judgement::None => None,

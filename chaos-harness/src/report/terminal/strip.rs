@@ -191,6 +191,8 @@ mod tests {
             connections: 1,
             first_success_ns: None,
             recovery_ns: None,
+            effect: None,
+            unobservable: false,
             impact: None,
         }
     }

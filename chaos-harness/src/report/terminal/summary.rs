@@ -125,8 +125,9 @@ fn categories(run: &RunRecord) -> Option<String> {
 /// The tests that have become worse.
 fn regressions(run: &RunRecord) -> Vec<String> {
     let text = |test: &TestRecord| {
-        let regression = words::regression(test.regression()?);
-        Some(format!("[REGRESSION] {}: {regression}", test.name))
+        let regression = test.regression()?;
+        let (rates, since) = (words::regression(regression), words::since(regression));
+        Some(format!("[REGRESSION] {}: {rates}; {since}", test.name))
     };
     run.tests.iter().filter_map(text).collect()
 }

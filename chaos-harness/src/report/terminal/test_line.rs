@@ -10,6 +10,9 @@ use crate::run_event::TestOutcome;
 /// Names that are longer push the columns of their own line only.
 const WIDEST_NAME: usize = 60;
 
+/// The width of a verdict and a duration together, so that durations end in one column.
+const VERDICT_AND_DURATION: usize = 15;
+
 /// What all lines of a run share, so that they align.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Columns {
@@ -30,7 +33,7 @@ impl Columns {
 
 /// The line of a test that is finished or was never started, with its end.
 ///
-/// It begins with `test <name> ... ok`, `FAILED` or `ignored, <reason>`, whatever the width of the
+/// It begins with `test <name> ... ok`, `FAILED` or `ignored`, with `, <reason>` where nothing ran, whatever the width of the
 /// columns, because tools look for that.
 pub(super) fn render(test: &TestRecord, columns: Columns, style: Style) -> String {
     let (verdict, paint, remark) = match test.outcome() {
@@ -41,15 +44,7 @@ pub(super) fn render(test: &TestRecord, columns: Columns, style: Style) -> Strin
         Some(TestOutcome::PassedOnRetry) => ("ok", Paint::Good, Some(on_retry(test))),
         Some(TestOutcome::Failed) => ("FAILED", Paint::Bad, Some(why(test))),
         Some(TestOutcome::FailedAsAllowed) => {
-            let verdict = format!("ignored, failed as it may: {}", why(test));
-            let painted = style.paint(Paint::Doubtful, &verdict);
-            let figures = figures(test)
-                .iter()
-                .filter(|figure| !figure.is_empty())
-                .map(|figure| format!("  {figure}"))
-                .collect::<String>();
-            let name = &test.name;
-            return format!("test {name:<width$} ... {painted}{figures}\n", width = columns.name);
+            ("ignored", Paint::Doubtful, Some(format!("failed as it may: {}", why(test))))
         }
         Some(TestOutcome::Environment) => {
             let reason = test.reason_for_environment().unwrap_or_default();
@@ -82,13 +77,13 @@ fn line(
     style: Style,
 ) -> String {
     let [duration, recovery, category] = figures(test);
-    let padding = " ".repeat(6_usize.saturating_sub(verdict.chars().count()));
     let line = format!(
-        "test {:<width$} ... {}{padding} {duration:>8}  {recovery:<16}  {category}  {}",
+        "test {:<width$} ... {}{duration:>rest$}  {recovery:<16}  {category}  {}",
         test.name,
         style.paint(paint, verdict),
         style.paint(Paint::Doubtful, &remark.unwrap_or_default()),
         width = columns.name,
+        rest = VERDICT_AND_DURATION - verdict.len(),
     );
     format!("{}\n", line.trim_end())
 }
@@ -98,8 +93,7 @@ fn figures(test: &TestRecord) -> [String; 3] {
     let ended = test.ended.as_ref();
     let duration = ended.map(|ended| words::time(Duration::from_nanos(ended.duration_ns)));
     let recovery = test.recovery().map(|time| format!("recovered {}", words::time(time)));
-    let category = test.category();
-    [duration, recovery, category].map(Option::unwrap_or_default)
+    [duration, recovery, test.label()].map(Option::unwrap_or_default)
 }
 
 fn on_retry(test: &TestRecord) -> String {

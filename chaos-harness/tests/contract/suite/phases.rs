@@ -31,10 +31,13 @@ async fn c_ground() -> TestResult {
     build("ground")
 }
 
-/// So slow that everything else would have begun if nothing waited for it.
+/// Is dug until the garden is laid out, if the judge wants it.
 #[chaos_test(domain = "ground", may_fail)]
 async fn d_cellar() -> TestResult {
-    tokio::time::sleep(300.ms()).await;
+    let built = || std::fs::read_to_string(scratch("built")).unwrap_or_default();
+    while scratch("cellar_waits").exists() && !built().contains("garden") {
+        tokio::time::sleep(5.ms()).await;
+    }
     build("cellar")
 }
 
