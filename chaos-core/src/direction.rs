@@ -28,6 +28,14 @@ impl Direction {
             Self::Downstream => Self::Upstream,
         }
     }
+
+    /// What there is of this direction, of what there is of each.
+    pub(crate) fn pick<T>(self, upstream: T, downstream: T) -> T {
+        match self {
+            Self::Upstream => upstream,
+            Self::Downstream => downstream,
+        }
+    }
 }
 
 /// The directions that a fault affects.
@@ -53,6 +61,12 @@ impl Directions {
                 | (Self::Upstream, Direction::Upstream)
                 | (Self::Downstream, Direction::Downstream)
         )
+    }
+}
+
+impl From<Direction> for Directions {
+    fn from(direction: Direction) -> Self {
+        direction.pick(Self::Upstream, Self::Downstream)
     }
 }
 

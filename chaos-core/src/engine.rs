@@ -206,10 +206,7 @@ impl Engine {
     /// Has the fault at place `sink` take what comes to it next; `None` if it took something.
     fn take(&mut self, now: Duration, direction: Direction, sink: usize) -> Option<Next> {
         let (before, from) = self.faults.split_at_mut(sink);
-        let queue = match direction {
-            Direction::Upstream => &mut self.upstream,
-            Direction::Downstream => &mut self.downstream,
-        };
+        let queue = direction.pick(&mut self.upstream, &mut self.downstream);
         if queue.has_bytes() {
             let (length, at) = plan::bytes(before, queue, now, direction, usize::MAX);
             if at > now {
@@ -236,10 +233,7 @@ impl Engine {
 
     /// What is to be done with the bytes that wait, of which `most` may leave.
     fn next_bytes(&mut self, now: Duration, direction: Direction, most: usize) -> Next {
-        let queue = match direction {
-            Direction::Upstream => &mut self.upstream,
-            Direction::Downstream => &mut self.downstream,
-        };
+        let queue = direction.pick(&mut self.upstream, &mut self.downstream);
         let (length, at) = plan::bytes(&mut self.faults, queue, now, direction, most);
         if at > now {
             return self.wait(at);
@@ -277,10 +271,7 @@ impl Engine {
     /// Notes that the first `written` bytes of the queue left the first `faults` of the faults.
     fn leave(&mut self, now: Duration, direction: Direction, written: usize, faults: usize) {
         let lags = plan::lags(&self.faults, self.queue(direction), direction);
-        let queue = match direction {
-            Direction::Upstream => &mut self.upstream,
-            Direction::Downstream => &mut self.downstream,
-        };
+        let queue = direction.pick(&mut self.upstream, &mut self.downstream);
         let late = now.saturating_sub(queue.planned);
         let mut at = queue.head_arrived();
         let number = queue.head_number();
@@ -383,16 +374,10 @@ impl Engine {
     }
 
     fn queue(&self, direction: Direction) -> &Queue {
-        match direction {
-            Direction::Upstream => &self.upstream,
-            Direction::Downstream => &self.downstream,
-        }
+        direction.pick(&self.upstream, &self.downstream)
     }
 
     fn queue_mut(&mut self, direction: Direction) -> &mut Queue {
-        match direction {
-            Direction::Upstream => &mut self.upstream,
-            Direction::Downstream => &mut self.downstream,
-        }
+        direction.pick(&mut self.upstream, &mut self.downstream)
     }
 }

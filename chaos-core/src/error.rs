@@ -1,5 +1,10 @@
 //! What can go wrong in the library itself, apart from the faults that it injects.
 
+use std::error::Error as StdError;
+use std::fmt;
+use std::ops::Deref;
+use std::panic::Location;
+
 use crate::link::LinkError;
 use crate::postgres::PostgresError;
 use crate::sabotage::SabotageError;
@@ -29,8 +34,116 @@ pub enum Error {
     },
 }
 
-/// The error of a test: anything that can be shown.
-pub type TestError = Box<dyn std::error::Error + Send + Sync>;
+/// The error of a test: any error or text, and where the test met it.
+///
+/// It is made by `?` of whatever can become a `Box<dyn Error + Send + Sync>`: any error, a text, such a
+/// box itself. The place of that `?` is kept, and reports tell it, so that an error which says little
+/// (`db error`) still says where.
+///
+/// ```
+/// use chaos_core::{TestError, TestResult};
+///
+/// fn port(text: &str) -> TestResult<u16> {
+///     let port = text.parse()?;
+///     if port == 0 {
+///         return Err("a port is not 0".into());
+///     }
+///     Ok(port)
+/// }
+///
+/// let error: TestError = port("a").unwrap_err();
+/// assert_eq!(error.to_string(), "invalid digit found in string");
+/// assert!(error.is::<std::num::ParseIntError>());
+/// assert_eq!(error.location().map(|place| place.line()), Some(5));
+/// ```
+///
+/// As it takes every error it can be none itself: it [derefs](std::ops::Deref) to the error that it
+/// holds, and [`into_inner`](Self::into_inner) gives that away where a `Box<dyn Error + Send + Sync>` is
+/// wanted.
+pub struct TestError {
+    source: Box<dyn StdError + Send + Sync>,
+    location: &'static Location<'static>,
+}
+
+impl TestError {
+    /// The error that it holds.
+    #[must_use]
+    pub fn into_inner(self) -> Box<dyn StdError + Send + Sync> {
+        self.source
+    }
+
+    /// Where it was made: the place of the `?` that the error came to first. None where that is inside
+    /// this library, which tells nobody anything.
+    #[must_use]
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        let own = file!().trim_end_matches("error.rs");
+        (!self.location.file().starts_with(own)).then_some(self.location)
+    }
+
+    /// The error as this type.
+    ///
+    /// # Errors
+    ///
+    /// This error, if it is of another type.
+    pub fn downcast<E: StdError + 'static>(self) -> Result<Box<E>, Self> {
+        let Self { source, location } = self;
+        source.downcast().map_err(|source| Self { source, location })
+    }
+}
+
+impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for TestError {
+    #[track_caller]
+    fn from(error: E) -> Self {
+        Self { source: error.into(), location: Location::caller() }
+    }
+}
+
+impl Deref for TestError {
+    type Target = dyn StdError + Send + Sync + 'static;
+
+    fn deref(&self) -> &Self::Target {
+        self.source.as_ref()
+    }
+}
+
+impl AsRef<dyn StdError + Send + Sync + 'static> for TestError {
+    fn as_ref(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        self.source.as_ref()
+    }
+}
+
+impl fmt::Debug for TestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.source, f)?;
+        self.location().map_or(Ok(()), |location| write!(f, " at {location}"))
+    }
+}
+
+impl fmt::Display for TestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.source, f)
+    }
+}
+
+/// A [`TestError`], or any error type: what can be asked for the error that it is.
+///
+/// `TestError` is no [`Error`](StdError) itself, so that no bound of the standard library has both.
+pub trait AnyError {
+    /// The error.
+    fn error(&self) -> &(dyn StdError + 'static);
+}
+
+impl<E: StdError + 'static> AnyError for E {
+    fn error(&self) -> &(dyn StdError + 'static) {
+        self
+    }
+}
+
+impl AnyError for TestError {
+    fn error(&self) -> &(dyn StdError + 'static) {
+        self.source.as_ref()
+    }
+}
 
 /// What a test returns.
 pub type TestResult<T = ()> = Result<T, TestError>;

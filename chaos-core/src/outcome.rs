@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::error::DbError;
 
-use crate::error::TestError;
+use crate::error::AnyError;
 
 mod cause;
 mod rejected;
@@ -42,10 +42,21 @@ pub struct Contradiction {
 
 impl Outcome {
     /// What an operation came to that returned this: [`Ok`](Outcome::Ok), or what
-    /// [`of_error`](Outcome::of_error) says.
+    /// [`of_error`](Outcome::of_error) says. The error is a [`TestError`](crate::TestError) or any error
+    /// type.
+    ///
+    /// ```
+    /// use chaos_core::TestResult;
+    /// use chaos_core::outcome::{Outcome, Rejected};
+    ///
+    /// let rejected: Result<(), Rejected> = Err(Rejected::new("not enough on the account"));
+    /// assert_eq!(Outcome::of(&rejected), Outcome::Failed);
+    /// let lost: TestResult = Err("no answer".into());
+    /// assert_eq!(Outcome::of(&lost), Outcome::Unknown);
+    /// ```
     #[must_use]
-    pub fn of<T>(result: &Result<T, TestError>) -> Self {
-        result.as_ref().map_or_else(|error| Self::of_error(&**error), |_| Self::Ok)
+    pub fn of<T>(result: &Result<T, impl AnyError>) -> Self {
+        result.as_ref().map_or_else(|error| Self::of_error(error.error()), |_| Self::Ok)
     }
 
     /// Whether it is no contradiction to what was found: that the operation `took_effect`, or did not.

@@ -11,10 +11,10 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use arena::{Arena, Stage, enter};
+use chaos_core::TestResult;
 use chaos_core::outcome::{Outcome, sqlstate};
 use chaos_core::postgres::{Postgres, StopMode};
 use chaos_core::prelude::*;
-use chaos_core::{TestError, TestResult};
 use tokio_postgres::{Client, IsolationLevel};
 
 #[test]
@@ -49,14 +49,14 @@ enum Transparent {
 /// An error of the user's that names the one that it holds.
 #[derive(Debug, thiserror::Error)]
 #[error("the transfer failed")]
-struct Named(#[source] TestError);
+struct Named(#[source] Box<dyn StdError + Send + Sync>);
 
 /// Says what an error comes to, as it is and wrapped in errors of the user's.
 fn judge(stage: &Stage, error: impl StdError + Send + Sync + 'static) {
-    let plain: TestError = Box::new(error);
+    let plain: Box<dyn StdError + Send + Sync> = Box::new(error);
     let (outcome, state) = (Outcome::of_error(&*plain), sqlstate(&*plain));
     let words = format!("{outcome:?} {} {plain:?}", state.clone().unwrap_or_default());
-    let named: TestError = match plain.downcast::<tokio_postgres::Error>() {
+    let named: Box<dyn StdError + Send + Sync> = match plain.downcast::<tokio_postgres::Error>() {
         Ok(error) => {
             let transparent = Transparent::from(*error);
             assert_eq!(Outcome::of_error(&transparent), outcome, "{transparent:?}");

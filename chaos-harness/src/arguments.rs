@@ -43,6 +43,10 @@ pub(crate) struct Arguments {
     /// The run to compare with the one that began last, or two runs with `..` between them, instead
     /// of running tests.
     pub(crate) compare: Option<String>,
+    /// The test to write the text of an issue about, instead of running tests.
+    pub(crate) issue: Option<String>,
+    /// Whether `git bisect run` asks.
+    pub(crate) bisects: bool,
     /// What to do with the baselines that tests measure.
     pub(crate) baseline: Option<Mode>,
     pub(crate) format: Format,
@@ -218,6 +222,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--exclude-should-panic" => &mut parsed.exclude_should_panic,
             "--force-run-in-process" => &mut parsed.in_process,
             "--chaos-coverage" => &mut parsed.coverage,
+            "--chaos-bisect" => &mut parsed.bisects,
             "--check-determinism" => &mut parsed.check_determinism,
             "--chaos-config" => &mut parsed.show_config,
             "--chaos-selection" => &mut parsed.show_selection,
@@ -238,6 +243,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--test-threads" => "a whole number above 0",
             "--shuffle-seed" => "a whole number",
             "--chaos-compare" => "a run, or two as `<before>..<after>`",
+            "--chaos-issue" => "the name of a test, or a part that no other has",
             "--logfile" => "the path of a file",
             "--color" => "`auto`, `always` or `never`",
             "--format" => "`pretty`, `terse` or `json`",
@@ -272,6 +278,7 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             }
             (assignment::OPTION, _) => parsed.set.push(value),
             ("--chaos-compare", _) => parsed.compare = Some(value),
+            ("--chaos-issue", _) => parsed.issue = Some(value),
             ("--logfile", path) => parsed.logfile = Some(PathBuf::from(path)),
             ("--chaos-baseline", mode) => {
                 parsed.baseline = Some(Mode::parse(mode).ok_or_else(invalid)?);

@@ -20,6 +20,7 @@ use crate::nextest::Nextest;
 use crate::phases::Plan;
 use crate::registry::{self, TestCase};
 use crate::report::inventory::{self, Comparison};
+use crate::report::issue::Issue;
 use crate::report::json;
 use crate::report::record::RunRecord;
 use crate::runner::{Answer, Policy, Runner, threads};
@@ -27,6 +28,7 @@ use crate::selection::named::{CannotSelect, Suitable};
 use crate::selection::{Selected, Selection};
 use crate::settings::{Settings, listing};
 use crate::suite_check::{self, Checked};
+use crate::test_history::{History, Suite, Surroundings};
 use crate::{exit_code, list, run_directory, selection, test_history};
 
 /// The variable that names a selection.
@@ -54,6 +56,13 @@ fn harness() -> u8 {
         Ok(arguments) => arguments,
         Err(error) => return usage(&[error.to_string()]),
     };
+    let bisects = arguments.bisects;
+    let code = asked_for(arguments);
+    if bisects { exit_code::for_bisection(code) } else { code }
+}
+
+/// Does what the command line asks for.
+fn asked_for(arguments: Arguments) -> u8 {
     if arguments.help {
         return print(|out| out.write_all(HELP.as_bytes()));
     }
@@ -98,6 +107,9 @@ fn harness() -> u8 {
         let text =
             listing::render(&settings, &arguments, &plan, &selection.tests, &identity.target);
         return print(|out| out.write_all(text.as_bytes()));
+    }
+    if let Some(part) = &arguments.issue {
+        return write_issue(part, &cases, &settings);
     }
     if arguments.coverage {
         return cover(requirements.as_ref(), &all, &settings);
@@ -212,6 +224,49 @@ fn list_failures(run: &str, settings: &Settings) -> u8 {
             exit_code::HARNESS
         }
     }
+}
+
+/// Prints the text of an issue about the test of this name, or with this part in its name.
+fn write_issue(part: &str, cases: &[&'static TestCase], settings: &Settings) -> u8 {
+    let named: Vec<_> = match cases.iter().find(|case| case.name() == part) {
+        Some(case) => vec![case],
+        None => cases.iter().filter(|case| case.name().contains(part)).collect(),
+    };
+    let [case] = named.as_slice() else {
+        let names: Vec<String> = named.iter().map(|case| format!("`{}`", case.name())).collect();
+        return usage(&[match names.is_empty() {
+            true => format!("there is no test `{part}`; `--list` lists them"),
+            false => format!("more than one test has `{part}` in its name: {}", names.join(", ")),
+        }]);
+    };
+    let root = run_directory::root(settings, Nextest::detect().as_ref());
+    let identity = Identity::of(cases);
+    let name = case.name();
+    let suite = Suite::to_be_asked(&identity, cases, std::slice::from_ref(&name), settings);
+    let judged = History::open(&root.join("history"), suite).and_then(|it| it.judge(&name));
+    let (category, trend) = match judged {
+        Ok(judged) => judged,
+        Err(error) => {
+            eprintln!("error: {}", with_sources(&error));
+            return exit_code::HARNESS;
+        }
+    };
+    let has_failed = |run: &RunRecord| {
+        let of_it = |it: &crate::report::record::TestRecord| it.name == name;
+        run.tests.iter().any(|test| of_it(test) && test.last_failed().is_some())
+    };
+    // A run that cannot be read has nothing to add.
+    let runs = run_directory::newest(&root).into_iter();
+    let latest = runs.filter_map(|it| json::records(&it).ok()).flatten().find(has_failed);
+    let issue = Issue {
+        case,
+        identity: &identity,
+        category: &category,
+        trend: &trend,
+        surroundings: Surroundings::of(settings).to_string(),
+        latest: latest.as_ref(),
+    };
+    print(|out| out.write_all(issue.render().as_bytes()))
 }
 
 /// Prints what has become of the failures of a run.

@@ -21,6 +21,19 @@ pub const HARNESS: u8 = 3;
 /// locked, the quarantine of a test has ended, or something became slower than its baseline.
 pub const GATE: u8 = 4;
 
+/// What [`PASSED`], [`FAILED`] and others become for `git bisect run` (`--chaos-bisect`): 0 for a commit
+/// that is good, 1 for one that is bad, 125 for one of which nothing is known; who interrupts the run
+/// ends the bisection.
+#[must_use]
+pub const fn for_bisection(code: u8) -> u8 {
+    match code {
+        PASSED => 0,
+        FAILED => 1,
+        INTERRUPTED | TERMINATED => code,
+        _ => 125,
+    }
+}
+
 /// The run was interrupted by SIGINT (Ctrl-C).
 pub const INTERRUPTED: u8 = 130;
 

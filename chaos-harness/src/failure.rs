@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use chaos_core::TestError;
 use chaos_core::check::{CheckFailed, NotUpheld};
 use chaos_core::contention::ContentionError;
 use chaos_core::error::{Error, with_sources};
@@ -15,8 +16,21 @@ use crate::fixture_error::FixtureError;
 
 /// The verdict about a test that returned this error.
 ///
+/// A failure that does not say itself where it happened gets the place of the `?` that the error came
+/// to first.
+pub(crate) fn verdict_of(error: &TestError) -> Verdict {
+    match (meaning_of(error.as_ref()), error.location()) {
+        (Verdict::Failed(failure), Some(place)) if failure.location.is_none() => {
+            Verdict::Failed(failure.at(place))
+        }
+        (verdict, _) => verdict,
+    }
+}
+
+/// What an error means.
+///
 /// The error and its sources are searched for errors of the library, so that a test may wrap them.
-pub(crate) fn verdict_of(error: &(dyn StdError + 'static)) -> Verdict {
+fn meaning_of(error: &(dyn StdError + 'static)) -> Verdict {
     let mut failure = match verdict_by_type(error) {
         Verdict::Failed(failure) => failure,
         other => return other,
@@ -39,7 +53,7 @@ fn verdict_by_type(error: &(dyn StdError + 'static)) -> Verdict {
         }
         if let Some(fixture) = error.downcast_ref::<FixtureError>() {
             // Its chain leaves its own source out, because the message has it.
-            return match verdict_of(fixture.source.as_ref()) {
+            return match meaning_of(fixture.source.as_ref()) {
                 Verdict::Skipped { reason } => Verdict::Skipped { reason },
                 Verdict::Environment { reason, failure } => {
                     Verdict::Environment { reason, failure }
@@ -50,7 +64,10 @@ fn verdict_by_type(error: &(dyn StdError + 'static)) -> Verdict {
                         failure.sqlstate.clone_from(&inner.sqlstate);
                         failure.cause = inner.cause;
                     }
-                    Verdict::Failed(failure)
+                    Verdict::Failed(match fixture.source.location() {
+                        Some(place) => failure.at(place),
+                        None => failure,
+                    })
                 }
             };
         }
@@ -81,12 +98,14 @@ fn of_exploration(error: &(dyn StdError + 'static), message: &str) -> Option<Fai
     let kind = match error.downcast_ref()? {
         ExploreError::NoMessages | ExploreError::NothingTried { .. } => FailureKind::Vacuous,
         // What is missing for the scenario skips the test, and stands in a source.
-        ExploreError::Baseline { source, .. } => match verdict_of(source.as_ref()) {
+        ExploreError::Baseline { source, .. } => match meaning_of(source.as_ref()) {
             Verdict::Skipped { .. } => return None,
             _ => FailureKind::SteadyState,
         },
         ExploreError::Library(_) => return None,
-        ExploreError::Violated(_) | ExploreError::Unsound { .. } => FailureKind::Exploration,
+        // Nothing was broken yet.
+        ExploreError::Unsound { .. } => FailureKind::SteadyState,
+        ExploreError::Violated(_) => FailureKind::Exploration,
         // Nothing was found out about the system: what was asked for cannot be tried.
         _ => FailureKind::Error,
     };
@@ -107,6 +126,10 @@ fn of_property(error: &(dyn StdError + 'static), message: &str) -> Option<Failur
     Some(match error.downcast_ref()? {
         PropertyError::Failed(case) => {
             let failure = Failure::new(FailureKind::Property, message);
+            let failure = match &case.location {
+                Some(location) => failure.at(location),
+                None => failure,
+            };
             match &case.token {
                 Some(token) => failure.replayed_by(token),
                 None => failure,
@@ -133,7 +156,7 @@ fn kind_of(error: &(dyn StdError + 'static)) -> Option<FailureKind> {
 
 #[cfg(test)]
 mod tests {
-    use chaos_core::{Chaos, TestError};
+    use chaos_core::{Chaos, TestResult};
 
     use super::*;
 
@@ -143,7 +166,7 @@ mod tests {
     struct Wrapped(#[source] TestError);
 
     fn kind(error: TestError) -> Option<FailureKind> {
-        verdict_of(error.as_ref()).failure().map(|failure| failure.kind)
+        verdict_of(&error).failure().map(|failure| failure.kind)
     }
 
     fn missing() -> TestError {
@@ -153,9 +176,9 @@ mod tests {
     #[test]
     fn what_is_missing_skips_the_test_wherever_it_was_met() {
         let skipped = Verdict::Skipped { reason: "no PostgreSQL".to_owned() };
-        assert_eq!(verdict_of(missing().as_ref()), skipped);
-        assert_eq!(verdict_of(&Wrapped(missing())), skipped);
-        assert_eq!(verdict_of(&FixtureError::new("Postgres", missing())), skipped);
+        assert_eq!(verdict_of(&missing()), skipped);
+        assert_eq!(verdict_of(&Wrapped(missing()).into()), skipped);
+        assert_eq!(verdict_of(&FixtureError::new("Postgres", missing()).into()), skipped);
     }
 
     #[test]
@@ -169,7 +192,7 @@ mod tests {
         let mut client = recorder.process();
         client.invoke("read", 0.into()).complete(Outcome::Ok, 1.into(), None);
         let broken = cx.judge(&counter_bounds(), &recorder.history()).unwrap_err();
-        let verdict = verdict_of(&Wrapped(broken));
+        let verdict = verdict_of(&Wrapped(broken).into());
         let failure = verdict.failure().unwrap();
         assert_eq!(failure.kind, FailureKind::Violation);
         assert!(failure.location.as_ref().unwrap().contains("failure.rs"));
@@ -184,11 +207,29 @@ mod tests {
     fn a_failed_check_keeps_its_place_also_when_it_is_wrapped() {
         let cx = Chaos::new(chaos_core::seed::Seed(1), chaos_core::journal::Journal::in_memory());
         let check = cx.check("money is conserved", 1, 2).unwrap_err();
-        let verdict = verdict_of(&Wrapped(check));
+        let verdict = verdict_of(&Wrapped(check).into());
         let failure = verdict.failure().unwrap();
         assert_eq!(failure.kind, FailureKind::Check);
         assert!(failure.location.as_ref().unwrap().contains("failure.rs"));
         assert!(failure.message.starts_with("the audit failed: money is conserved"), "{failure}");
+    }
+
+    #[test]
+    fn an_error_is_told_with_the_place_of_the_question_mark_that_it_came_to_first() {
+        fn first() -> TestResult<u16> {
+            Ok("a".parse::<u16>()?)
+        }
+        fn second() -> TestResult<u16> {
+            let port = first()?;
+            Ok(port + 1)
+        }
+        let verdict = verdict_of(&second().unwrap_err());
+        let place = verdict.failure().unwrap().location.clone().unwrap();
+        let line = line!() - 8;
+        assert!(place.contains(&format!("failure.rs:{line}:")), "{place}");
+        let fixture = FixtureError::new("Ledger", first().unwrap_err());
+        let verdict = verdict_of(&fixture.into());
+        assert_eq!(verdict.failure().unwrap().location.as_ref(), Some(&place));
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub(crate) fn of(
     identity: &Identity,
 ) -> String {
     let mut text = format!("attempt {} {}", attempt.attempt, failure.kind);
-    if let Some(location) = &failure.location {
+    let place = failure.location.as_ref();
+    if let Some(location) = place.filter(|place| !failure.message.contains(place.as_str())) {
         text.push_str(&format!(" at {location}"));
     }
     text.push_str(&format!(": {}\n", failure.message));

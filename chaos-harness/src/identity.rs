@@ -56,6 +56,25 @@ impl Identity {
         format!("cargo test -p {package} --test {target} -- --chaos-report={run}")
     }
 
+    /// The command that builds the tests and runs none.
+    pub(crate) fn build(&self) -> String {
+        format!("cargo test {} --no-run", self.options())
+    }
+
+    /// The command that runs one test, to which options of the harness may be added.
+    pub(crate) fn test(&self, test: &str) -> String {
+        format!("cargo test {} -- --exact {test}", self.options())
+    }
+
+    /// What cargo has to be told to find the tests.
+    fn options(&self) -> String {
+        let Self { package, target, kind } = self;
+        match kind {
+            Kind::Test => format!("-p {package} --test {target}"),
+            Kind::Unit => format!("-p {package}"),
+        }
+    }
+
     /// The command that makes one attempt at a test again, with the same seed.
     pub(crate) fn reproduce(&self, test: &str, seed: u64, replay: Option<&str>) -> String {
         let Self { package, target, kind } = self;

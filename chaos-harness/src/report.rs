@@ -4,6 +4,7 @@
 //! stored is a function of these events.
 
 pub(crate) mod inventory;
+pub(crate) mod issue;
 pub(crate) mod json;
 mod judgement;
 pub(crate) mod record;

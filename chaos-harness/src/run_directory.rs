@@ -138,6 +138,12 @@ pub(crate) fn find(root: &Path, run: &str) -> Result<PathBuf, NoSuchRun> {
     }
 }
 
+/// The directories of the runs that are kept, the one that began last first.
+pub(crate) fn newest(root: &Path) -> Vec<PathBuf> {
+    let runs = root.join("runs");
+    retention::newest(&runs).into_iter().map(|name| runs.join(name)).collect()
+}
+
 /// A name for files that is safe everywhere, and differs for different texts.
 pub(crate) fn file_name(text: &str) -> String {
     const LONGEST: usize = 120;

@@ -38,6 +38,7 @@ use crate::{exit_code, gate, revision};
 
 mod beginning;
 mod declaration;
+mod elsewhere;
 mod measure;
 mod policy;
 mod reporters;
@@ -68,6 +69,10 @@ pub(crate) struct Runner {
     /// Whether the command line is ours, and not libtest's.
     own_command_line: bool,
     fail_fast: bool,
+    /// Whether `git bisect run` asks.
+    bisects: bool,
+    /// Whether of a test nothing is known: it did not run, or what was measured decides nothing.
+    is_undecided: AtomicBool,
     /// Whether explorations only compare runs without faults.
     check_determinism: bool,
     has_failed: AtomicBool,
@@ -128,7 +133,7 @@ impl Runner {
             tests: test_history::fingerprints(cases, names),
             surroundings: Surroundings::of(&settings),
             commit: commit.clone(),
-            evidence: evidence(&settings, nextest.as_ref()),
+            evidence: evidence(arguments, &settings, nextest.as_ref()),
         };
         let history = History::open(&directory.root().join("history"), suite)?;
         let is_inherited = arguments.no_capture || settings.environment.no_capture;
@@ -148,6 +153,8 @@ impl Runner {
         Ok(Self {
             in_process: arguments.in_process || settings.environment.in_process,
             fail_fast: arguments.fail_fast,
+            bisects: arguments.bisects,
+            is_undecided: AtomicBool::new(false),
             check_determinism: arguments.check_determinism,
             reporters: FanOut::new(reporters),
             settings,
@@ -221,6 +228,10 @@ impl Runner {
             });
             trials.push(trial.with_ignored_flag(true));
         }
+        if runner.bisects && trials.iter().all(|trial| !trial.has_ignored_flag()) {
+            // At this commit the test is not there.
+            runner.is_undecided.store(true, Ordering::Relaxed);
+        }
         let conclusion = libtest_mimic::run(&arguments, trials);
         let exit_code = match runner.interrupt.get() {
             Some(interruption) => interruption.exit_code(),
@@ -230,6 +241,9 @@ impl Runner {
                 let has_regressed = runner.has_regressed();
                 match conclusion.has_failed() {
                     true => exit_code::FAILED,
+                    false if runner.bisects && runner.is_undecided.load(Ordering::Relaxed) => {
+                        exit_code::ENVIRONMENT
+                    }
                     false if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
                     false if !passes_gates || has_regressed => exit_code::GATE,
                     false => exit_code::PASSED,
@@ -399,8 +413,10 @@ pub(crate) fn threads(settings: &Settings, arguments: &Arguments) -> usize {
     asked_for.map_or_else(cores, |setting| setting.value.into())
 }
 
-fn evidence(settings: &Settings, nextest: Option<&Nextest>) -> Evidence {
-    if nextest.is_some_and(|nextest| nextest.attempt > 1) {
+fn evidence(arguments: &Arguments, settings: &Settings, nextest: Option<&Nextest>) -> Evidence {
+    if arguments.bisects {
+        Evidence::Bisection
+    } else if nextest.is_some_and(|nextest| nextest.attempt > 1) {
         Evidence::OuterRetry
     } else if settings.environment.seed.is_some() {
         Evidence::ChosenSeed

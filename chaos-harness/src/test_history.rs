@@ -22,8 +22,10 @@ use parking_lot::Mutex;
 use self::line::{Ended, Line, LineEvent, Outcome, Run, Started, Systemic};
 use self::memory::Memory;
 use self::segments::Segments;
+use crate::identity::Identity;
 use crate::registry::TestCase;
 use crate::run_event::{AttemptEnded, AttemptStarted, CategorySummary, Trend};
+use crate::settings::Settings;
 use crate::signature::Signature;
 
 mod line;
@@ -74,6 +76,29 @@ pub(crate) enum Evidence {
     /// They do not, because somebody chose the seed for the whole run (`CHAOS_SEED`): to repeat a
     /// failure ten times would otherwise make any test look broken.
     ChosenSeed,
+    /// They do not, because they are made at old commits (`--chaos-bisect`).
+    Bisection,
+}
+
+impl Suite {
+    /// Whoever only asks for these tests, and makes no attempt.
+    pub(crate) fn to_be_asked(
+        identity: &Identity,
+        cases: &[&TestCase],
+        tests: &[String],
+        settings: &Settings,
+    ) -> Self {
+        Self {
+            package: identity.package.clone(),
+            binary: identity.target.clone(),
+            // No run has this name, so nothing is left out.
+            run: String::new(),
+            tests: fingerprints(cases, tests),
+            surroundings: Surroundings::of(settings),
+            commit: None,
+            evidence: Evidence::Counts,
+        }
+    }
 }
 
 /// The history of one test binary.

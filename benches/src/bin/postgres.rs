@@ -3,7 +3,6 @@
 //!
 //! `cargo run --release -p chaos-benches --bin postgres`
 
-use std::error::Error;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +19,7 @@ use chaos_core::{Chaos, TestError};
 /// Says what a process that is measured is to do.
 const ROLE: &str = "BENCH_ROLE";
 
-type Result<T = (), E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+type Result<T = (), E = TestError> = std::result::Result<T, E>;
 
 fn main() -> Result {
     supervise_if_asked();

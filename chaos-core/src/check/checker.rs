@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::evidence::Evidence;
-use super::report::Report;
+use super::report::{KEPT, Report};
 use crate::history::{History, HistoryError};
 
 /// Judges what clients did and saw, or what is in a database, by a promise.
@@ -132,12 +132,15 @@ impl Checker for AllOf {
         if self.checkers.is_empty() {
             all.vacuous("there is no checker in it");
         }
-        for checker in &self.checkers {
-            let mut report = checker.check(evidence)?;
-            // Beside others a violation has to say what it violates.
-            for violation in &mut report.violations {
-                violation.explanation = format!("{}: {}", report.checker, violation.explanation);
-            }
+        let reports = self.checkers.iter().map(|checker| checker.check(evidence));
+        let mut reports = reports.collect::<Result<Vec<_>, _>>()?;
+        // One that is violated often must not leave the others without a proof.
+        let violated = reports.iter().filter(|report| report.violation_count > 0).count();
+        for report in &mut reports {
+            report.of_promise();
+            report.keep_violations((KEPT / violated.max(1)).max(1));
+        }
+        for mut report in reports {
             let name = report.checker.clone();
             for reason in [&mut report.unknown, &mut report.vacuous].into_iter().flatten() {
                 *reason = format!("{name}: {reason}");
@@ -190,4 +193,42 @@ pub enum CheckError {
         /// What is wrong, and what is expected.
         what: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::Violation;
+    use super::*;
+
+    /// Finds so many violations.
+    struct Finds(&'static str, u32);
+
+    impl Checker for Finds {
+        fn name(&self) -> String {
+            self.0.to_owned()
+        }
+
+        fn check(&self, _: &Evidence<'_>) -> Result<Report, CheckError> {
+            let mut report = Report::of(self.name());
+            (1..=self.1).for_each(|n| report.violated(Violation::new(format!("{} {n}", self.0))));
+            Ok(report)
+        }
+    }
+
+    fn told(checker: &AllOf) -> String {
+        checker.check_history(&History::default()).unwrap().to_string()
+    }
+
+    #[test]
+    fn of_several_promises_each_is_told_with_its_own_proofs() {
+        let all = crate::all_of![Finds("lost", 40), Finds("kept", 0), Finds("doubled", 1)];
+        let text = "2 promises are violated, 41 times in all\n  doubled: violated\n    doubled 1\n  \
+                    lost: violated 40 times\n    lost 1\n    lost 2\n    lost 3\n    and 37 more";
+        assert_eq!(told(&all), text);
+        let one = crate::all_of![Finds("lost", 2), Finds("kept", 0)];
+        assert_eq!(told(&one), "lost: violated 2 times\n  lost 1\n  lost 2");
+        let inner = crate::all_of![Finds("lost", 1), Finds("doubled", 1)];
+        let nested = crate::all_of![inner, Finds("kept", 0)];
+        assert!(told(&nested).starts_with("2 promises are violated, 2 times in all"));
+    }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Validity;
 
 /// Violations that are kept of one report; more of them say nothing new.
-const KEPT: usize = 16;
+pub(super) const KEPT: usize = 16;
 
 /// What a checker says of what it was given.
 ///
@@ -33,6 +33,10 @@ pub struct Report {
     /// How many violations there are in all.
     #[serde(default)]
     pub violation_count: u64,
+    /// How many there are of each promise that was violated, where [several](crate::all_of) are judged
+    /// as one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub violated_promises: BTreeMap<String, u64>,
     /// Why nothing can be said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
@@ -53,6 +57,7 @@ impl Report {
             validity: Validity::Valid,
             violations: Vec::new(),
             violation_count: 0,
+            violated_promises: BTreeMap::new(),
             unknown: None,
             vacuous: None,
             stats: BTreeMap::new(),
@@ -104,10 +109,29 @@ impl Report {
         *self.stats.entry(what.to_owned()).or_default() += number;
     }
 
+    /// Says which promise all of it is about, so that it can stand beside others.
+    pub(super) fn of_promise(&mut self) {
+        if self.violation_count == 0 || !self.violated_promises.is_empty() {
+            return;
+        }
+        for violation in &mut self.violations {
+            violation.promise = Some(self.checker.clone());
+        }
+        self.violated_promises.insert(self.checker.clone(), self.violation_count);
+    }
+
+    /// Keeps the first so many violations.
+    pub(super) fn keep_violations(&mut self, most: usize) {
+        self.violations.truncate(most);
+    }
+
     /// Adds what another report says.
     pub(super) fn absorb(&mut self, other: Self) {
         self.validity = self.validity.max(other.validity);
         self.violation_count += other.violation_count;
+        for (promise, count) in other.violated_promises {
+            *self.violated_promises.entry(promise).or_default() += count;
+        }
         let room = KEPT.saturating_sub(self.violations.len());
         self.violations.extend(other.violations.into_iter().take(room));
         self.unknown = self.unknown.take().or(other.unknown);
@@ -120,7 +144,6 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 3;
         let Self { checker, .. } = self;
         match self.validity {
             Validity::Valid => write!(f, "{checker}: holds"),
@@ -130,16 +153,59 @@ impl fmt::Display for Report {
                     if self.unknown.is_some() { "is unknown" } else { "was not put to the test" };
                 write!(f, "{checker}: {how}: {}", why.map_or("", |why| why))
             }
-            Validity::Violated => {
-                write!(f, "{checker}: violated")?;
-                if self.violation_count > 1 {
-                    write!(f, " {} times", self.violation_count)?;
-                }
-                for violation in self.violations.iter().take(SHOWN) {
-                    write!(f, "\n  {violation}")?;
+            Validity::Violated if self.violated_promises.len() > 1 => {
+                let (broken, times) = (self.violated_promises.len(), self.violation_count);
+                write!(f, "{broken} promises are violated, {times} times in all")?;
+                for (promise, count) in &self.violated_promises {
+                    let of = |one: &&Violation| one.promise.as_deref() == Some(promise);
+                    write!(f, "\n  {promise}: violated{}", Times(*count))?;
+                    let violations = self.violations.iter().filter(of);
+                    write!(f, "{}", Listed { violations, count: *count, indent: "    " })?;
                 }
                 Ok(())
             }
+            Validity::Violated => {
+                let promise = self.violated_promises.keys().next().unwrap_or(checker);
+                let count = self.violation_count;
+                write!(f, "{promise}: violated{}", Times(count))?;
+                let violations = self.violations.iter();
+                write!(f, "{}", Listed { violations, count, indent: "  " })
+            }
+        }
+    }
+}
+
+/// ` 3 times`, or nothing for once.
+struct Times(u64);
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 | 1 => Ok(()),
+            times => write!(f, " {times} times"),
+        }
+    }
+}
+
+/// The first of some violations, one below the other, and how many more of all of them there are.
+struct Listed<I> {
+    violations: I,
+    count: u64,
+    indent: &'static str,
+}
+
+impl<'a, I: Iterator<Item = &'a Violation> + Clone> fmt::Display for Listed<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 3;
+        let Self { violations, count, indent } = self;
+        let mut shown = 0;
+        for violation in violations.clone().take(SHOWN) {
+            shown += 1;
+            write!(f, "\n{indent}{violation}")?;
+        }
+        match count.saturating_sub(shown) {
+            0 => Ok(()),
+            more => write!(f, "\n{indent}and {more} more"),
         }
     }
 }
@@ -148,6 +214,9 @@ impl fmt::Display for Report {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Violation {
+    /// Which promise it breaks, where [several](crate::all_of) are judged as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise: Option<String>,
     /// What is wrong, in words for a person.
     pub explanation: String,
     /// Of which key, row or account.
@@ -184,6 +253,7 @@ impl Violation {
     #[must_use]
     pub fn new(explanation: impl Into<String>) -> Self {
         Self {
+            promise: None,
             explanation: explanation.into(),
             key: None,
             entries: Vec::new(),
@@ -262,6 +332,8 @@ mod tests {
         both.absorb(report.clone());
         both.absorb(report);
         assert_eq!((both.violations.len(), both.violation_count), (16, 100));
+        let text = "both: violated 100 times\n  n 0\n  n 1\n  n 2\n  and 97 more";
+        assert_eq!(both.to_string(), text);
         let text = serde_json::to_string(&both).unwrap();
         assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), both);
     }

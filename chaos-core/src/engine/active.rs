@@ -281,16 +281,10 @@ impl Active {
     }
 
     fn share(&self, direction: Direction) -> &Share {
-        match direction {
-            Direction::Upstream => &self.upstream,
-            Direction::Downstream => &self.downstream,
-        }
+        direction.pick(&self.upstream, &self.downstream)
     }
 
     fn share_mut(&mut self, direction: Direction) -> &mut Share {
-        match direction {
-            Direction::Upstream => &mut self.upstream,
-            Direction::Downstream => &mut self.downstream,
-        }
+        direction.pick(&mut self.upstream, &mut self.downstream)
     }
 }

@@ -84,10 +84,7 @@ pub(super) enum Gate {
 
 impl Messages {
     fn parts(&mut self, direction: Direction) -> (&mut Session, &mut Stage) {
-        match direction {
-            Direction::Upstream => (&mut self.session, &mut self.upstream),
-            Direction::Downstream => (&mut self.session, &mut self.downstream),
-        }
+        (&mut self.session, direction.pick(&mut self.upstream, &mut self.downstream))
     }
 }
 
@@ -207,10 +204,7 @@ impl Engine {
             return Some(Gate::Open(stage.released.min(until)));
         }
         let Some(struck) = stage.struck.take() else { return self.look(direction, messages) };
-        let queue = match direction {
-            Direction::Upstream => &self.upstream,
-            Direction::Downstream => &self.downstream,
-        };
+        let queue = direction.pick(&self.upstream, &self.downstream);
         let (_, at) = plan::bytes(&mut self.faults, queue, now, direction, 1);
         if at > now {
             stage.struck = Some(struck);

@@ -133,8 +133,5 @@ fn add(counter: &AtomicU64, more: u64) {
 }
 
 fn index(direction: Direction) -> usize {
-    match direction {
-        Direction::Upstream => 0,
-        Direction::Downstream => 1,
-    }
+    direction.pick(0, 1)
 }

@@ -69,10 +69,7 @@ impl Watch {
 }
 
 fn index(direction: Direction) -> usize {
-    match direction {
-        Direction::Upstream => 0,
-        Direction::Downstream => 1,
-    }
+    direction.pick(0, 1)
 }
 
 #[cfg(test)]

@@ -39,6 +39,19 @@ impl Mode {
         vec![Self::Cut, Self::Reset, Self::Torn, Self::Cancel, Self::error(conflict)]
     }
 
+    /// How much it does away with, to compare: what tells most about a bug does least.
+    pub(super) const fn harm(self) -> u8 {
+        match self {
+            Self::Error(_) => 0,
+            Self::Cancel => 1,
+            Self::Delay => 2,
+            Self::Cut => 3,
+            Self::Reset => 4,
+            Self::Torn => 5,
+            Self::ServerKilled => 6,
+        }
+    }
+
     /// An error of the database: `Mode::error(SqlState::T_R_DEADLOCK_DETECTED)`.
     ///
     /// # Panics

@@ -115,10 +115,7 @@ impl Trial {
     /// At a message that no run without faults has.
     pub(super) fn at_unknown(place: Place, mode: Mode) -> Option<Self> {
         let Place::Message { connection, direction, nth } = place else { return None };
-        let side = match direction {
-            Direction::Upstream => "request",
-            Direction::Downstream => "answer",
-        };
+        let side = direction.pick("request", "answer");
         let message = format!("{side} {nth} of connection {connection}");
         let words = words(&message, direction, mode);
         Some(Self { strikes: vec![Strike { place, mode }], words, is_beyond: false })

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::finding::Finding;
+use super::mode::Mode;
 use super::token::ReplayToken;
 use crate::duration::{Display, rounded};
 use crate::event::SkippedPoints;
@@ -73,13 +74,20 @@ impl Explored {
         self.points.iter().filter(|point| point.is_met()).count()
     }
 
-    /// The token of the first run after which something was wrong.
+    /// The token of the run that tells most: the first one of the most frequent [cause](Self::causes).
     #[must_use]
     pub fn replay(&self) -> Option<&ReplayToken> {
-        self.violated().next().map(|point| &point.token)
+        let causes = self.causes();
+        let (_, points) = causes.first()?;
+        points.first().map(|point| &point.token)
     }
 
     /// What was wrong, each with the runs after which it was: the most frequent one first.
+    ///
+    /// Of the runs of a cause those come first that tell most: with one fault rather than two, without
+    /// killing the server rather than with it, earlier in the operation rather than later, and at the
+    /// same place with the fault that leaves most as it is: an error, a cancellation, a delay, the end
+    /// of the connection, its reset, a torn message.
     #[must_use]
     pub fn causes(&self) -> Vec<(&Finding, Vec<&Point>)> {
         let mut causes: BTreeMap<&Finding, Vec<&Point>> = BTreeMap::new();
@@ -91,6 +99,16 @@ impl Explored {
         }
         let mut causes: Vec<_> = causes.into_iter().collect();
         causes.sort_by_key(|(_, points)| std::cmp::Reverse(points.len()));
+        for (_, points) in &mut causes {
+            // It is stable: at equal places the points are in the order of the plan, which is that of the
+            // messages.
+            points.sort_by_key(|point| {
+                let strikes = &point.token.strikes;
+                let harm = strikes.iter().map(|strike| strike.mode.harm()).max();
+                (strikes.len(), harm == Some(Mode::ServerKilled.harm()))
+            });
+            by_harm_at_equal_places(points);
+        }
         causes
     }
 
@@ -113,6 +131,22 @@ impl Explored {
             text.push_str(&format!("; {count} skipped: {why}"));
         }
         text
+    }
+}
+
+/// Sorts each row of points that are at the same places by how much harm they do.
+fn by_harm_at_equal_places(points: &mut [&Point]) {
+    let same = |one: &&Point, other: &&Point| {
+        let places = |point: &Point| -> Vec<_> {
+            point.token.strikes.iter().map(|strike| strike.place).collect()
+        };
+        places(one) == places(other)
+    };
+    for row in points.chunk_by_mut(same) {
+        row.sort_by_key(|point| {
+            let harm = point.token.strikes.iter().map(|strike| strike.mode.harm());
+            harm.collect::<Vec<_>>()
+        });
     }
 }
 

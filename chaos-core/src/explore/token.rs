@@ -40,10 +40,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Message { connection, direction, nth } => {
-                let side = match direction {
-                    Direction::Upstream => 'f',
-                    Direction::Downstream => 'b',
-                };
+                let side = direction.pick('f', 'b');
                 write!(f, "c{connection}.{side}{nth}")
             }
             Self::Poll(nth) => write!(f, "poll.{nth}"),

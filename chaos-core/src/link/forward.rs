@@ -259,8 +259,5 @@ impl Peer {
 }
 
 fn reset_by_sender(direction: Direction) -> ConnectionEnd {
-    match direction {
-        Direction::Upstream => ConnectionEnd::ResetByClient,
-        Direction::Downstream => ConnectionEnd::ResetByServer,
-    }
+    direction.pick(ConnectionEnd::ResetByClient, ConnectionEnd::ResetByServer)
 }

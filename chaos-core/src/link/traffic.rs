@@ -29,10 +29,7 @@ impl Traffic {
     /// How many bytes were read from the sender in this direction, and how many were delivered.
     #[cfg(feature = "toxiproxy")]
     pub(crate) fn totals(&self, direction: Direction) -> (u64, u64) {
-        let way = match direction {
-            Direction::Upstream => &self.upstream,
-            Direction::Downstream => &self.downstream,
-        };
+        let way = direction.pick(&self.upstream, &self.downstream);
         (way.received.load(Ordering::Relaxed), way.sent.load(Ordering::Relaxed))
     }
 }

@@ -11,6 +11,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::case::{Case, Step};
 use super::error::{FailedCase, PropertyError};
+use super::failure::CaseFailure;
 use super::operation::Operation;
 use super::plan::Plan;
 use super::reduction::{Failing, Reduced, patience};
@@ -277,6 +278,7 @@ where
                     let failed = FailedCase {
                         case: format!("the case that is kept in {}", path.display()),
                         failure: failure.message,
+                        location: failure.location,
                         failed: 1,
                         runs: tried,
                         listing: Listing(case).to_string(),
@@ -338,8 +340,8 @@ where
             }
             Answer::Impossible(_) => Err(impossible(ran)),
             Answer::Failed(failure) => {
-                let (signature, message) = (failure.signature.clone(), failure.message.clone());
-                self.give_up(drawn, numbered, signature, message, took, report).await
+                let failure = failure.clone();
+                self.give_up(drawn, numbered, failure, took, report).await
             }
         }
     }
@@ -377,12 +379,12 @@ where
         &self,
         drawn: Drawn<S>,
         numbered: Numbered,
-        signature: String,
-        message: String,
+        failure: CaseFailure,
         calm: Duration,
         report: &PropertyReport,
     ) -> Result<(), TestError> {
         let number = numbered.number;
+        let CaseFailure { signature, message, location } = failure;
         self.runner.cx.phase(format!("case {number} failed; making it smaller"));
         let (operations, faults) = (drawn.case.steps.len(), drawn.case.faults.len());
         let left = self.deadline.map(|deadline| {
@@ -417,6 +419,7 @@ where
         let failed = FailedCase {
             case: format!("case {number} of {}", self.property.cases),
             failure: message,
+            location,
             failed: reduced.failed,
             runs: reduced.runs,
             listing: Listing(&reduced.case).to_string(),

@@ -80,6 +80,8 @@ pub struct FailedCase {
     pub case: String,
     /// What failed, in words.
     pub failure: String,
+    /// Where it failed, as `file:line:column`, when that is known.
+    pub location: Option<String>,
     /// Of how many runs of the case, as it is listed, so many failed.
     pub failed: u32,
     /// How many runs those were.
@@ -97,7 +99,11 @@ pub struct FailedCase {
 impl fmt::Display for FailedCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { case, failure, failed, runs, listing, .. } = self;
-        write!(f, "{case} fails in {failed} of {runs} runs: {failure}\n{listing}")?;
+        write!(f, "{case} fails in {failed} of {runs} runs: {failure}")?;
+        if let Some(location) = &self.location {
+            write!(f, "\n  at {location}")?;
+        }
+        write!(f, "\n{listing}")?;
         if let Some(shrunk) = &self.shrunk {
             write!(f, "\n{shrunk}")?;
         }

@@ -2,31 +2,40 @@
 
 use std::any::Any;
 
-use crate::check::CheckFailed;
+use crate::check::{CheckFailed, NotUpheld};
 use crate::error::{TestError, with_sources};
 
 /// Why a case failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct CaseFailure {
     /// Equal for failures that are taken for the same.
     pub(super) signature: String,
     /// In words for a person.
     pub(super) message: String,
+    /// Where, as `file:line:column`, when that is known.
+    pub(super) location: Option<String>,
 }
 
 impl CaseFailure {
     /// The test returned an error.
     pub(super) fn of_error(error: &TestError) -> Self {
         let message = with_sources(error.as_ref());
+        let place = error.location().map(ToString::to_string);
         let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
         while let Some(error) = source {
             if let Some(check) = error.downcast_ref::<CheckFailed>() {
                 // What it found differs from run to run.
-                return Self { signature: format!("check: {}", check.name()), message };
+                let location = Some(check.location().to_string());
+                return Self { signature: format!("check: {}", check.name()), message, location };
+            }
+            if let Some(broken) = error.downcast_ref::<NotUpheld>() {
+                let signature = format!("promise: {}", broken.report().checker);
+                return Self { signature, message, location: Some(broken.location().to_string()) };
             }
             source = error.source();
         }
-        Self { signature: format!("error: {}", normalised(&message)), message }
+        let signature = format!("error: {}", normalised(&message));
+        Self { signature, message, location: place }
     }
 
     /// The test panicked.
@@ -35,12 +44,12 @@ impl CaseFailure {
         let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
         let text = text.unwrap_or_else(|| "with something that is no text".to_owned());
         let signature = format!("panic: {}", normalised(&text));
-        Self { signature, message: format!("panicked: {text}") }
+        Self { signature, message: format!("panicked: {text}"), location: None }
     }
 
     /// A failure of a kind that needs no more to be told from others.
     pub(super) fn of_kind(kind: &str, message: impl Into<String>) -> Self {
-        Self { signature: kind.to_owned(), message: message.into() }
+        Self { signature: kind.to_owned(), message: message.into(), location: None }
     }
 }
 
@@ -87,5 +96,13 @@ mod tests {
         let of = |found| CaseFailure::of_error(&cx.check("money", found, 2).unwrap_err());
         assert_eq!(of(1).signature, of(3).signature);
         assert_ne!(of(1).message, of(3).message);
+        assert!(of(1).location.unwrap().contains("property/failure.rs:"));
+    }
+
+    #[test]
+    fn an_error_is_told_with_the_place_at_which_the_test_met_it() {
+        let location = CaseFailure::of_error(&"no answer".into()).location;
+        // Nobody wants to know where in the library an error was made.
+        assert_eq!(location, None);
     }
 }

@@ -377,17 +377,11 @@ impl Session {
     }
 
     fn way(&self, direction: Direction) -> &Way {
-        match direction {
-            Direction::Upstream => &self.upstream,
-            Direction::Downstream => &self.downstream,
-        }
+        direction.pick(&self.upstream, &self.downstream)
     }
 
     fn way_mut(&mut self, direction: Direction) -> &mut Way {
-        match direction {
-            Direction::Upstream => &mut self.upstream,
-            Direction::Downstream => &mut self.downstream,
-        }
+        direction.pick(&mut self.upstream, &mut self.downstream)
     }
 }
 

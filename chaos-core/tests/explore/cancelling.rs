@@ -7,7 +7,7 @@ use chaos_core::explore::{CutPoints, ExploreError, FindingKind};
 use chaos_core::prelude::*;
 
 use crate::arena::Stage;
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 
 const INSERT: &str = "INSERT INTO transfers (key, amount) VALUES (1, 5) ON CONFLICT DO NOTHING";
 
@@ -40,12 +40,7 @@ async fn guarded(ledger: &Ledger) -> TestResult {
 pub(crate) async fn a_transaction_that_a_dropped_future_leaves_open_is_found(
     stage: Stage,
 ) -> TestResult {
-    let explored = stage
-        .cx
-        .explore(cancelled())
-        .setup(async |pg| Ledger::open(&pg, 1).await)
-        .run(by_hand)
-        .await;
+    let explored = ledger::explored(&stage, cancelled()).run(by_hand).await;
     let Err(ExploreError::Violated(explored)) = explored else { panic!("{explored:?}") };
     let (finding, points) = &explored.causes()[0];
     assert_eq!(finding.kind, FindingKind::Session, "{explored}");
@@ -62,12 +57,7 @@ pub(crate) async fn a_transaction_that_a_dropped_future_leaves_open_is_found(
 pub(crate) async fn a_transaction_that_is_rolled_back_when_dropped_is_clean(
     stage: Stage,
 ) -> TestResult {
-    let explored = stage
-        .cx
-        .explore(cancelled())
-        .setup(async |pg| Ledger::open(&pg, 1).await)
-        .run(guarded)
-        .await?;
+    let explored = ledger::explored(&stage, cancelled()).run(guarded).await?;
     assert!(explored.met() > 20, "{explored}");
     Ok(())
 }
@@ -75,20 +65,10 @@ pub(crate) async fn a_transaction_that_is_rolled_back_when_dropped_is_clean(
 pub(crate) async fn an_operation_that_is_dropped_after_each_of_its_polls(
     stage: Stage,
 ) -> TestResult {
-    let explored = stage
-        .cx
-        .explore(cancellation_points())
-        .setup(async |pg| Ledger::open(&pg, 1).await)
-        .run(guarded)
-        .await?;
+    let explored = ledger::explored(&stage, cancellation_points()).run(guarded).await?;
     // It waits for a connection, and for three statements.
     assert!(explored.met() >= 4, "{explored}");
-    let explored = stage
-        .cx
-        .explore(cancellation_points())
-        .setup(async |pg| Ledger::open(&pg, 1).await)
-        .run(by_hand)
-        .await;
+    let explored = ledger::explored(&stage, cancellation_points()).run(by_hand).await;
     let Err(ExploreError::Violated(explored)) = explored else { panic!("{explored:?}") };
     assert_eq!(explored.causes()[0].0.kind, FindingKind::Session, "{explored}");
     let token = explored.replay().unwrap().to_string();
@@ -110,10 +90,7 @@ pub(crate) async fn an_operation_that_waits_for_ever_is_found_and_one_with_a_tim
     let Err(ExploreError::Violated(explored)) = explored else { panic!("{explored:?}") };
     assert!(explored.points.iter().all(|point| point.is_violated()), "{explored}");
     assert!(explored.causes().iter().any(|(it, _)| it.kind == FindingKind::Hang), "{explored}");
-    let explored = stage
-        .cx
-        .explore(late())
-        .setup(async |pg| Ledger::open(&pg, 1).await)
+    let explored = ledger::explored(&stage, late())
         .run(async |ledger: &Ledger| {
             tokio::time::timeout(Duration::from_millis(300), guarded(ledger)).await?
         })

@@ -3,9 +3,12 @@
 use std::time::{Duration, Instant};
 
 use chaos_core::TestResult;
+use chaos_core::explore::{Points, Prepared};
 use chaos_core::postgres::Postgres;
 use deadpool_postgres::{Pool, PoolError};
 use tokio_postgres::error::SqlState;
+
+use crate::arena::Stage;
 
 const SCHEMA: &str = "
     CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL);
@@ -26,6 +29,11 @@ pub(crate) enum LedgerError {
 
 pub(crate) struct Ledger {
     pub(crate) pool: Pool,
+}
+
+/// An exploration of a ledger with one connection, which needs its operation.
+pub(crate) fn explored<'a>(stage: &Stage, points: impl Into<Points>) -> Prepared<'a, Ledger> {
+    stage.cx.explore(points).setup(async |pg| Ledger::open(&pg, 1).await)
 }
 
 impl Ledger {

@@ -7,14 +7,11 @@ use chaos_core::explore::ExploreError;
 use chaos_core::prelude::*;
 
 use crate::arena::Stage;
-use crate::ledger::Ledger;
+use crate::ledger::{self, Ledger};
 
 pub(crate) async fn a_scenario_that_is_not_the_same_twice(stage: Stage) -> TestResult {
     let runs = Cell::new(0);
-    let explored = stage
-        .cx
-        .explore(cut_points())
-        .setup(async |pg| Ledger::open(&pg, 1).await)
+    let explored = ledger::explored(&stage, cut_points())
         .run(async |ledger: &Ledger| {
             let client = ledger.pool.get().await?;
             runs.set(runs.get() + 1);
@@ -53,10 +50,7 @@ pub(crate) async fn statements_that_differ_in_a_letter(stage: Stage) -> TestResu
 }
 
 pub(crate) async fn a_scenario_that_fails_without_any_fault(stage: Stage) -> TestResult {
-    let explored = stage
-        .cx
-        .explore(cut_points())
-        .setup(async |pg| Ledger::open(&pg, 1).await)
+    let explored = ledger::explored(&stage, cut_points())
         .run(async |ledger: &Ledger| {
             let client = ledger.pool.get().await?;
             TestResult::Ok(client.batch_execute("SELECT nonsense").await?)
@@ -70,17 +64,10 @@ pub(crate) async fn a_scenario_that_fails_without_any_fault(stage: Stage) -> Tes
 }
 
 pub(crate) async fn a_scenario_that_never_talks_to_the_database(stage: Stage) -> TestResult {
-    let explored = stage
-        .cx
-        .explore(cut_points())
-        .setup(async |pg| Ledger::open(&pg, 1).await)
-        .run(async |_: &Ledger| TestResult::Ok(()))
-        .await;
+    let explored =
+        ledger::explored(&stage, cut_points()).run(async |_: &Ledger| TestResult::Ok(())).await;
     assert!(matches!(explored, Err(ExploreError::NoMessages)), "{explored:?}");
-    let explored = stage
-        .cx
-        .explore(cancellation_points())
-        .setup(async |pg| Ledger::open(&pg, 1).await)
+    let explored = ledger::explored(&stage, cancellation_points())
         .run(async |_: &Ledger| TestResult::Ok(()))
         .await;
     assert!(matches!(explored, Err(ExploreError::NothingTried { .. })), "{explored:?}");
@@ -88,10 +75,7 @@ pub(crate) async fn a_scenario_that_never_talks_to_the_database(stage: Stage) ->
 }
 
 pub(crate) async fn an_operation_that_makes_a_table(stage: Stage) -> TestResult {
-    let explored = stage
-        .cx
-        .explore(cut_points())
-        .setup(async |pg| Ledger::open(&pg, 1).await)
+    let explored = ledger::explored(&stage, cut_points())
         .run(async |ledger: &Ledger| {
             let client = ledger.pool.get().await?;
             TestResult::Ok(client.batch_execute("CREATE TABLE IF NOT EXISTS more (id int)").await?)

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use chaos_core::prelude::*;
 use deadpool_postgres::Pool;
 
-use crate::specimen::{Case, Specimen, Version};
+use crate::specimen::{Case, Specimen, Version, pool_with};
 
 pub(crate) struct GapInNumbers {
     cx: Chaos,
@@ -19,6 +19,8 @@ pub(crate) struct GapInNumbers {
 async fn invoice(pool: &Pool, version: Version) -> TestResult {
     let mut client = pool.get().await?;
     let transaction = client.transaction().await?;
+    // Before the look: an earlier try whose connection broke may be about to commit.
+    transaction.query_one("SELECT FROM last_number FOR UPDATE", &[]).await?;
     let known = transaction.query_opt("SELECT FROM invoice WHERE for_order = 7", &[]).await?;
     if known.is_none() {
         let next = match version {
@@ -44,6 +46,11 @@ async fn has_no_gap(pool: &Pool) -> TestResult {
     if is_gapless { Ok(()) } else { Err("the numbers of invoices have a gap".into()) }
 }
 
+const SCHEMA: &str = "CREATE SEQUENCE invoice_number; \
+    CREATE TABLE last_number (number bigint); \
+    INSERT INTO last_number VALUES (0); \
+    CREATE TABLE invoice (number bigint PRIMARY KEY, for_order bigint)";
+
 impl Specimen for GapInNumbers {
     const CASE: Case = Case {
         bug: "a gap in numbers after a failure",
@@ -60,15 +67,7 @@ impl Specimen for GapInNumbers {
         let explored = self
             .cx
             .explore(cut_points())
-            .setup(async |pg| {
-                let pool = pg.pool(1)?;
-                let schema = "CREATE SEQUENCE invoice_number; \
-                              CREATE TABLE last_number (number bigint); \
-                              INSERT INTO last_number VALUES (0); \
-                              CREATE TABLE invoice (number bigint PRIMARY KEY, for_order bigint)";
-                pool.get().await?.batch_execute(schema).await?;
-                TestResult::Ok(pool)
-            })
+            .setup(async |pg| pool_with(&pg, SCHEMA).await)
             .run(async |pool| invoice_at_last(pool, self.version).await)
             .check(async |pool, _| has_no_gap(pool).await)
             .await?;

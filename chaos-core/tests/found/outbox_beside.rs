@@ -8,7 +8,7 @@ use std::cell::Cell;
 use chaos_core::prelude::*;
 use deadpool_postgres::Pool;
 
-use crate::specimen::{Case, Specimen, Version};
+use crate::specimen::{Case, Specimen, Version, pool_with};
 
 pub(crate) struct OutboxBeside {
     cx: Chaos,
@@ -33,6 +33,9 @@ async fn place(pool: &Pool, version: Version) -> TestResult {
     Ok(())
 }
 
+const SCHEMA: &str = "CREATE TABLE orders (id bigint PRIMARY KEY); \
+    CREATE TABLE outbox (message text)";
+
 impl Specimen for OutboxBeside {
     const CASE: Case = Case {
         bug: "an outbox row written outside of its transaction",
@@ -49,13 +52,7 @@ impl Specimen for OutboxBeside {
         let explored = self
             .cx
             .explore(cut_points())
-            .setup(async |pg| {
-                let pool = pg.pool(1)?;
-                let schema = "CREATE TABLE orders (id bigint PRIMARY KEY); \
-                              CREATE TABLE outbox (message text)";
-                pool.get().await?.batch_execute(schema).await?;
-                TestResult::Ok(pool)
-            })
+            .setup(async |pg| pool_with(&pg, SCHEMA).await)
             .run(async |pool| place(pool, self.version).await)
             .await?;
         self.trials.set(u32::try_from(explored.met())?);

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use chaos_core::prelude::*;
 use deadpool_postgres::{GenericClient, Pool};
 
-use crate::specimen::{Case, Specimen, Version};
+use crate::specimen::{Case, Specimen, Version, pool_with};
 
 pub(crate) struct ResumedTwice {
     cx: Chaos,
@@ -47,6 +47,10 @@ async fn resume(pool: &Pool, version: Version) -> TestResult {
     Ok(())
 }
 
+const SCHEMA: &str = "CREATE TABLE account (held bigint); INSERT INTO account VALUES (0); \
+    CREATE TABLE letter (content text); \
+    CREATE TABLE job (next int); INSERT INTO job VALUES (0)";
+
 impl Specimen for ResumedTwice {
     const CASE: Case = Case {
         bug: "a job that repeats a step when it is resumed",
@@ -63,14 +67,7 @@ impl Specimen for ResumedTwice {
         let explored = self
             .cx
             .explore(cut_points())
-            .setup(async |pg| {
-                let pool = pg.pool(1)?;
-                let schema = "CREATE TABLE account (held bigint); INSERT INTO account VALUES (0); \
-                              CREATE TABLE letter (content text); \
-                              CREATE TABLE job (next int); INSERT INTO job VALUES (0)";
-                pool.get().await?.batch_execute(schema).await?;
-                TestResult::Ok(pool)
-            })
+            .setup(async |pg| pool_with(&pg, SCHEMA).await)
             .run(async |pool| resume(pool, self.version).await)
             .await?;
         self.trials.set(u32::try_from(explored.met())?);

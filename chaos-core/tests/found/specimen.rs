@@ -4,6 +4,7 @@ use chaos_core::error::with_sources;
 use chaos_core::journal::Journal;
 use chaos_core::prelude::*;
 use chaos_core::seed::Seed;
+use deadpool_postgres::Pool;
 
 use crate::arena::Stage;
 
@@ -48,6 +49,13 @@ pub(crate) trait Specimen: Sized {
     fn trials(&self) -> u32 {
         1
     }
+}
+
+/// A pool of one connection to a database with these tables.
+pub(crate) async fn pool_with(pg: &Postgres, schema: &str) -> TestResult<Pool> {
+    let pool = pg.pool(1)?;
+    pool.get().await?.batch_execute(schema).await?;
+    Ok(pool)
 }
 
 /// Runs the wrong version until it is found out, and the right one until it has passed a hundred trials.

@@ -4,36 +4,12 @@
 
 #[path = "../support/arena.rs"]
 mod arena;
+#[macro_use]
+#[path = "../support/scenes.rs"]
+mod scenes;
 mod bank;
 
-use arena::{Arena, enter};
-
-/// Declares the scenes of each module, and one test for each of them: a process of its own that
-/// plays the scene, and after which nothing may remain.
-macro_rules! scenes {
-    ($($module:ident: $($scene:ident),* $(,)?;)*) => {
-        $(mod $module;)*
-
-        #[test]
-        fn entry() {
-            enter(async |role, stage| {
-                $($(if role == concat!(stringify!($module), "::", stringify!($scene)) {
-                    return $module::$scene(stage.cx).await;
-                })*)*
-                panic!("unknown role {role}")
-            });
-        }
-
-        mod on_a_real_server {
-            $(mod $module {$(
-                #[test]
-                fn $scene() {
-                    crate::play(concat!(stringify!($module), "::", stringify!($scene)));
-                }
-            )*})*
-        }
-    };
-}
+use arena::Arena;
 
 scenes! {
     bugs:

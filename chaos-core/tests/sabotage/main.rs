@@ -4,46 +4,29 @@
 
 #[path = "../support/arena.rs"]
 mod arena;
+#[macro_use]
+#[path = "../support/scenes.rs"]
+mod scenes;
 mod given;
 mod support;
 
-use arena::{Arena, enter};
+use arena::{Arena, Stage};
+use chaos_core::TestResult;
 
-/// Declares the scenes of each module, and one test for each of them: a process of its own that
-/// plays the scene, and after which nothing may remain.
-macro_rules! scenes {
-    ($($module:ident: $($scene:ident),* $(,)?;)*) => {
-        $(mod $module;)*
-
-        #[test]
-        fn entry() {
-            enter(async |role, stage| {
-                $($(if role == concat!(stringify!($module), "::", stringify!($scene)) {
-                    return $module::$scene(stage.cx.clone()).await;
-                })*)*
-                match role.as_str() {
-                    "lend" => given::lend(&stage).await,
-                    "plain" => given::plain(&stage).await,
-                    "superuser" => given::superuser(&stage).await,
-                    "doomed" => given::doomed(&stage).await,
-                    "survivor" => given::survivor(&stage).await,
-                    other => panic!("unknown role {other}"),
-                }
-            });
-        }
-
-        mod on_a_real_server {
-            $(mod $module {$(
-                #[test]
-                fn $scene() {
-                    crate::play(concat!(stringify!($module), "::", stringify!($scene)));
-                }
-            )*})*
-        }
-    };
+/// Plays what several processes or another user take part in.
+async fn act(role: &str, stage: &Stage) -> TestResult {
+    match role {
+        "lend" => given::lend(stage).await,
+        "plain" => given::plain(stage).await,
+        "superuser" => given::superuser(stage).await,
+        "doomed" => given::doomed(stage).await,
+        "survivor" => given::survivor(stage).await,
+        other => panic!("unknown role {other}"),
+    }
 }
 
 scenes! {
+    others: act;
     access:
         a_closed_database_lets_nobody_in,
         connection_limits_count_and_are_put_back,

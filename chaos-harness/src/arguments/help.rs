@@ -27,6 +27,8 @@ How they run
 
 What is measured
       --chaos-runs N        Run each test until its category is decided, N times at most
+      --chaos-bisect        Exit as `git bisect run` expects: 0 no test is worse than it declares, 1 one is,
+                            125 nothing is known. What is seen is no evidence for the history
       --chaos-baseline MODE  `save` the baselines that tests measure, or `compare` them with those
                             that were saved: what became slower fails the run
 
@@ -61,6 +63,8 @@ Instead of running tests
                             all its processes and test binaries, and gets it only by this option.
       --chaos-inventory[=RUN]  Write the failures of a run, with what each points at, as inventory.csv
                             and inventory.md into target/chaos
+      --chaos-issue TEST    Write the text of an issue about a test, in Markdown: its rate, since when, how it
+                            fails, its seeds, and the commands that repeat and bisect it
       --chaos-coverage      Show which requirements have a test, and how those fared in the run that
                             began last
       --chaos-compare RUN[..RUN]  Show what became of the failures of a run in the one that began last,

@@ -178,7 +178,7 @@ fn conclude(
         (Ending::Returned(Ok(())), Some(_)) => missing_panic("did not panic as expected".into()),
         (Ending::Returned(Ok(())), None) => Verdict::Passed,
         (Ending::Returned(Err(error)), should_panic) => {
-            match (failure::verdict_of(error.as_ref()), should_panic) {
+            match (failure::verdict_of(&error), should_panic) {
                 (Verdict::Failed(failure), Some(_)) => missing_panic(format!(
                     "returned an error and did not panic as expected: {failure}"
                 )),

@@ -547,6 +547,7 @@ fn judged() -> Report {
         "checker": "transactions are serializable",
         "validity": "violated",
         "violations": [{
+            "promise": "serializable",
             "explanation": "G2-item",
             "key": "x",
             "entries": [2, 3],
@@ -555,6 +556,7 @@ fn judged() -> Report {
             "cycle": cycle,
         }],
         "violation_count": 1,
+        "violated_promises": { "serializable": 1 },
         "unknown": "the search for a cycle was given up",
         "vacuous": "no transaction comes before another one",
         "stats": { "committed": 2 },

@@ -215,6 +215,11 @@ impl Reporter for Terminal {
                 }
             }
             RunEvent::Measuring(measuring) => {
+                if let Some(live) = &mut self.live {
+                    live.measuring(measuring);
+                    return;
+                }
+                // Where nothing can be drawn again, such as in the log of a build server.
                 let Measuring { test, runs, most, failures, left_ms } = measuring;
                 let left = words::time(std::time::Duration::from_millis(*left_ms));
                 self.print(&format!(

@@ -64,9 +64,19 @@ pub(crate) fn category(summary: &CategorySummary) -> String {
 }
 
 /// What shows that a test has become worse, in a few words:
-/// `14 % (5–28 %), n = 30; before 1 % (0–4 %), n = 100`.
+/// `4 of the latest 30 failed (4–26 %), 1 of 100 before (0.1–4 %)`.
 pub(crate) fn regression(regression: &Regression) -> String {
-    format!("{}; before {}", rate(&regression.latest), rate(&regression.before))
+    let Regression { latest, before, .. } = regression;
+    let interval = |rate: &Rate| format!("{}–{} %", percent(rate.low), percent(rate.high));
+    format!(
+        "{} of the latest {} failed ({}), {} of {} before ({})",
+        latest.failures,
+        latest.n,
+        interval(latest),
+        before.failures,
+        before.n,
+        interval(before)
+    )
 }
 
 /// How sure that is, and since when: `p = 0.0004, since 2026-11-18 at 0a1b2c3d4e5f, last good
@@ -208,7 +218,10 @@ mod tests {
             commit: Some("0a1b2c3d4e5f".to_owned()),
             last_good_commit: Some("ffeeddccbbaa".to_owned()),
         };
-        assert_eq!(regression(&found), "13 % (4–26 %), n = 30; before 1 % (0.1–4 %), n = 100");
+        assert_eq!(
+            regression(&found),
+            "4 of the latest 30 failed (4–26 %), 1 of 100 before (0.1–4 %)"
+        );
         assert_eq!(
             since(&found),
             "p = 0.0021, since 2023-11-14 at 0a1b2c3d4e5f, last good ffeeddccbbaa"

@@ -19,7 +19,7 @@ use crate::revision;
 use crate::run_directory;
 use crate::run_event::SelectionSummary;
 use crate::settings::Settings;
-use crate::test_history::{Evidence, History, HistoryError, Past, Suite, Surroundings};
+use crate::test_history::{History, HistoryError, Past, Suite};
 
 /// How long a test is expected to take that never ran, unless its deadline is earlier.
 const UNKNOWN: Duration = Duration::from_secs(10);
@@ -150,16 +150,9 @@ impl Suitable<'_> {
     }
 
     fn history(&self, tests: &[Selected]) -> Result<History, HistoryError> {
-        let suite = Suite {
-            package: self.identity.package.clone(),
-            binary: self.identity.target.clone(),
-            // No run has this name, so nothing is left out.
-            run: String::new(),
-            tests: tests.iter().map(|it| (it.name.clone(), it.case.fingerprint)).collect(),
-            surroundings: Surroundings::of(self.settings),
-            commit: None,
-            evidence: Evidence::Counts,
-        };
+        let names: Vec<String> = tests.iter().map(|test| test.name.clone()).collect();
+        let cases: Vec<_> = tests.iter().map(|test| test.case).collect();
+        let suite = Suite::to_be_asked(self.identity, &cases, &names, self.settings);
         History::open(&self.root.join("history"), suite)
     }
 

@@ -13,6 +13,8 @@ crate::tests![
     an_entry_for_no_test_ends_the_run_before_the_first_one,
     requirements_without_a_test_are_told_and_unknown_ones_refused,
     failures_are_listed_by_what_they_point_at_and_runs_are_compared,
+    a_test_that_broke_is_shown_with_its_past_and_can_be_written_about,
+    a_bisection_is_told_what_is_good_bad_and_unknown,
     an_error_points_at_the_fault_behind_it_or_at_what_its_kind_says,
     an_inventory_names_who_sees_to_a_failure,
 ];
@@ -119,6 +121,72 @@ fn failures_are_listed_by_what_they_point_at_and_runs_are_compared() {
     ] {
         assert!(compared.stdout.contains(part), "{}", compared.stdout);
     }
+}
+
+/// The history of a test that passed so often, as older versions wrote it.
+fn with_past(suite: &Suite, test: &str, passes: u64) {
+    let directory = suite.scratch("chaos/history/chaos-harness.contract");
+    std::fs::create_dir_all(&directory).unwrap();
+    let line = |number: u64| {
+        let when = 1_700_000_000_000 + number;
+        format!(
+            r#"{{"package":"chaos-harness","binary":"contract","test":"{test}","version":1,"event":{{"ended":{{"id":{number},"run":"{number}","attempt":1,"seed":{number},"unix_ms":{when},"duration_ns":1,"outcome":"passed","counts":true}}}}}}"#
+        ) + "\n"
+    };
+    std::fs::write(directory.join("00000001.jsonl"), (1..=passes).map(line).collect::<String>())
+        .unwrap();
+}
+
+fn a_test_that_broke_is_shown_with_its_past_and_can_be_written_about() {
+    let suite = Suite::new();
+    with_past(&suite, "suite::panics", 100);
+    let run = suite.run("--exact suite::panics");
+    assert!(run.stdout.contains("[stable 1 % (0.1–4 %), n = 101]"), "{}", run.stdout);
+    suite.run("--exact suite::panics");
+    let run = suite.run("--exact suite::panics");
+    let rates = "[REGRESSION] 3 of the latest 3 failed (17–86 %), 0 of 100 before (0–2 %)";
+    assert!(run.stdout.contains(rates), "{}", run.stdout);
+    let worse = run.stdout.lines().find(|line| line.starts_with("worse ")).unwrap();
+    assert!(worse.contains("p < 0.0001, since 20"), "{worse}");
+
+    let issue = suite.run("--chaos-issue panics");
+    issue.assert_code(exit_code::USAGE);
+    assert!(issue.stderr.contains("`suite::panics_in_a_task`"), "{}", issue.stderr);
+    let issue = suite.run("--chaos-issue suite::panics");
+    issue.assert_code(exit_code::PASSED);
+    for part in [
+        "# `suite::panics` fails in 3 of 3 runs, and failed in 0 of 100 before",
+        "`.................FFF` (the latest 20 first attempts, `F` failed)",
+        "the pool is empty",
+        "It points at: potential bug",
+        " cargo test -p chaos-harness --test contract -- --exact suite::panics\n",
+        "--exact suite::panics --chaos-bisect --chaos-runs 200'",
+    ] {
+        assert!(issue.stdout.contains(part), "{part}: {}", issue.stdout);
+    }
+    let nothing = suite.run("--chaos-issue suite::passes_without_async");
+    nothing.assert_code(exit_code::PASSED);
+    assert!(
+        nothing.stdout.starts_with("# `suite::passes_without_async` fails\n"),
+        "{}",
+        nothing.stdout
+    );
+}
+
+fn a_bisection_is_told_what_is_good_bad_and_unknown() {
+    let suite = Suite::new();
+    suite.run("--chaos-bisect --exact suite::passes").assert_code(0);
+    suite.run("--chaos-bisect --exact suite::panics").assert_code(1);
+    suite.run("--chaos-bisect --exact suite::fails_as_it_may").assert_code(1);
+    suite.run("--chaos-bisect --exact suite::is_not_there_yet").assert_code(125);
+    suite.run("--chaos-bisect --chaos-timeout soon").assert_code(125);
+    suite.run("--chaos-bisect --chaos-runs 60 --exact suite::passes").assert_code(0);
+    suite.run("--chaos-bisect --chaos-runs 60 --exact suite::panics").assert_code(1);
+    // Five runs decide nothing.
+    suite.run("--chaos-bisect --chaos-runs 5 --exact suite::passes").assert_code(125);
+    // What old commits do says nothing of what is checked out.
+    let run = suite.run("--exact suite::passes");
+    assert_eq!(run.category("suite::passes").n, 1);
 }
 
 /// The failures of a run, as the inventory has them: what stands after `outcome`.

@@ -89,17 +89,9 @@ impl Checker for CacheCoherent {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::history;
+    use super::super::testing::check;
     use super::*;
-    use crate::check::Rows;
-    use crate::check::Validity::{self, Unknown, Valid, Violated};
-
-    fn check(checker: &impl Checker, rows: &[&[&str]], text: &str) -> Validity {
-        let history = history(text);
-        let rows = Rows::from_texts(rows.iter().map(|row| row.iter().copied()));
-        let evidence = Evidence::new(&history).with_answer("Q", rows);
-        checker.check(&evidence).unwrap().validity()
-    }
+    use crate::check::Validity::{Unknown, Valid, Violated};
 
     #[test]
     fn a_cache_has_the_value_of_the_database_or_none() {

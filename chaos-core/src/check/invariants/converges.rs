@@ -80,16 +80,9 @@ fn shown(row: &[Option<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::history;
+    use super::super::testing::check;
     use super::*;
-    use crate::check::Validity::{self, Unknown, Valid, Violated};
-
-    fn check(checker: &impl Checker, rows: &[&[&str]], text: &str) -> Validity {
-        let history = history(text);
-        let rows = Rows::from_texts(rows.iter().map(|row| row.iter().copied()));
-        let evidence = Evidence::new(&history).with_answer("Q", rows);
-        checker.check(&evidence).unwrap().validity()
-    }
+    use crate::check::Validity::{Unknown, Valid, Violated};
 
     #[test]
     fn rows_are_compared_in_any_order_and_as_often_as_they_are_there() {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::check::{Checker, Validity};
+use crate::check::{Checker, Evidence, Rows, Validity};
 use crate::history::{Entry, EntryKind, History, Process};
 
 /// `0 < add 1` invokes `add 1` by process 0; `0 ok 1`, `0 fail` and `0 info` complete it. A value is
@@ -49,4 +49,12 @@ pub(in crate::check) fn assert_says(
     let found: Vec<_> =
         report.violations.iter().map(|one| one.key.as_deref().unwrap_or_default()).collect();
     assert_eq!(found, keys, "{report}");
+}
+
+/// What a checker says of a history and of these rows, which are the answer to its question `Q`.
+pub(in crate::check) fn check(checker: &impl Checker, rows: &[&[&str]], text: &str) -> Validity {
+    let history = history(text);
+    let rows = Rows::from_texts(rows.iter().map(|row| row.iter().copied()));
+    let evidence = Evidence::new(&history).with_answer("Q", rows);
+    checker.check(&evidence).unwrap().validity()
 }

@@ -38,10 +38,7 @@ impl Frame {
 
     /// The port of the client's end, by which the pairs are told apart.
     pub(super) fn port(&self, direction: Direction) -> u16 {
-        let at = match direction {
-            Direction::Upstream => self.segment.0,
-            Direction::Downstream => self.segment.0 + 2,
-        };
+        let at = direction.pick(self.segment.0, self.segment.0 + 2);
         u16::from_be_bytes([self.bytes[at], self.bytes[at + 1]])
     }
 

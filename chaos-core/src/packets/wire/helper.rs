@@ -330,10 +330,7 @@ impl<C: AsFd> Wire<C> {
 
     /// Where the sender of this direction is heard.
     fn tap(&self, direction: Direction) -> &Tap {
-        match direction {
-            Direction::Upstream => &self.networks.clients,
-            Direction::Downstream => &self.networks.servers,
-        }
+        direction.pick(&self.networks.clients, &self.networks.servers)
     }
 }
 

@@ -91,30 +91,42 @@ async fn for_indexes(
         table.oid
     );
     let indexes = inspection.rows("list indexes", &list).await?;
+    let pages = format!(
+        "pg_catalog.pg_relation_size({}::pg_catalog.oid) \
+         / pg_catalog.current_setting('block_size')::bigint",
+        table.oid
+    );
+    // Without an empty page only those behind the end are suspicious.
+    let blocks = empty.iter().filter_map(|block| block.parse::<u64>().ok());
+    let first = blocks.min().map_or_else(|| "NULL::bigint".to_owned(), |block| block.to_string());
     for index in &indexes {
         let name = text(index, 0);
         let quoted = literal(&name);
-        // The first item of a page that has a right neighbour is its bound, and leads nowhere. What
-        // is looked at again is the page of the table: it may have been filled in the meantime.
+        // The first item of a page that has a right neighbour is its bound, and leads nowhere. Only what
+        // leads to the first suspicious page or behind it is taken apart, which costs more than to read
+        // it. What is looked at again, when all entries are known, is the page of the table and its
+        // end: it may have been filled in the meantime.
         let dangling = format!(
             "WITH leaf AS MATERIALIZED ( \
                  SELECT b.b, s.btpo_next FROM pg_catalog.generate_series(1, \
                         pg_catalog.pg_relation_size({oid}::pg_catalog.oid) \
                         / pg_catalog.current_setting('block_size')::bigint - 1) AS b(b), \
                         {pageinspect}.bt_page_stats({quoted}, b.b::int) s WHERE s.type = 'l'), \
+             suspect AS MATERIALIZED ( \
+                 SELECT pg_catalog.format('(%s,0)', least({first}, {pages}))::tid AS first), \
              entry AS MATERIALIZED ( \
                  SELECT DISTINCT t.tid FROM leaf, {pageinspect}.bt_page_items({quoted}, leaf.b::int) i, \
                         pg_catalog.unnest(coalesce(i.tids, ARRAY[i.htid])) AS t(tid) \
-                  WHERE (i.itemoffset > 1 OR leaf.btpo_next = 0) AND NOT i.dead), \
+                  WHERE (i.itemoffset > 1 OR leaf.btpo_next = 0) AND NOT i.dead \
+                    AND (i.tids IS NOT NULL OR i.htid >= (SELECT first FROM suspect)) \
+                    AND t.tid >= (SELECT first FROM suspect)), \
              place AS MATERIALIZED ( \
                  SELECT (tid::text::point)[0]::bigint AS block, (tid::text::point)[1]::int AS item \
                    FROM entry) \
              SELECT pg_catalog.count(*), pg_catalog.min(block), pg_catalog.count(DISTINCT block) \
                FROM place WHERE CASE WHEN block = ANY (ARRAY[{blocks}]::bigint[]) \
                                      THEN item > ({end} - {HEADER}) / 4 \
-                                     ELSE block >= pg_catalog.pg_relation_size({table}::pg_catalog.oid) \
-                                          / pg_catalog.current_setting('block_size')::bigint END",
-            table = table.oid,
+                                     ELSE block >= (SELECT {pages}) END",
             oid = text(index, 1),
             blocks = empty.join(", "),
             end = end_of_items(pageinspect, &table.name, "block"),

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -106,7 +107,7 @@ async fn look_after(
     publish(layout, server)?;
     lease.release().map_err(PostgresError::io("unlock the lease"))?;
     detach()?;
-    let chores = chores(layout.clone(), pending);
+    let chores = chores(layout.clone(), pending, job.cache.clone());
     let ended = tokio::select! {
         ended = watch(job, layout, lease, server, signals) => ended,
         never = keep_stock(job, layout, maker) => never,
@@ -250,10 +251,15 @@ fn publish(layout: &Layout, server: &Server) -> Result<(), PostgresError> {
 }
 
 /// What nobody waits for.
-fn chores(layout: Layout, pending: Option<Pending>) -> std::io::Result<JoinHandle<()>> {
+fn chores(
+    layout: Layout,
+    pending: Option<Pending>,
+    cache: Option<PathBuf>,
+) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("chaos-chores".to_owned()).spawn(move || {
         // Without the copy the next server initialises its own cluster.
         pending.map(Pending::install).transpose().ok();
+        cache.as_deref().map(template::prune).transpose().ok();
         // What is left is tried again by the next supervisor.
         clear_others(&layout).ok();
     })

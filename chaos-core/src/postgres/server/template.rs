@@ -7,7 +7,7 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,10 @@ const FORMAT: u32 = 1;
 /// own.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is written down beside a cluster.
+/// How long a cluster is kept that no server is made from: its PostgreSQL or its settings are gone.
+const KEPT_UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What is written down beside a cluster. When the file was changed last says when it was used last.
 #[derive(Debug, Serialize, Deserialize)]
 struct Manifest {
     extent: Extent,
@@ -74,6 +77,14 @@ impl Place {
         self.directory.join(&self.name)
     }
 
+    /// Whether there is a cluster that no server was made from for long.
+    fn is_unused(&self) -> bool {
+        let manifest = fs::metadata(self.path().join("manifest"));
+        let used = manifest.and_then(|manifest| manifest.modified()).ok();
+        // A clock that was set back makes it used just now.
+        used.and_then(|used| used.elapsed().ok()).is_some_and(|unused| unused > KEPT_UNUSED)
+    }
+
     /// Makes sure that what is there is not used again.
     pub(super) fn discard(&self) -> Result<(), PostgresError> {
         // Renamed first, so that nobody ever sees a part of it.
@@ -88,7 +99,12 @@ impl Place {
     /// Copies the cluster to `data`, and returns the password of its superuser. None if there is no
     /// complete one.
     fn copy_to(&self, data: &Path, account: Option<&Account>) -> Option<String> {
-        let manifest = fs::read(self.path().join("manifest")).ok()?;
+        let path = self.path().join("manifest");
+        let manifest = fs::read(&path).ok()?;
+        // Before the copy, so that nobody takes it for unused meanwhile. A cache that cannot be written
+        // to keeps what it has.
+        let used = fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        drop(used);
         let copied = serde_json::from_slice(&manifest).ok().and_then(|manifest: Manifest| {
             let extent = tree::copy(&self.path().join("data"), data, account).ok()?;
             (extent == manifest.extent).then_some(manifest.password)
@@ -117,6 +133,34 @@ impl Place {
         }
         None
     }
+}
+
+/// Removes the clusters from the cache that no server was made from for 30 days.
+///
+/// It may be done at any time and by any number of processes. A cluster is renamed before it is
+/// removed, so that whoever copies it at that moment has no complete copy, and initialises its own.
+///
+/// # Errors
+///
+/// When the cache cannot be read, or something in it cannot be removed.
+pub(super) fn prune(cache: &Path) -> Result<(), PostgresError> {
+    let directory = cache.join("clusters");
+    for name in super::layout::names_in(&directory)? {
+        let place = Place { directory: directory.clone(), name };
+        if place.name.starts_with('.') || !place.is_unused() {
+            continue;
+        }
+        let path = directory.join(format!("{}.lock", place.name));
+        let lock = Lock::try_take_new(&path, Mode::Exclusive);
+        // Whoever has the lock is about to use it, and so may somebody have been until now.
+        if let Some(_lock) = lock.map_err(PostgresError::file("lock", &path))? {
+            if place.is_unused() {
+                place.discard()?;
+            }
+            fs::remove_file(&path).map_err(PostgresError::file("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the data directory of a new server: a copy from the cache if there is one.
@@ -183,5 +227,54 @@ impl Pending {
         }
         tree::remove(template)?;
         written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cluster that was used so long ago.
+    fn kept(cache: &Path, name: &str, ago: Duration) -> PathBuf {
+        let path = cache.join("clusters").join(name);
+        fs::create_dir_all(path.join("data")).unwrap();
+        fs::write(path.join("data/PG_VERSION"), "15\n").unwrap();
+        let extent = Extent::default();
+        let manifest = Manifest { extent, password: "secret".to_owned() };
+        fs::write(path.join("manifest"), serde_json::to_vec(&manifest).unwrap()).unwrap();
+        let file = fs::File::open(path.join("manifest")).unwrap();
+        file.set_modified(SystemTime::now() - ago).unwrap();
+        path
+    }
+
+    #[test]
+    fn what_nobody_used_for_a_month_is_removed_and_nothing_else() {
+        let day = Duration::from_secs(24 * 60 * 60);
+        let cache = tempfile::tempdir().unwrap();
+        prune(cache.path()).unwrap();
+        let old = kept(cache.path(), "14.1-0a", 31 * day);
+        let recent = kept(cache.path(), "15.1-0b", 29 * day);
+        let held = kept(cache.path(), "15.2-0c", 31 * day);
+        let lock = cache.path().join("clusters/15.2-0c.lock");
+        let lock = Lock::try_take_new(&lock, Mode::Exclusive).unwrap().unwrap();
+        prune(cache.path()).unwrap();
+        assert_eq!([&old, &recent, &held].map(|path| path.exists()), [false, true, true]);
+        drop(lock);
+        prune(cache.path()).unwrap();
+        let clusters = cache.path().join("clusters");
+        assert_eq!(super::super::layout::names_in(&clusters).unwrap(), ["15.1-0b"]);
+    }
+
+    #[test]
+    fn what_is_used_again_is_kept_for_another_month() {
+        let cache = tempfile::tempdir().unwrap();
+        let old = kept(cache.path(), "15.1-0a", 2 * KEPT_UNUSED);
+        let directory = cache.path().join("clusters");
+        let place = Place { directory, name: "15.1-0a".to_owned() };
+        // It is not complete, and whoever wanted to use it says so by that.
+        assert_eq!(place.copy_to(&cache.path().join("data"), None), None);
+        assert!(!place.is_unused());
+        prune(cache.path()).unwrap();
+        assert!(old.exists());
     }
 }

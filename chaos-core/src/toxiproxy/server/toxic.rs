@@ -73,10 +73,7 @@ impl NamedToxic {
             Ok(probability) => Trigger::Probability(probability),
             Err(_) => Trigger::Probability(Probability::NEVER),
         };
-        let directions = match self.direction {
-            Direction::Upstream => Directions::Upstream,
-            Direction::Downstream => Directions::Downstream,
-        };
+        let directions = Directions::from(self.direction);
         let kind = FaultKind::Toxic { does: self.does };
         Fault { directions, trigger, may_be_idle: true, ..Fault::new(kind) }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{At, Count, MessageTrigger, Moment, StatementPattern, Which};
-use crate::direction::{Direction, Directions};
+use crate::direction::Directions;
 
 /// `after CommandComplete INSERT 2`.
 impl fmt::Display for Moment {
@@ -38,10 +38,7 @@ impl fmt::Display for Which {
             Self::StatementComplete(pattern) => write!(f, "answer to {pattern}"),
             Self::Tag(tag) => write!(f, "answer {tag}"),
             Self::Ordinal(direction, n) => {
-                let directions = match direction {
-                    Direction::Upstream => Directions::Upstream,
-                    Direction::Downstream => Directions::Downstream,
-                };
+                let directions = Directions::from(*direction);
                 write!(f, "message {n} {directions}")
             }
         }

@@ -113,10 +113,7 @@ enum State {
 
 impl Framer {
     pub(crate) fn new(direction: Direction) -> Self {
-        let state = match direction {
-            Direction::Upstream => State::Startup,
-            Direction::Downstream => State::Header,
-        };
+        let state = direction.pick(State::Startup, State::Header);
         Self {
             direction,
             state,
@@ -274,10 +271,10 @@ impl Framer {
 
     fn read_header(&mut self) -> Result<(), Unreadable> {
         let [tag, a, b, c, d, ..] = self.header;
-        let kind = match self.direction {
-            Direction::Upstream => Frontend::from_tag(tag).map(MessageKind::Frontend),
-            Direction::Downstream => Backend::from_tag(tag).map(MessageKind::Backend),
-        };
+        let kind = self.direction.pick(
+            Frontend::from_tag(tag).map(MessageKind::Frontend),
+            Backend::from_tag(tag).map(MessageKind::Backend),
+        );
         let kind = kind.ok_or(Unreadable::Tag { tag })?;
         let length = u32::from_be_bytes([a, b, c, d]);
         if !(4..=LONGEST).contains(&length) {

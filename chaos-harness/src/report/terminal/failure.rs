@@ -89,7 +89,7 @@ pub(super) fn render(
     lines.extend(test.category().map(|category| field("category", &category)));
     lines.extend(test.regression().map(|regression| {
         let (rates, since) = (words::regression(regression), words::since(regression));
-        field("[REGRESSION]", &format!("{rates}; {since}"))
+        field("worse", &format!("[REGRESSION] {rates}; {since}"))
     }));
     lines.extend(captured("stdout", evidence.stdout.as_ref(), style));
     lines.extend(captured("stderr", evidence.stderr.as_ref(), style));
@@ -140,7 +140,9 @@ fn reason(attempt: &AttemptRecord) -> Vec<String> {
     if hidden > 0 {
         lines.push(format!("  … and {}", words::counted(hidden as u64, "line")));
     }
-    lines.extend(failure.location.iter().map(|location| format!("  at {location}")));
+    // The text of a failing case of a property has it where it matters.
+    let place = failure.location.iter().filter(|place| !failure.message.contains(place.as_str()));
+    lines.extend(place.map(|place| format!("  at {place}")));
     lines
 }
 

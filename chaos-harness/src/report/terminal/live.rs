@@ -12,7 +12,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use super::style::{Paint, Style};
 use super::test_line::Columns;
 use crate::report::words;
-use crate::run_event::{AttemptProgress, AttemptStarted};
+use crate::run_event::{AttemptProgress, AttemptStarted, Measuring};
 
 /// How often a line is drawn again: often enough for a clock, and next to nothing in work.
 const REDRAW: Duration = Duration::from_millis(200);
@@ -34,6 +34,8 @@ struct Running {
     bar: ProgressBar,
     attempt: u32,
     of: u32,
+    /// What was heard last of a test that is measured.
+    measuring: Option<Measuring>,
     progress: AttemptProgress,
 }
 
@@ -61,6 +63,7 @@ impl Live {
             bar: self.lines.add(ProgressBar::no_length()),
             attempt: 1,
             of: 1,
+            measuring: None,
             progress: AttemptProgress::default(),
         });
         running.attempt = started.attempt;
@@ -84,6 +87,15 @@ impl Live {
         if let Some(running) = self.tests.get_mut(&progress.test) {
             running.progress = progress.clone();
             let line = line(&progress.test, running, self.columns, self.style);
+            running.bar.set_message(line);
+        }
+    }
+
+    /// How far the measuring of a test has come.
+    pub(super) fn measuring(&mut self, measuring: &Measuring) {
+        if let Some(running) = self.tests.get_mut(&measuring.test) {
+            running.measuring = Some(measuring.clone());
+            let line = line(&measuring.test, running, self.columns, self.style);
             running.bar.set_message(line);
         }
     }
@@ -116,7 +128,11 @@ fn line(test: &str, running: &Running, columns: Columns, style: Style) -> String
     let AttemptProgress { phase, faults, ok, not_ok, .. } = &running.progress;
     let width = columns.name().min(WIDEST_NAME);
     let mut parts = vec![format!("{:<width$}", words::shortened(test, width))];
-    if running.attempt > 1 {
+    if let Some(Measuring { most, failures, left_ms, .. }) = &running.measuring {
+        let left = words::time(Duration::from_millis(*left_ms));
+        let run = running.attempt;
+        parts.push(format!("run {run} of at most {most}, {failures} failed, at most {left} left"));
+    } else if running.attempt > 1 {
         let attempt = format!("attempt {} of {}", running.attempt, running.of);
         parts.push(style.paint(Paint::Doubtful, &attempt));
     }
@@ -155,6 +171,7 @@ mod tests {
             bar: ProgressBar::hidden(),
             attempt: 1,
             of: 4,
+            measuring: None,
             progress: AttemptProgress::default(),
         };
         let columns = Columns::of(&["money".to_owned(), "a_longer_name".to_owned()]);
@@ -178,6 +195,19 @@ mod tests {
         assert_eq!(
             line("money", &running, columns, plain),
             "money          1203 ok  4 not ok  latency 80ms ↓ on postgres and cut on postgres 3s"
+        );
+        running.attempt = 45;
+        running.progress = AttemptProgress::default();
+        running.measuring = Some(Measuring {
+            test: "money".to_owned(),
+            runs: 41,
+            most: 300,
+            failures: 3,
+            left_ms: 125_000,
+        });
+        assert_eq!(
+            line("money", &running, columns, plain),
+            "money          run 45 of at most 300, 3 failed, at most 2 min 05 s left"
         );
         let times = (Duration::from_millis(3_240), Duration::from_secs(30));
         assert_eq!(clock(times.0, times.1), "   3.2/30 s");
