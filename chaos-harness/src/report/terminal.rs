@@ -228,7 +228,9 @@ impl Reporter for Terminal {
                      done in at most {left}\n"
                 ));
             }
-            RunEvent::AttemptEnded(_) | RunEvent::GateJudged(_) => {}
+            RunEvent::AttemptEnded(_)
+            | RunEvent::BaselinesConcluded(_)
+            | RunEvent::GateJudged(_) => {}
             RunEvent::TestEnded(ended) => self.finished(&ended.test),
             RunEvent::RunEnded(ended) => self.run_ended(ended),
         }

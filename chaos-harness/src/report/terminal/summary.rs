@@ -7,6 +7,7 @@ use chaos_core::stats::Category;
 
 use super::TerminalOptions;
 use super::style::{Paint, Style};
+use crate::baselines::Conclusion;
 use crate::gate::GateJudged;
 use crate::report::record::{RunRecord, TestRecord};
 use crate::report::{fault_kind, words};
@@ -34,6 +35,8 @@ pub(super) fn render(
             let text = "failed at once: the run is suspected, and is no evidence for categories";
             lines.push(field("suspect", &format!("{failed} of {of} stable tests {text}")));
         }
+        let baselines = run.baselines.iter().flat_map(Conclusion::lines);
+        lines.extend(list("baselines", baselines.collect()));
         lines.extend(list("gates", gates(run, style)));
         let only = options.explores_only.as_deref();
         lines.extend(only.map(|only| field("explored", &explored(run, only))));
