@@ -101,9 +101,8 @@ pub(super) fn judge(rule: &AlertRule, watched: &Watched<'_>) -> Alerts {
         .collect();
     let grace = rule.grace_or_default();
     for firing in &mut firings {
-        firing.is_true = disturbances.iter().any(|it| {
-            explains(it, firing.began, ended, grace, disturbances)
-        });
+        firing.is_true =
+            disturbances.iter().any(|it| explains(it, firing.began, ended, grace, disturbances));
     }
     let detections = disturbances.iter().map(|fault| {
         let delays = firings.iter().filter(|firing| firing.is_true).filter_map(|firing| {

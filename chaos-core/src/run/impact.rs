@@ -427,7 +427,8 @@ mod tests {
         let early = impact.detected_within(1.secs()).unwrap_err();
         assert!(matches!(early, BoundError::NotMeasured { .. }), "{early}");
         assert!(early.to_string().contains("hold it for more than 1s"), "{early}");
-        for missed in [impact.detected_within(999.ms()), impact.signalled_within("page", 500.ms())] {
+        for missed in [impact.detected_within(999.ms()), impact.signalled_within("page", 500.ms())]
+        {
             let missed = missed.unwrap_err();
             assert!(matches!(missed, BoundError::Missed(_)), "{missed}");
             assert!(missed.to_string().contains("in all that time) of"), "{missed}");
