@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chaos_core::duration::{Display, rounded};
-use chaos_core::stats::Category;
+use chaos_core::stats::{Category, LEAST_ATTEMPTS};
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ use crate::config::gates::Limits;
 use crate::config::{Config, Found, Located, members};
 use crate::quarantine::{Date, Quarantine};
 use crate::report::record::{RunRecord, TestRecord};
+use crate::report::words;
 use crate::run_event::TestOutcome;
 use crate::selection::Selected;
 
@@ -70,6 +71,28 @@ pub(crate) fn without_tests(config: &Config, binary: &str, tests: &[Selected]) -
     wrong.collect()
 }
 
+/// The domains that have gates of their own in this test binary.
+pub(crate) fn domains<'a>(config: &'a Config, binary: &str) -> BTreeSet<&'a str> {
+    let gates = config.of_suite().flat_map(|sections| &sections.gates.domains);
+    let own = gates.filter(|gates| gates.value.2.include(binary));
+    own.map(|gates| gates.value.0.as_str()).collect()
+}
+
+/// What a gate of a domain, or of all tests, is set to.
+pub(crate) fn limit<T: Clone>(
+    config: &Config,
+    domain: Option<&str>,
+    pick: fn(&Limits) -> Option<&Located<T>>,
+) -> Option<Found<T>> {
+    config.get(None, |sections| match domain {
+        None => pick(&sections.gates.all),
+        Some(name) => {
+            let mut domains = sections.gates.domains.iter();
+            domains.find(|domain| domain.value.0 == name).and_then(|it| pick(&it.value.1))
+        }
+    })
+}
+
 /// Judges the gates that are set, in a fixed order.
 pub(crate) fn judge(
     config: &Config,
@@ -81,13 +104,7 @@ pub(crate) fn judge(
 ) -> Vec<GateJudged> {
     let tests: Vec<&TestRecord> = runs.iter().flat_map(|run| &run.tests).collect();
     let mut judged = Vec::new();
-    let domains: BTreeSet<&str> = config
-        .of_suite()
-        .flat_map(|sections| &sections.gates.domains)
-        .filter(|domain| domain.value.2.include(binary))
-        .map(|domain| domain.value.0.as_str())
-        .collect();
-    for domain in std::iter::once(None).chain(domains.into_iter().map(Some)) {
+    for domain in std::iter::once(None).chain(domains(config, binary).into_iter().map(Some)) {
         let of_domain = |test: &&&TestRecord| {
             let own = test.description.as_ref().and_then(|it| it.domain.as_deref());
             domain.is_none() || own == domain
@@ -118,13 +135,7 @@ impl Scope<'_> {
     }
 
     fn limit<T: Clone>(&self, pick: fn(&Limits) -> Option<&Located<T>>) -> Option<Found<T>> {
-        self.config.get(None, |sections| match self.domain {
-            None => pick(&sections.gates.all),
-            Some(name) => {
-                let mut domains = sections.gates.domains.iter();
-                domains.find(|domain| domain.value.0 == name).and_then(|it| pick(&it.value.1))
-            }
-        })
+        limit(self.config, self.domain, pick)
     }
 
     /// A gate that was judged, if only by a part.
@@ -214,13 +225,28 @@ impl Scope<'_> {
 
     fn recovery(&self) -> Option<GateJudged> {
         let limit = self.limit(|limits| limits.recovery.as_ref())?;
-        let recoveries = self.tests.iter().filter_map(|test| Some((test.recovery()?, test)));
         let bound = limit.value;
+        let shown = |time: Duration| Display(rounded(time)).to_string();
+        let unrecovered = self.tests.iter().filter_map(|test| {
+            let (watched, fault) = test.last_ended()?.not_recovered(bound)?;
+            Some((watched, fault, test))
+        });
+        // What never recovered has no time of recovery to be judged by.
+        if let Some((watched, fault, test)) = unrecovered.max_by_key(|(watched, ..)| *watched) {
+            let message = format!(
+                "`{}` had not recovered from `{}` {} after its end, at most {} may be taken",
+                test.name,
+                fault.label,
+                shown(watched),
+                Display(bound)
+            );
+            return Some(self.judged("recovery", &limit, false, message));
+        }
+        let recoveries = self.tests.iter().filter_map(|test| Some((test.recovery()?, test)));
         let Some((longest, test)) = recoveries.max_by_key(|(recovery, _)| *recovery) else {
             let message = "no recovery was measured".to_owned();
             return Some(self.judged("recovery", &limit, true, message));
         };
-        let shown = |time: Duration| Display(rounded(time)).to_string();
         let mut message = format!("the longest recovery took {} (`{}`)", shown(longest), test.name);
         let holds = longest <= bound;
         message.push_str(&match holds {
@@ -243,9 +269,14 @@ impl Scope<'_> {
         };
         let found: Vec<_> = self.tests.iter().filter(is_vacuous).copied().collect();
         let holds = found.len() as u64 <= limit.value;
-        let mut message = format!("{} tests proved nothing in an attempt", found.len());
+        let count = words::counted(found.len() as u64, "test");
+        let mut message = format!("{count} proved nothing in an attempt");
         if !holds {
-            message.push_str(&format!(", {} are allowed: {}", limit.value, names(&found)));
+            let most = match limit.value {
+                0 => "none may".to_owned(),
+                most => format!("at most {most} may"),
+            };
+            message.push_str(&format!(", {most}: {}", names(&found)));
         }
         Some(self.judged("vacuous", &limit, holds, message))
     }
@@ -257,11 +288,12 @@ impl Scope<'_> {
         }
         let is_undeclared = |test: &&&TestRecord| {
             let declared = test.description.as_ref().map(|it| it.declared);
-            is_flaky(test) && is_confirmed(test) && declared == Some(Category::Stable)
+            is_surely_flaky(test) && declared == Some(Category::Stable)
         };
         let found: Vec<_> = self.tests.iter().filter(is_undeclared).copied().collect();
         let message = match found.as_slice() {
             [] => "every test that is flaky says so".to_owned(),
+            [one] => format!("`{}` is flaky and does not say so", one.name),
             some => format!("{} tests are flaky and do not say so: {}", some.len(), names(some)),
         };
         Some(self.judged("undeclared-flaky", &limit, found.is_empty(), message))
@@ -311,12 +343,18 @@ fn has_failed(test: &TestRecord) -> bool {
 }
 
 fn is_flaky(test: &TestRecord) -> bool {
-    let category = test.ended.as_ref().map(|ended| ended.category.category);
-    matches!(category, Some(Category::Flaky | Category::VeryFlaky | Category::Broken))
+    let category = test.ended.as_ref().map(|ended| &ended.category);
+    category.is_some_and(|it| it.n >= LEAST_ATTEMPTS && it.is_worse_than(Category::Stable))
 }
 
 fn is_confirmed(test: &TestRecord) -> bool {
     test.ended.as_ref().is_some_and(|ended| ended.category.confidence >= CONFIRMED)
+}
+
+/// Whether it is a fact that a test is flaky; of an undetermined one the whole interval says so.
+fn is_surely_flaky(test: &TestRecord) -> bool {
+    let category = test.ended.as_ref().map(|ended| ended.category.category);
+    is_flaky(test) && (is_confirmed(test) || category == Some(Category::Undetermined))
 }
 
 fn names(tests: &[&TestRecord]) -> String {
@@ -427,7 +465,33 @@ mod tests {
         let gate = only("[gates]\nrecovery = \"1ms\"\n");
         assert!(!gate.passed && gate.message.contains("more than the 1ms allowed"), "{gate:?}");
         assert!(only("[gates]\nrecovery = \"1h\"\n").passed);
-        assert!(only("[gates]\nvacuous = 0\n").message.contains("tests proved nothing"));
+        let message = only("[gates]\nvacuous = 0\n").message;
+        assert!(message.contains("1 test proved nothing in an attempt, none may: `"), "{message}");
+    }
+
+    #[test]
+    fn what_never_recovered_has_not_recovered_in_time() {
+        let judged = |watched_ms: u64| {
+            let mut run = RunRecord::default();
+            sample::events().iter().for_each(|event| run.add(0, event));
+            let of_attempts = run.tests.iter_mut().flat_map(|test| &mut test.attempts);
+            let summaries = of_attempts.flat_map(|it| &mut it.ended).map(|it| &mut it.summary);
+            for fault in summaries.flat_map(|summary| &mut summary.faults) {
+                if let Some(impact) = &mut fault.impact {
+                    (fault.recovery_ns, impact.watched) = (None, Duration::from_millis(watched_ms));
+                }
+            }
+            let file = File::parse(Path::new("chaos.toml"), "[gates]\nrecovery = \"2s\"\n");
+            let config = Config::new(Some(file.unwrap()), "local", None, Hardware::default());
+            let (today, part) = (Date::parse("2026-11-20").unwrap(), Part::default());
+            let quarantine = Quarantine::default();
+            judge(&config.unwrap(), &quarantine, "chaos", today, &[run], &part).remove(0)
+        };
+        let gate = judged(2_100);
+        let part = "had not recovered from `cut` 2.1s after its end, at most 2s may be taken";
+        assert!(!gate.passed && gate.message.contains(part), "{gate:?}");
+        // Who looked away before has not seen that it took too long.
+        assert!(judged(1_900).passed);
     }
 
     #[test]
@@ -437,5 +501,21 @@ mod tests {
         let gate = only("[gates]\nundeclared-flaky = false\n");
         assert!(gate.passed, "all of the sample say so: {gate:?}");
         assert_eq!(judged("[gates]\nundeclared-flaky = true\n"), []);
+    }
+
+    #[test]
+    fn a_test_between_two_bands_of_flakiness_is_flaky() {
+        let test = |attempts, failures| {
+            let mut run = RunRecord::default();
+            sample::events().iter().for_each(|event| run.add(0, event));
+            let mut test = run.tests.swap_remove(0);
+            test.ended.as_mut().unwrap().category = sample::category(attempts, failures, 0);
+            test
+        };
+        let between = test(60, 30);
+        assert_eq!(between.ended.as_ref().unwrap().category.category, Category::Undetermined);
+        assert!(is_flaky(&between) && is_surely_flaky(&between));
+        // One that is stable or flaky is neither for certain, and few attempts say nothing.
+        assert!(!is_flaky(&test(30, 2)) && !is_flaky(&test(5, 5)));
     }
 }

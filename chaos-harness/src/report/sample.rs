@@ -580,7 +580,7 @@ fn fault(label: &str, began: u64, ended: Option<u64>) -> FaultSummary {
     }
 }
 
-fn category(attempts: u64, failures: u64, missing_ends: u64) -> CategorySummary {
+pub(crate) fn category(attempts: u64, failures: u64, missing_ends: u64) -> CategorySummary {
     let posterior = FlakinessPosterior::new(attempts, failures);
     let found = posterior.classify();
     let interval = posterior.interval();
