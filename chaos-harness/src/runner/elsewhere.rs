@@ -9,18 +9,18 @@ use std::path::Path;
 use chaos_core::journal;
 use chaos_core::verdict::Failure;
 
-use super::Policy;
+use super::{Policy, Runner};
+use crate::config::run::FlakyResult;
 use crate::run_event::{RunEvent, RunLine};
 
 /// Why the passed attempt `number` at a test is to fail for what became of earlier ones.
-pub(super) fn refusal(
-    run: &Path,
-    test: &str,
-    number: u32,
-    policy: &Policy,
-    fails_if_flaky: bool,
-) -> Option<String> {
-    let failures = failures(run, test, number);
+pub(super) fn refusal(runner: &Runner, test: &str, number: u32, policy: &Policy) -> Option<String> {
+    // The repetitions of a stress run bear the same name, and are none of each other's business.
+    if runner.nextest.as_ref().is_some_and(|nextest| nextest.stress.is_some()) {
+        return None;
+    }
+    let fails_if_flaky = runner.settings.flaky_result().value == FlakyResult::Fail;
+    let failures = failures(runner.directory.path(), test, number);
     let passed = format!("passed on attempt {number} and fails all the same");
     match failures.iter().find(|failure| policy.is_final(failure)) {
         Some(failure) => {

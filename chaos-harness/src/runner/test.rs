@@ -200,7 +200,7 @@ impl Runner {
             self.phases.judged(&test.name, must_pass, answer == Answer::Passed);
         }
         if last.verdict.is_passed() {
-            self.baselines.0.add(&test.name, &last.summary.baselines);
+            self.measured.add(last);
         }
         if !measured {
             remarks.extend(self.suspect(&test.name, &ended));
@@ -356,12 +356,8 @@ impl<'a> Attempts<'a> {
             }
             waited = self.pause(ordinal + 1 - first);
         }
-        // The repetitions of a stress run bear the same name, and are none of each other's business.
-        let is_stress = self.runner.nextest.as_ref().is_some_and(|it| it.stress.is_some());
-        if made.passed && first > 1 && !is_stress {
-            let strict = self.runner.settings.flaky_result().value == FlakyResult::Fail;
-            let run = self.runner.directory.path();
-            made.refused = elsewhere::refusal(run, self.name, first, &self.policy, strict);
+        if made.passed && first > 1 {
+            made.refused = elsewhere::refusal(self.runner, self.name, first, &self.policy);
         }
         made
     }
