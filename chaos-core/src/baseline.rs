@@ -19,11 +19,11 @@ use crate::error::TestError;
 use crate::event::EventKind;
 use crate::metrics::nanos;
 use crate::seed::Seed;
-use crate::stats::SampleSummary;
+use crate::stats::{SampleSummary, relative_width};
 
 mod comparison;
 
-pub use self::comparison::{Change, Comparison, LEAST_EFFECT, LEVEL, Pair, compare};
+pub use self::comparison::{Change, Comparison, LEAST_EFFECT, LEVEL, Pair, compare, compare_at};
 
 /// The fewest values that a baseline rests on.
 pub const LEAST_SAMPLES: usize = 10;
@@ -100,9 +100,7 @@ impl Sampling {
         if n >= self.at_most || took >= self.within {
             return true;
         }
-        n % BATCH == 0
-            && SampleSummary::of(seconds, Seed(0))
-                .is_some_and(|it| it.relative_width() <= self.width)
+        n % BATCH == 0 && relative_width(seconds).is_some_and(|width| width <= self.width)
     }
 
     /// Measures how long `operation` takes, again and again.

@@ -114,6 +114,19 @@ impl Journal {
         }
     }
 
+    /// Writes events that have happened, in one `write`.
+    pub(crate) fn record_all(&self, events: &[Event]) {
+        let closed = self.inner.closed.read();
+        if *closed || events.is_empty() {
+            return;
+        }
+        match &self.inner.sink {
+            Sink::Memory(all) => all.lock().extend_from_slice(events),
+            Sink::File(file) => self.note_broken(write_lines(file, events)),
+            Sink::Nowhere => {}
+        }
+    }
+
     /// Writes the last event. Whatever is recorded later is dropped, so that a reader who finds
     /// this event at the end knows that the journal is complete.
     pub fn close(&self, what: EventKind) {
@@ -127,12 +140,14 @@ impl Journal {
     fn write(&self, event: &Event) {
         match &self.inner.sink {
             Sink::Memory(events) => events.lock().push(event.clone()),
-            Sink::File(file) => {
-                if let Err(error) = write_line(file, event) {
-                    let _ = self.inner.broken.lock().get_or_insert(error);
-                }
-            }
+            Sink::File(file) => self.note_broken(write_line(file, event)),
             Sink::Nowhere => {}
+        }
+    }
+
+    fn note_broken(&self, written: io::Result<()>) {
+        if let Err(error) = written {
+            let _ = self.inner.broken.lock().get_or_insert(error);
         }
     }
 
@@ -165,6 +180,16 @@ pub fn write_line(mut file: &File, record: &impl serde::Serialize) -> io::Result
     let mut line = serde_json::to_vec(record)?;
     line.push(b'\n');
     file.write_all(&line)
+}
+
+/// Writes records as lines in one `write`.
+fn write_lines(mut file: &File, records: &[Event]) -> io::Result<()> {
+    let mut lines = Vec::with_capacity(128 * records.len());
+    for record in records {
+        serde_json::to_writer(&mut lines, record)?;
+        lines.push(b'\n');
+    }
+    file.write_all(&lines)
 }
 
 /// A line of a journal that cannot be read.

@@ -5,7 +5,8 @@
 //! lower one of their memory limits and the memory that there is. What cannot be found out is absent:
 //! away from Linux that is most of it, and nothing fails for it.
 //!
-//! [`counters`] counts what happens while the machine is used.
+//! [`counters`] counts what happens while the machine is used, and [`Machine::differences`] says why times
+//! of two machines cannot be compared.
 //!
 //! ```
 //! use chaos_core::machine::Machine;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 mod cgroup;
 pub mod counters;
+mod difference;
 mod place;
 mod proc;
 

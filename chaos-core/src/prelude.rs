@@ -5,6 +5,7 @@ pub use tokio_postgres::error::SqlState;
 pub use crate::all_of;
 // Not `unreachable!`, which is the standard library's: `assert::unreachable!`.
 pub use crate::assert;
+pub use crate::baseline::Sampling;
 pub use crate::chaos::{Chaos, Fixture};
 pub use crate::check::{Checker, per_key};
 pub use crate::client::Client;

@@ -7,7 +7,6 @@ use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::time::Duration;
 
-use deadpool_postgres::{PoolError, TimeoutType};
 use futures::future::{Either, join_all, select};
 
 use crate::client::Client;
@@ -16,9 +15,9 @@ use crate::error::{Error, TestError, with_sources};
 use crate::event::EventKind;
 use crate::journal::Journal;
 use crate::load::Load;
-use crate::metrics::{Counter, Metrics, SignalGiven, Timing, Window, nanos};
+use crate::metrics::{SignalGiven, Window, nanos};
 use crate::operation::{OperationId, within as as_operation};
-use crate::outcome::{Outcome, chain, sqlstate};
+use crate::outcome::{Outcome, sqlstate};
 use crate::probability::Probability;
 use crate::recovery::{Disturbance, Recovery, RecoveryError, recoveries, within};
 use crate::schedule::{Held, Schedule, Step};
@@ -26,16 +25,19 @@ use crate::scope::Scope;
 
 mod alert;
 mod bound;
+mod counts;
 mod error;
 mod figures;
 mod impact;
 mod phase;
 mod resolving;
 mod resources;
+mod telling;
 
 pub use self::alert::{AlertRule, Alerts, BurnWindow, Detection, Firing, JudgedAlert};
 use self::alert::{Watched, judge};
 pub use self::bound::{Bound, BoundError, Side, Unit};
+use self::counts::Counts;
 pub use self::error::RunError;
 pub use self::figures::{ErrorCount, Figures, Latency, Measured};
 pub use self::impact::{Impact, MeasuredImpact, STEADY, STEADY_RATE};
@@ -44,6 +46,7 @@ pub use self::phase::{Phase, PhaseKind};
 use self::phase::{Span, phases};
 use self::resolving::{LEAD, Resolving};
 use self::resources::Resources;
+use self::telling::Telling;
 
 /// One operation of one client: what it came to, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -284,6 +287,7 @@ struct Workload<'a> {
     window: RefCell<Option<Window>>,
     resources: RefCell<Resources>,
     counts: Counts,
+    telling: Telling,
     /// When each client began the operation that it is in.
     running: Vec<Cell<Option<Duration>>>,
     resolving: Resolving,
@@ -302,6 +306,7 @@ impl<'a> Workload<'a> {
             window: RefCell::default(),
             resources: RefCell::new(Resources::new()),
             counts: Counts::new(scope.metrics()),
+            telling: Telling::new(scope.journal()),
             running: vec![Cell::new(None); load.clients as usize],
             resolving,
         }
@@ -370,9 +375,7 @@ impl<'a> Workload<'a> {
         let ended = self.scope.journal().elapsed();
         let mut operation = Operation::new(id.client, began, ended, Outcome::Ok);
         if let Some(error) = error {
-            if is_pool_timeout(&*error) {
-                self.counts.pool_timeouts.increment();
-            }
+            self.counts.count_error(&*error);
             operation.outcome = Outcome::of_error(&*error);
             operation.sqlstate = sqlstate(&*error);
             operation.error = Some(with_sources(&*error));
@@ -448,6 +451,7 @@ impl<'a> Workload<'a> {
     fn end_span(&self, now: Duration) {
         if let Some(span) = self.spans.borrow_mut().last_mut() {
             span.ended = now;
+            self.telling.flush();
             let metrics = self.scope.metrics();
             self.resources.borrow_mut().end_phase(metrics);
             if let Some(window) = self.window.take() {
@@ -465,6 +469,7 @@ impl<'a> Workload<'a> {
         signals: Vec<SignalGiven>,
         ended: Duration,
     ) -> Run {
+        self.telling.flush();
         let operations = self.operations.take();
         let journal = self.scope.journal();
         let recoveries = recoveries(&disturbances, &operations, ended);
@@ -563,53 +568,7 @@ impl<'a> Workload<'a> {
 
     fn record(&self, operation: Operation) {
         self.counts.count(&operation);
-        self.scope.journal().record_at(
-            operation.ended,
-            EventKind::Operation {
-                client: operation.client,
-                began: nanos(operation.began),
-                outcome: operation.outcome,
-                error: operation.error.clone(),
-                sqlstate: operation.sqlstate.clone(),
-            },
-        );
+        self.telling.tell(&operation);
         self.operations.borrow_mut().push(operation);
-    }
-}
-
-/// Whether an operation failed because its pool had no connection for it in time.
-fn is_pool_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    chain(error)
-        .any(|cause| matches!(cause.downcast_ref(), Some(PoolError::Timeout(TimeoutType::Wait))))
-}
-
-/// The library's own figures of a workload: see `docs/metrics.md`.
-struct Counts {
-    ok: Counter,
-    failed: Counter,
-    unknown: Counter,
-    pool_timeouts: Counter,
-    took: Timing,
-}
-
-impl Counts {
-    fn new(metrics: &Metrics) -> Self {
-        Self {
-            ok: metrics.counter("chaos.operations.ok"),
-            failed: metrics.counter("chaos.operations.failed"),
-            unknown: metrics.counter("chaos.operations.unknown"),
-            pool_timeouts: metrics.counter("chaos.operations.pool_timeouts"),
-            took: metrics.timing("chaos.operations"),
-        }
-    }
-
-    fn count(&self, operation: &Operation) {
-        match operation.outcome {
-            Outcome::Ok => &self.ok,
-            Outcome::Failed => &self.failed,
-            Outcome::Unknown => &self.unknown,
-        }
-        .increment();
-        self.took.record(operation.ended.saturating_sub(operation.began));
     }
 }

@@ -17,6 +17,7 @@
 //! `docs/flakiness.md`.
 
 mod assessment;
+mod bootstrap;
 mod category;
 mod change_point;
 #[cfg(test)]
@@ -31,6 +32,8 @@ mod retry_posterior;
 mod sample;
 
 pub use self::assessment::{Assessment, Assessor, LOOKED_AT, NEWS, Segment, is_decided};
+pub use self::bootstrap::RESAMPLES;
+pub(crate) use self::bootstrap::median_ratio_95;
 pub use self::category::Category;
 pub use self::holm::holm;
 pub use self::interval::Interval;
@@ -39,4 +42,5 @@ pub use self::posterior::{CONFIRMED, Classification, FlakinessPosterior, LEAST_A
 pub use self::quantile::quantile;
 pub use self::rate_change::{ALARM, RateChange, WINDOW};
 pub use self::retry_posterior::RetryPosterior;
-pub use self::sample::{RESAMPLES, SampleSummary, median};
+pub(crate) use self::sample::relative_width;
+pub use self::sample::{SampleSummary, median};

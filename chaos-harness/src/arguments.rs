@@ -7,7 +7,6 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crate::baselines::Mode;
 use crate::config::assignment;
 use crate::environment::{OPTIONS, SettingOption};
 use crate::suggestion::nearest;
@@ -47,8 +46,6 @@ pub(crate) struct Arguments {
     pub(crate) issue: Option<String>,
     /// Whether `git bisect run` asks.
     pub(crate) bisects: bool,
-    /// What to do with the baselines that tests measure.
-    pub(crate) baseline: Option<Mode>,
     pub(crate) format: Format,
     pub(crate) color: Color,
     pub(crate) no_capture: bool,
@@ -248,7 +245,6 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             "--color" => "`auto`, `always` or `never`",
             "--format" => "`pretty`, `terse` or `json`",
             "-Z" => "`unstable-options`",
-            "--chaos-baseline" => "`save` or `compare`",
             assignment::OPTION => "a key of chaos.toml and its value, such as watch.starved=95%",
             name => match OPTIONS.iter().find(|option| option.name == name) {
                 Some(option) => option.expected,
@@ -280,9 +276,6 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             ("--chaos-compare", _) => parsed.compare = Some(value),
             ("--chaos-issue", _) => parsed.issue = Some(value),
             ("--logfile", path) => parsed.logfile = Some(PathBuf::from(path)),
-            ("--chaos-baseline", mode) => {
-                parsed.baseline = Some(Mode::parse(mode).ok_or_else(invalid)?);
-            }
             ("--color", "auto") => parsed.color = Color::Auto,
             ("--color", "always") => parsed.color = Color::Always,
             ("--color", "never") => parsed.color = Color::Never,
@@ -352,15 +345,6 @@ mod tests {
         assert_eq!(parsed.filters, ["a", "b", "--strange"]);
         assert_eq!(parsed.skip, ["x", "y"]);
         assert_eq!(parse("--format junit").unwrap().notices.len(), 1);
-    }
-
-    #[test]
-    fn baselines_are_saved_or_compared_and_nothing_else() {
-        assert_eq!(parse("").unwrap().baseline, None);
-        assert_eq!(parse("--chaos-baseline save").unwrap().baseline, Some(Mode::Save));
-        assert_eq!(parse("--chaos-baseline=compare").unwrap().baseline, Some(Mode::Compare));
-        let error = parse("--chaos-baseline forget").unwrap_err().to_string();
-        assert!(error.contains("`save` or `compare`"), "{error}");
     }
 
     #[test]

@@ -53,6 +53,7 @@ use crate::suggestion::suggest;
 
 pub(crate) mod assignment;
 pub(crate) mod attempts;
+pub(crate) mod baselines;
 mod binaries;
 pub(crate) mod coverage;
 mod document;

@@ -29,7 +29,7 @@ use crate::selection::{Selected, Selection};
 use crate::settings::{Settings, listing};
 use crate::suite_check::{self, Checked};
 use crate::test_history::{History, Suite, Surroundings};
-use crate::{exit_code, list, run_directory, selection, test_history};
+use crate::{baselines, exit_code, list, run_directory, selection, test_history};
 
 /// The variable that names a selection.
 const SELECT: &str = "CHAOS_SELECT";
@@ -137,6 +137,11 @@ fn asked_for(arguments: Arguments) -> u8 {
     mistakes.dedup();
     if !mistakes.is_empty() {
         return usage(&mistakes);
+    }
+    if settings.baseline_mode().is_some() {
+        if let Err(error) = baselines::check(&baselines::path_of(&identity.target)) {
+            return usage(&[with_sources(&error)]);
+        }
     }
     let names: Vec<String> = selection.tests.iter().map(|test| test.name.clone()).collect();
     let exit_code = Runner::new(&arguments, settings, &cases, &names, true)

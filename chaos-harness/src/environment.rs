@@ -13,6 +13,7 @@ use std::time::Duration;
 use chaos_core::duration::{self, InvalidDuration};
 use chaos_core::seed::{InvalidSeed, Seed};
 
+use crate::baselines::Mode;
 use crate::config::attempts::{MOST_RETRIES, TIMEOUTS};
 use crate::config::load::{MULTIPLIERS, POOL_SIZES};
 use crate::config::run::{FlakyResult, TraceLevel, WINDOWS};
@@ -45,6 +46,8 @@ pub(crate) struct Environment {
     pub(crate) flaky_result: Option<FlakyResult>,
     /// How often each test is run to classify it.
     pub(crate) runs: Option<u32>,
+    /// What is done with the baselines that tests measure.
+    pub(crate) baseline: Option<Mode>,
     pub(crate) directory: Option<PathBuf>,
     pub(crate) in_process: bool,
     pub(crate) keep: Option<bool>,
@@ -141,6 +144,10 @@ impl Environment {
             }),
             runs: reader.checked("CHAOS_RUNS", "a whole number from 1 to 100000", |runs| {
                 (1..=100_000).contains(runs)
+            }),
+            baseline: reader.parse("CHAOS_BASELINE", |origin, text| {
+                let (value, expected) = (text.to_owned(), "`save` or `compare`");
+                Mode::parse(text).ok_or(InvalidVariable::Other { origin, value, expected })
             }),
             directory: reader.path("CHAOS_DIR"),
             in_process: reader.switch("CHAOS_IN_PROCESS").unwrap_or(false),
@@ -275,6 +282,16 @@ mod tests {
             let errors = read(&[("CHAOS_RETRIES", value)]).unwrap_err();
             assert!(errors[0].contains(value) && errors[0].contains("from 0 to 100"), "{errors:?}");
         }
+    }
+
+    #[test]
+    fn baselines_are_saved_or_compared_and_nothing_else() {
+        let mode = |text| read(&[("CHAOS_BASELINE", text)]).map(|it| it.baseline);
+        assert_eq!(mode("save"), Ok(Some(Mode::Save)));
+        assert_eq!(mode("compare"), Ok(Some(Mode::Compare)));
+        assert_eq!(mode(""), Ok(None));
+        let errors = mode("forget").unwrap_err();
+        assert!(errors[0].contains("\"forget\" is not `save` or `compare`"), "{errors:?}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
 use self::part::Part;
+use crate::baselines::Conclusion;
 use crate::config::gates::Limits;
 use crate::config::{Config, Found, Located, members};
 use crate::quarantine::{Date, Quarantine};
@@ -21,6 +22,7 @@ use crate::report::words;
 use crate::run_event::TestOutcome;
 use crate::selection::Selected;
 
+mod baselines;
 pub(crate) mod part;
 
 /// From which probability on a category is a fact.
@@ -33,7 +35,8 @@ const NAMED: usize = 5;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GateJudged {
-    /// Which gate: `pass-rate`, `flaky`, `recovery`, `vacuous`, `undeclared-flaky`, `quarantine` or
+    /// Which gate: `pass-rate`, `flaky`, `recovery`, `vacuous`, `undeclared-flaky`,
+    /// `baselines` (they could not be saved or compared), `baseline-regressions`, `quarantine` or
     /// `phase`.
     pub gate: String,
     /// The domain whose tests it judges; absent for all tests.
@@ -103,6 +106,7 @@ pub(crate) fn judge(
     part: &Part,
 ) -> Vec<GateJudged> {
     let tests: Vec<&TestRecord> = runs.iter().flat_map(|run| &run.tests).collect();
+    let conclusions: Vec<_> = runs.iter().flat_map(|run| &run.baselines).collect();
     let mut judged = Vec::new();
     for domain in std::iter::once(None).chain(domains(config, binary).into_iter().map(Some)) {
         let of_domain = |test: &&&TestRecord| {
@@ -111,10 +115,20 @@ pub(crate) fn judge(
         };
         let tests: Vec<&TestRecord> = tests.iter().filter(of_domain).copied().collect();
         let missing = part.remark(domain);
-        judged.extend(Scope { config, domain, tests, missing }.judge());
+        let scope = Scope { config, domain, tests, missing };
+        judged.extend(scope.judge());
+        judged.extend(scope.refused(&conclusions));
+        judged.extend(scope.baselines(&conclusions));
     }
     judged.extend(quarantined(quarantine, binary, today, &tests));
     judged
+}
+
+/// Judges what one test measured, where nothing is known of the others.
+pub(crate) fn of_baselines(config: &Config, conclusion: &Conclusion) -> Vec<GateJudged> {
+    let scope = Scope { config, domain: None, tests: Vec::new(), missing: None };
+    let judged = [scope.refused(&[conclusion]), scope.baselines(&[conclusion])];
+    judged.into_iter().flatten().collect()
 }
 
 /// The tests of a domain, or all.
@@ -386,6 +400,7 @@ mod tests {
         let config = Config::new(Some(file), "local", None, Hardware::default()).unwrap();
         let mut run = RunRecord::default();
         sample::events().iter().for_each(|event| run.add(0, event));
+        run.baselines.clear();
         // All of this suite ran, unless that is what a test is about.
         run.tests.iter_mut().for_each(|test| test.skip_cause = None);
         let today = Date::parse("2026-11-20").unwrap();

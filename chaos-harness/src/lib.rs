@@ -30,6 +30,7 @@
 //! | `CHAOS_DIR` | where journals, history and reports go; relative to the root of the workspace | `target/chaos` |
 //! | `CHAOS_IN_PROCESS` | `1` runs each attempt in the process of the harness, for debuggers | `0` |
 //! | `CHAOS_REPLAY` | the token of a point, which explorations try alone, or of a case, which properties do | every point, all cases |
+//! | `CHAOS_BASELINE` | `save` or `compare`: what to do with the baselines that tests measure, see [`baselines`] | |
 //! | `CHAOS_SHRINK_SECS` | for how long a failing case of a property is made smaller; it comes on top of the test's timeout | `30` |
 //! | `CHAOS_KEEP` | `1` keeps the databases of attempts that failed | `0` |
 //! | `RUST_TEST_THREADS` | how many tests run at once; `--test-threads` goes before it | one for each processor |

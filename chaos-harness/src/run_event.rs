@@ -18,6 +18,7 @@ use chaos_core::stats::Category;
 use chaos_core::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
+use crate::baselines::Conclusion;
 use crate::gate::GateJudged;
 use crate::registry::{Declared, Flakiness, Gate, TestCase};
 
@@ -83,6 +84,8 @@ pub enum RunEvent {
     AttemptEnded(AttemptEnded),
     /// The last attempt at a test ended.
     TestEnded(TestEnded),
+    /// All tests have ended, and what they measured was saved or compared.
+    BaselinesConcluded(Conclusion),
     /// All tests have ended, and a gate was judged.
     GateJudged(GateJudged),
     /// The last line of a process that runs tests.

@@ -14,18 +14,14 @@ use libtest_mimic::{Completion, Trial};
 
 use crate::arguments::{Arguments, Color, Format};
 use crate::attempt::output::Capture;
-use crate::baselines::host::Host;
-use crate::baselines::{self, Measured, Mode};
-use crate::gate::part::{Part, Why};
+use crate::baselines::Measured;
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
 use crate::nextest::Nextest;
 use crate::phases::Plan;
 use crate::phases::progress::Progress;
-use crate::quarantine::Date;
 use crate::registry::TestCase;
 use crate::report::FanOut;
-use crate::report::json;
 use crate::run_directory::{RunDirectory, Unwritable};
 use crate::run_event::{
     FORMAT_VERSION, RunEnded, RunEvent, RunStarted, SystemicFailure, TestDescription,
@@ -34,10 +30,12 @@ use crate::selection::Selection;
 use crate::selection::named::Named;
 use crate::settings::Settings;
 use crate::test_history::{self, Evidence, History, HistoryError, Suite, Surroundings};
-use crate::{exit_code, gate, revision};
+use crate::{exit_code, revision};
 
 mod beginning;
 mod declaration;
+mod elsewhere;
+mod judging;
 mod measure;
 mod policy;
 mod reporters;
@@ -75,8 +73,10 @@ pub(crate) struct Runner {
     /// Whether explorations only compare runs without faults.
     check_determinism: bool,
     has_failed: AtomicBool,
-    /// What tests measured, and what is to be done with it.
-    baselines: (Measured, Option<Mode>),
+    /// The names of all tests of this binary.
+    tests: Vec<String>,
+    /// What tests measured to be compared with another day.
+    measured: Measured,
     /// Whether there is a test that must pass, and that the machine could not carry.
     has_overload: AtomicBool,
     suspicion: Suspicion,
@@ -166,7 +166,8 @@ impl Runner {
             capture,
             own_command_line,
             has_failed: AtomicBool::new(false),
-            baselines: (Measured::default(), arguments.baseline),
+            tests: cases.iter().map(|case| case.name()).collect(),
+            measured: Measured::default(),
             has_overload: AtomicBool::new(false),
             suspicion: Suspicion::default(),
             failures: AtomicU64::new(0),
@@ -237,14 +238,13 @@ impl Runner {
             None => {
                 // Each tells what it finds, also in a run that fails in any case.
                 let passes_gates = runner.passes_gates(left_out);
-                let has_regressed = runner.has_regressed();
                 match conclusion.has_failed() {
                     true => exit_code::FAILED,
                     false if runner.bisects && runner.is_undecided.load(Ordering::Relaxed) => {
                         exit_code::ENVIRONMENT
                     }
                     false if runner.has_overload.load(Ordering::Relaxed) => exit_code::ENVIRONMENT,
-                    false if !passes_gates || has_regressed => exit_code::GATE,
+                    false if !passes_gates => exit_code::GATE,
                     false => exit_code::PASSED,
                 }
             }
@@ -266,49 +266,6 @@ impl Runner {
             eprintln!("{problem}");
         }
         Ok(exit_code)
-    }
-
-    /// Judges the gates, tells the reporters, and says whether all are passed.
-    ///
-    /// Under nextest a process knows of one test only, and judges none.
-    fn passes_gates(&self, left_out: Vec<(Option<String>, Why)>) -> bool {
-        if self.nextest.is_some() {
-            return true;
-        }
-        let records = match json::records(self.directory.path()) {
-            Ok(records) => records,
-            Err(error) => {
-                eprintln!("warning: no gate is judged: {}", with_sources(&error));
-                return true;
-            }
-        };
-        let (config, quarantine) = (&self.settings.config, &self.settings.quarantine);
-        let today = Date::today();
-        let (binary, part) = (&self.identity.target, Part::of(left_out, &records));
-        let mut judged = gate::judge(config, quarantine, binary, today, &records, &part);
-        judged.extend(self.phases.gates());
-        let passes = judged.iter().all(|gate| gate.passed);
-        for gate in judged {
-            self.reporters.event(&RunEvent::GateJudged(gate));
-        }
-        passes
-    }
-
-    /// Saves or compares baselines if that was asked for, and says whether something became slower,
-    /// or could not be compared.
-    fn has_regressed(&self) -> bool {
-        let (measured, Some(mode)) = &self.baselines else { return false };
-        let path = baselines::path_of(&self.identity.target);
-        match measured.conclude(*mode, &path, &Host::here()) {
-            Ok(conclusion) => {
-                eprint!("{conclusion}");
-                conclusion.has_regressed()
-            }
-            Err(error) => {
-                eprintln!("error: {}", with_sources(&error));
-                true
-            }
-        }
     }
 
     /// What is known of a test before it runs.

@@ -37,6 +37,7 @@ use crate::quarantine::{self, Date, Quarantine};
 use crate::registry::{self, TestCase};
 use crate::run_directory;
 
+mod baselines;
 pub(crate) mod listing;
 mod watch;
 

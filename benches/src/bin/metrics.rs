@@ -12,7 +12,9 @@
 //! * `traced`: the same with a span and an event for each operation, all of which are kept.
 //!
 //! Each way is compared with the one before it, round by round; the interval is that of the mean of the
-//! rounds. Processor time is that of the attempt's process, which the server's is beside.
+//! rounds. Throughput and latency are those of the operations while the load lasts. Processor time is that of
+//! the attempt's process, which the server's is beside; of a run it includes its beginning and its end, where
+//! the figures are made.
 
 use std::fmt::Write as _;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -36,7 +38,7 @@ const ROUNDS: &str = "CHAOS_BENCH_ROUNDS";
 const CLIENTS: u32 = 8;
 
 /// How long each way is measured in each round.
-const SLICE: Duration = Duration::from_secs(1);
+const SLICE: Duration = Duration::from_secs(2);
 
 /// The greatest share of the throughput that figures may cost.
 const BOUND: f64 = 0.01;
@@ -55,7 +57,8 @@ struct Measured {
 }
 
 impl Measured {
-    fn of(mut latencies: Vec<Duration>, took: Duration, cpu: Duration) -> Self {
+    /// What operations came to that ended within a slice.
+    fn of(mut latencies: Vec<Duration>, cpu: Duration) -> Self {
         latencies.sort_unstable();
         let micros = |time: Duration| time.as_secs_f64() * 1e6;
         let at = |share: usize| {
@@ -64,7 +67,7 @@ impl Measured {
         };
         #[expect(clippy::cast_precision_loss, reason = "a ratio")]
         let n = latencies.len().max(1) as f64;
-        Self { rate: n / took.as_secs_f64(), cpu: micros(cpu) / n, p50: at(50), p99: at(99) }
+        Self { rate: n / SLICE.as_secs_f64(), cpu: micros(cpu) / n, p50: at(50), p99: at(99) }
     }
 }
 
@@ -90,19 +93,21 @@ async fn in_a_loop(pool: &Pool) -> TestResult<Measured> {
         while began.elapsed() < SLICE {
             let operation = Instant::now();
             update(pool, client).await?;
-            latencies.push(operation.elapsed());
+            if began.elapsed() < SLICE {
+                latencies.push(operation.elapsed());
+            }
             tokio::task::yield_now().await;
         }
         TestResult::Ok(latencies)
     };
     let all = join_all((0..CLIENTS).map(client)).await;
-    let (took, cpu) = (began.elapsed(), process_time() - cpu);
+    let cpu = process_time() - cpu;
     let latencies = all.into_iter().collect::<TestResult<Vec<_>>>()?.concat();
-    Ok(Measured::of(latencies, took, cpu))
+    Ok(Measured::of(latencies, cpu))
 }
 
 async fn in_a_run(cx: &Chaos, pool: &Pool, is_traced: bool) -> TestResult<Measured> {
-    let (began, cpu) = (Instant::now(), process_time());
+    let cpu = process_time();
     let plan = Schedule::new().calm(SLICE);
     let run = cx
         .run(plan, CLIENTS, async |client| {
@@ -117,10 +122,13 @@ async fn in_a_run(cx: &Chaos, pool: &Pool, is_traced: bool) -> TestResult<Measur
             traced.instrument(tracing::info_span!("update", client = client.id())).await
         })
         .await?;
-    let (took, cpu) = (began.elapsed(), process_time() - cpu);
+    let cpu = process_time() - cpu;
     run.error_rate_at_most(0.percent())?;
-    let latencies = run.operations().iter().map(|it| it.ended - it.began).collect();
-    Ok(Measured::of(latencies, took, cpu))
+    // Connections for what a run asks of the server are opened before it, and figures made after it.
+    let phase = run.phases().first().ok_or("the run has no phase")?;
+    let until = (phase.began + SLICE).min(phase.ended);
+    let within = run.operations().iter().filter(|it| it.ended <= until);
+    Ok(Measured::of(within.map(|it| it.ended - it.began).collect(), cpu))
 }
 
 #[chaos_test(timeout = "1h")]

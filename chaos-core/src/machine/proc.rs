@@ -48,9 +48,20 @@ pub(super) fn kernel() -> Option<String> {
 }
 
 pub(super) fn processor() -> Option<String> {
-    let text = read("/proc/cpuinfo")?;
-    let line = text.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
+    processor_in(&read("/proc/cpuinfo")?)
+}
+
+/// x86 has a name. ARM has the numbers of the maker and of the part, as `lscpu` looks them up.
+fn processor_in(text: &str) -> Option<String> {
+    let value = |name| {
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_once(':')?.1.trim())
+    };
+    let by_number = || {
+        let (implementer, part) = (value("CPU implementer")?, value("CPU part")?);
+        Some(format!("implementer {implementer} part {part}"))
+    };
+    value("model name").map(str::to_owned).or_else(by_number)
 }
 
 /// How many descriptors this process may have.
@@ -69,6 +80,16 @@ pub(super) fn read(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_processor_has_a_name_or_numbers() {
+        let x86 = "processor\t: 0\nmodel name\t: A fast one\nmodel name\t: A fast one\n";
+        assert_eq!(processor_in(x86).as_deref(), Some("A fast one"));
+        let arm =
+            "processor\t: 0\nCPU implementer\t: 0x41\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\n";
+        assert_eq!(processor_in(arm).as_deref(), Some("implementer 0x41 part 0xd0c"));
+        assert_eq!(processor_in("processor\t: 0\n"), None);
+    }
 
     #[test]
     fn memory_is_read_from_the_lines_that_bear_its_name() {

@@ -40,4 +40,24 @@ mod tests {
         assert_eq!(holm(&[]), Vec::<f64>::new());
         assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
     }
+
+    /// The fifteen p-values of Y. Benjamini and Y. Hochberg (Journal of the Royal Statistical Society B
+    /// 57, 1995, section 4), in another order. The answers are `multipletests(p, method="holm")` of
+    /// statsmodels 0.15.
+    #[test]
+    fn fifteen_tests_are_adjusted_as_by_statsmodels() {
+        let p = [
+            0.0001, 0.0459, 0.6528, 0.0344, 0.0298, 0.0095, 0.0004, 0.4262, 0.0278, 0.7590, 1.0,
+            0.0201, 0.5719, 0.3240, 0.0019,
+        ];
+        let wanted = [
+            0.0015, 0.3213, 1.0, 0.278, 0.278, 0.114, 0.0056, 1.0, 0.278, 1.0, 1.0, 0.2211, 1.0,
+            1.0, 0.0247,
+        ];
+        let adjusted = holm(&p);
+        assert!(
+            adjusted.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-12),
+            "{adjusted:?}"
+        );
+    }
 }

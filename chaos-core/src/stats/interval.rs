@@ -1,9 +1,9 @@
-//! The range in which a rate lies.
+//! The range in which a figure lies.
 
 use statrs::distribution::{Beta, Continuous, ContinuousCDF};
 use statrs::statistics::Distribution;
 
-/// A range of rates, between 0 and 1.
+/// A range of rates, between 0 and 1, or of other figures in their unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// The lower end.

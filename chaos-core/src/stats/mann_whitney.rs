@@ -127,6 +127,45 @@ mod tests {
         assert!(close(tied.u, 101.5) && close(tied.p_value, 0.003161182250766673), "{tied:?}");
     }
 
+    /// The permeability of membranes, example 4.1 of Hollander, Wolfe and Chicken, which R's
+    /// `wilcox.test(x, y, alternative = "g")` has as its own: W = 35, p-value = 0.1272.
+    #[test]
+    fn the_example_of_the_textbook_has_its_published_answer() {
+        let x = [0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46];
+        let y = [1.15, 0.88, 0.90, 0.74, 1.21];
+        let test = MannWhitney::larger(&x, &y).unwrap();
+        assert!(close(test.u, 35.0) && close(test.p_value, 0.127_206_127_206_127_2), "{test:?}");
+    }
+
+    /// `scipy.stats.mannwhitneyu(.., alternative="greater")` of scipy 1.17: exact up to 50 values, and
+    /// `method="asymptotic"` beyond, with heavy ties and in the far tail.
+    #[test]
+    fn the_largest_counted_sample_ties_and_tails_are_those_of_scipy() {
+        let new: Vec<f64> = (0..25).map(f64::from).collect();
+        let base: Vec<f64> = new.iter().map(|value| value - 2.5).collect();
+        let exact = MannWhitney::larger(&new, &base).unwrap();
+        assert!(
+            close(exact.u, 372.0) && close(exact.p_value, 0.127_388_003_636_820_15),
+            "{exact:?}"
+        );
+
+        let (a, b) = ([3., 5., 8., 9., 10., 12., 13.], [1., 2., 11.]);
+        let uneven = MannWhitney::larger(&a, &b).unwrap();
+        assert!(close(uneven.u, 16.0) && close(uneven.p_value, 2.0 / 15.0), "{uneven:?}");
+
+        let new = [1., 1., 2., 2., 2., 3., 3., 3., 3., 4., 4., 5., 5., 6.].repeat(4);
+        let base = [1., 1., 1., 2., 2., 2., 2., 3., 3., 4.].repeat(5);
+        let tied = MannWhitney::larger(&new, &base).unwrap();
+        assert!(close(tied.u, 1980.0) && close(tied.p_value, 8.090_606_896_786_083e-5), "{tied:?}");
+
+        let new: Vec<f64> = (0..100).map(f64::from).collect();
+        let base: Vec<f64> = (0..60).map(|n| f64::from(n) - 30.25).collect();
+        let tail = MannWhitney::larger(&new, &base).unwrap();
+        let wanted = 7.929_125_823_162_502e-20;
+        assert!(close(tail.u, 5565.0), "{tail:?}");
+        assert!((tail.p_value / wanted - 1.0).abs() < 1e-9, "{tail:?}");
+    }
+
     #[test]
     fn equal_values_show_nothing_and_no_values_have_no_answer() {
         let same = MannWhitney::larger(&[1.0; 20], &[1.0; 20]).unwrap();

@@ -2,12 +2,10 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use super::bootstrap::{central, medians};
 use super::{Interval, quantile};
 use crate::probability::Probability;
 use crate::seed::Seed;
-
-/// How many samples are drawn from a sample to see how its median varies.
-pub const RESAMPLES: u64 = 2_000;
 
 /// The figures of a sample. All of them have the unit of its values.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,7 +43,7 @@ impl SampleSummary {
     /// The intervals of the mean are mean ± t · s / √n with the quantile t of Student's distribution
     /// for n - 1 degrees of freedom. They hold for the mean of values that are about normal, and
     /// of many others when n is large. Those of the median are the percentiles of the medians of
-    /// [`RESAMPLES`] samples drawn with replacement (B. Efron and R. J. Tibshirani, *An Introduction
+    /// [`RESAMPLES`](super::RESAMPLES) samples drawn with replacement (B. Efron and R. J. Tibshirani, *An Introduction
     /// to the Bootstrap*, 1993, chapter 13), with draws that depend on `seed` only.
     #[must_use]
     pub fn of(values: &[f64], seed: Seed) -> Option<Self> {
@@ -80,8 +78,24 @@ impl SampleSummary {
     /// Half the width of the 95 % interval of the mean, as a share of the mean.
     #[must_use]
     pub fn relative_width(&self) -> f64 {
-        (self.mean_95.high - self.mean_95.low) / 2.0 / self.mean.abs()
+        self.mean_95.relative_half_width(self.mean)
     }
+}
+
+impl Interval {
+    fn relative_half_width(self, of: f64) -> f64 {
+        (self.high - self.low) / 2.0 / of.abs()
+    }
+}
+
+/// What [`SampleSummary::relative_width`] says of at least two values, at the cost of two passes over
+/// them.
+pub(crate) fn relative_width(values: &[f64]) -> Option<f64> {
+    let mean = mean(values);
+    (values.len() >= 2).then(|| {
+        let deviation = deviation(values, mean);
+        of_mean(values.len(), mean, deviation, 0.95).relative_half_width(mean)
+    })
 }
 
 /// The median of some values; nothing if there are none.
@@ -124,34 +138,6 @@ fn of_mean(n: usize, mean: f64, deviation: f64, level: f64) -> Interval {
     Interval { low: mean - half, high: mean + half }
 }
 
-/// The medians of samples drawn from a sample, in ascending order.
-fn medians(values: &[f64], seed: Seed) -> Vec<f64> {
-    let seed = seed.named("bootstrap");
-    let draw = |resample: u64| {
-        let mut draws = seed.numbered(resample).draws();
-        let mut drawn: Vec<f64> = values
-            .iter()
-            .map(|_| {
-                let place = draws.below(values.len() as u64);
-                values[usize::try_from(place).expect("a place in a slice")]
-            })
-            .collect();
-        drawn.sort_unstable_by(f64::total_cmp);
-        median_of_sorted(&drawn)
-    };
-    let mut medians: Vec<f64> = (0..RESAMPLES).map(draw).collect();
-    medians.sort_unstable_by(f64::total_cmp);
-    medians
-}
-
-fn central(sorted: &[f64], level: f64) -> Interval {
-    let at = |share: f64| {
-        let share = Probability::new(share).expect("between 0 and 1");
-        quantile(sorted, share).expect("there are medians")
-    };
-    Interval { low: at((1.0 - level) / 2.0), high: at(f64::midpoint(1.0, level)) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +173,45 @@ mod tests {
         assert!(near(summary.median_95, 9.8, 10.7), "{summary:?}");
         assert!(near(summary.median_99, 9.7, 11.0), "{summary:?}");
         assert_eq!(SampleSummary::of(&VALUES, Seed(1)), Some(summary));
+    }
+
+    /// `scipy.stats.t.interval(level, 11, loc=mean, scale=s / sqrt(12))` of scipy 1.17, of skewed values.
+    #[test]
+    fn the_intervals_of_skewed_values_are_those_of_scipy() {
+        let values = [2.1, 3.4, 1.9, 8.8, 2.2, 2.7, 3.1, 2.4, 2.0, 2.6, 3.0, 2.5];
+        let summary = SampleSummary::of(&values, Seed(1)).unwrap();
+        assert!(close(summary.mean, 3.058_333_333_333_333_6, 1e-12));
+        assert!(close(summary.deviation, 1.865_699_154_026_000_4, 1e-12));
+        for (found, low, high) in [
+            (summary.mean_95, 1.872_924_645_186_794_7, 4.243_742_021_479_872),
+            (summary.mean_99, 1.385_605_096_006_597_3, 4.731_061_570_660_07),
+        ] {
+            assert!(close(found.low, low, 1e-9) && close(found.high, high, 1e-9), "{summary:?}");
+        }
+    }
+
+    /// The quantiles of Student's distribution for 1, 29 and 999 degrees of freedom:
+    /// `scipy.stats.t.ppf([0.975, 0.995], n - 1)` of scipy 1.17.
+    #[test]
+    fn intervals_of_few_and_of_many_values_use_the_quantiles_of_scipy() {
+        for (n, at_95, at_99) in [
+            (2, 12.706_204_736_174_694, 63.656_741_162_871_526),
+            (30, 2.045_229_642_132_703, 2.756_385_903_670_605),
+            (1_000, 1.962_341_461_133_449_3, 2.580_759_637_267_646_5),
+        ] {
+            for (level, quantile) in [(0.95, at_95), (0.99, at_99)] {
+                let interval = of_mean(n, 0.0, number(n).sqrt(), level);
+                assert!(close(interval.high, quantile, 1e-9 * quantile), "{n} {level}");
+                assert!(close(interval.low, -interval.high, 1e-12));
+            }
+        }
+    }
+
+    #[test]
+    fn the_width_that_sampling_looks_at_is_that_of_the_summary() {
+        let summary = SampleSummary::of(&VALUES, Seed(1)).unwrap();
+        assert_eq!(relative_width(&VALUES), Some(summary.relative_width()));
+        assert_eq!(relative_width(&[1.0]), None);
     }
 
     #[test]

@@ -8,55 +8,67 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chaos_core::baseline::Baseline;
-use chaos_core::duration::{Display, rounded};
-use chaos_core::stats::Interval;
+use chaos_core::baseline::LEAST_SAMPLES;
+use chaos_core::machine::Machine;
 use serde::Deserialize;
+use toml::Spanned;
 
-use super::host::{self, Host};
+use crate::config::Mistake;
+use crate::file_lock;
+
+mod text;
 
 /// The version of the format.
 const VERSION: u32 = 1;
 
 /// All that a file holds.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Store {
-    version: u32,
-    #[serde(default)]
-    machine: Vec<Machine>,
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Store {
+    machines: Vec<OfMachine>,
 }
 
-impl Default for Store {
-    fn default() -> Self {
-        Self { version: VERSION, machine: Vec::new() }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Machine {
-    #[serde(flatten)]
-    host: Host,
-    /// The load average at the time.
-    #[serde(default)]
-    load: Option<f64>,
-    #[serde(default)]
-    metric: Vec<Stored>,
+/// What was measured on one kind of machine.
+#[derive(Debug, Clone, PartialEq)]
+struct OfMachine {
+    /// `debug` or `release`.
+    build: String,
+    /// The machine, as it was when something of it was saved last.
+    state: Machine,
+    metrics: Vec<Metric>,
 }
 
 /// What was measured of one thing.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Stored {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Metric {
+    /// The test that measures it, unless it is measured elsewhere.
+    pub(super) test: Option<String>,
     /// Its name.
-    pub name: String,
+    pub(super) name: String,
+    /// On which day.
+    pub(super) saved: Option<String>,
+    /// The state of the machine at the time.
+    pub(super) beside: Option<String>,
     /// The values, in nanoseconds.
-    #[serde(rename = "samples-ns")]
-    pub samples_ns: Vec<u64>,
+    pub(super) samples_ns: Vec<u64>,
 }
 
-impl Stored {
+impl Metric {
     pub(super) fn seconds(&self) -> Vec<f64> {
         let seconds = |ns: &u64| Duration::from_nanos(*ns).as_secs_f64();
         self.samples_ns.iter().map(seconds).collect()
+    }
+
+    /// Whether both are of the same thing.
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        (&self.test, &self.name) == (&other.test, &other.name)
+    }
+
+    /// Its name, after that of its test.
+    pub(super) fn full_name(&self) -> String {
+        match &self.test {
+            Some(test) => format!("{test}: {}", self.name),
+            None => self.name.clone(),
+        }
     }
 }
 
@@ -70,6 +82,16 @@ pub enum StoreError {
          async || pool.get().await).await?`"
     )]
     NothingMeasured,
+    /// The machine could not carry any test that measured.
+    #[error(
+        "{test} and all others measured on an overloaded machine, which says nothing: {reason}"
+    )]
+    Overloaded {
+        /// One of the tests.
+        test: String,
+        /// What was wrong with the machine.
+        reason: String,
+    },
     /// There is no file yet.
     #[error("there are no baselines in {}; `--chaos-baseline save` writes them", path.display())]
     NoFile {
@@ -99,12 +121,10 @@ pub enum StoreError {
         unknown: Vec<String>,
     },
     /// The file is not what is written into it.
-    #[error("cannot understand {}", path.display())]
+    #[error("{place_and_reason}")]
     Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Where, and why.
-        source: toml::de::Error,
+        /// Where, with line and column, and why.
+        place_and_reason: String,
     },
     /// The file is of a newer version of the library.
     #[error("{} has version {version}, and this library reads up to {VERSION}", path.display())]
@@ -115,9 +135,9 @@ pub enum StoreError {
         version: u32,
     },
     /// The file cannot be read or written.
-    #[error("cannot {action} {}", path.display())]
+    #[error("failed to {action} {}", path.display())]
     File {
-        /// What was done to it.
+        /// What was to be done to it.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -126,125 +146,155 @@ pub enum StoreError {
     },
 }
 
+impl From<Mistake> for StoreError {
+    fn from(mistake: Mistake) -> Self {
+        Self::Malformed { place_and_reason: mistake.to_string() }
+    }
+}
+
+impl StoreError {
+    fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { action, path, source }
+    }
+}
+
+/// The file as it is written. What is for people only is not read.
+#[derive(Deserialize)]
+struct FileText {
+    version: u32,
+    #[serde(default)]
+    machine: Vec<MachineText>,
+}
+
+#[derive(Deserialize)]
+struct MachineText {
+    build: String,
+    state: Machine,
+    #[serde(default)]
+    metric: Vec<MetricText>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct MetricText {
+    test: Option<String>,
+    name: String,
+    saved: Option<String>,
+    beside: Option<String>,
+    samples_ns: Spanned<Vec<u64>>,
+}
+
 impl Store {
     /// Reads a file; nothing if there is none.
     ///
     /// # Errors
     ///
-    /// When it cannot be read or understood.
-    pub fn read(path: &Path) -> Result<Option<Self>, StoreError> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => {
-                return Err(StoreError::File { action: "read", path: path.to_owned(), source });
-            }
-        };
-        let store: Self = toml::from_str(&text)
-            .map_err(|source| StoreError::Malformed { path: path.to_owned(), source })?;
-        if store.version > VERSION {
-            return Err(StoreError::TooNew { path: path.to_owned(), version: store.version });
+    /// When it cannot be read or understood, or something in it has too few values.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, StoreError> {
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::file("read", path)(error)),
         }
-        Ok(Some(store))
     }
 
-    /// What it has of a machine like this one.
-    pub(super) fn of(&self, path: &Path, host: &Host) -> Result<&[Stored], StoreError> {
-        let found = self.machine.iter().find(|machine| machine.host == *host);
-        let machine = found.ok_or_else(|| StoreError::NotComparable {
+    fn parse(path: &Path, text: &str) -> Result<Self, StoreError> {
+        let file: FileText = toml::from_str(text).map_err(|error| {
+            // Only the first line says what is wrong; the rest draws the place.
+            let message = error.message().lines().next().unwrap_or_default().to_owned();
+            Mistake::at(path, text, &error.span().unwrap_or_default(), message)
+        })?;
+        if file.version > VERSION {
+            return Err(StoreError::TooNew { path: path.to_owned(), version: file.version });
+        }
+        let metric = |metric: MetricText| {
+            let MetricText { test, name, saved, beside, samples_ns } = metric;
+            let (span, samples_ns) = (samples_ns.span(), samples_ns.into_inner());
+            if samples_ns.len() < LEAST_SAMPLES {
+                let count = samples_ns.len();
+                let message = format!(
+                    "`{name}` has {count} values, and a baseline takes at least {LEAST_SAMPLES}; \
+                     `--chaos-baseline save` measures it again"
+                );
+                return Err(Mistake::at(path, text, &span, message));
+            }
+            Ok(Metric { test, name, saved, beside, samples_ns })
+        };
+        let machine = |machine: MachineText| {
+            let metrics = machine.metric.into_iter().map(metric).collect::<Result<_, _>>()?;
+            Ok(OfMachine { build: machine.build, state: machine.state, metrics })
+        };
+        let machines = file.machine.into_iter().map(machine).collect::<Result<_, Mistake>>()?;
+        Ok(Self { machines })
+    }
+
+    /// What it has of a machine like this one, and the state of that.
+    pub(super) fn of(
+        &self,
+        path: &Path,
+        machine: &Machine,
+    ) -> Result<(&[Metric], &Machine), StoreError> {
+        let found = self.machines.iter().find(|stored| stored.differences(machine).is_empty());
+        let found = found.ok_or_else(|| StoreError::NotComparable {
             path: path.to_owned(),
             differences: self
-                .machine
+                .machines
                 .iter()
-                .map(|machine| host.differences(&machine.host).join(", "))
+                .map(|it| it.differences(machine).join(", "))
                 .collect(),
         })?;
-        Ok(&machine.metric)
+        Ok((&found.metrics, &found.state))
     }
 
     /// Puts what was measured on this machine into the place of what it has of the same things, and
     /// keeps what was not measured this time.
-    pub(super) fn put(&mut self, host: &Host, measured: &[Stored]) {
-        let place = self.machine.iter().position(|machine| machine.host == *host);
+    pub(super) fn put(&mut self, machine: &Machine, measured: &[Metric]) {
+        let place = self.machines.iter().position(|it| it.differences(machine).is_empty());
         let place = place.unwrap_or_else(|| {
-            let (host, metric) = (host.clone(), Vec::new());
-            self.machine.push(Machine { host, load: None, metric });
-            self.machine.len() - 1
+            let (build, state, metrics) = (build().to_owned(), machine.clone(), Vec::new());
+            self.machines.push(OfMachine { build, state, metrics });
+            self.machines.len() - 1
         });
-        let machine = &mut self.machine[place];
-        machine.load = host::load();
-        machine.metric.retain(|old| measured.iter().all(|new| new.name != old.name));
-        machine.metric.extend(measured.iter().cloned());
-        machine.metric.sort_by(|a, b| a.name.cmp(&b.name));
+        let stored = &mut self.machines[place];
+        stored.state = machine.clone();
+        stored.metrics.retain(|old| measured.iter().all(|new| !new.is_of(old)));
+        stored.metrics.extend(measured.iter().cloned());
+        stored.metrics.sort_by(|a, b| (&a.test, &a.name).cmp(&(&b.test, &b.name)));
     }
 
-    pub(super) fn write(&self, path: &Path) -> Result<(), StoreError> {
-        let failed =
-            |action| move |source| StoreError::File { action, path: path.to_owned(), source };
-        if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory).map_err(failed("make the directory of"))?;
+    /// Reads the file, changes it, and writes it, while no other process does: under nextest each test
+    /// is one.
+    pub(super) fn change(path: &Path, change: impl FnOnce(&mut Self)) -> Result<(), StoreError> {
+        let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new("."));
+        fs::create_dir_all(directory).map_err(StoreError::file("make the directory of", path))?;
+        // A directory can be locked, and nothing is left behind in what is committed. Where it cannot
+        // be opened, as on Windows, nobody is kept apart.
+        let lock = fs::File::open(directory).ok();
+        if let Some(lock) = &lock {
+            file_lock::exclusive(lock).map_err(StoreError::file("lock the directory of", path))?;
         }
-        fs::write(path, self.to_text()).map_err(failed("write"))
-    }
-
-    fn to_text(&self) -> String {
-        let mut text = String::from(
-            "# How long things took, written by `--chaos-baseline save` and read by `--chaos-baseline \
-             compare`.\n# Commit it. Only the machine and `samples-ns` are read; the rest is for you.\n",
-        );
-        text.push_str(&format!("version = {VERSION}\n"));
-        for machine in &self.machine {
-            let Host { os, arch, cores, processor, build } = &machine.host;
-            text.push_str(&format!(
-                "\n[[machine]]\nos = {os:?}\narch = {arch:?}\ncores = {cores}\n\
-                 processor = {}\nbuild = {build:?}\n",
-                toml_text(processor)
-            ));
-            if let Some(load) = machine.load {
-                text.push_str(&format!("load = {load:?}\n"));
-            }
-            for metric in &machine.metric {
-                write_metric(&mut text, metric);
-            }
-        }
-        text
+        let mut store = Self::read(path)?.unwrap_or_default();
+        change(&mut store);
+        let temporary = path.with_extension("tmp");
+        fs::write(&temporary, store.to_text()).map_err(StoreError::file("write", &temporary))?;
+        fs::rename(&temporary, path).map_err(StoreError::file("replace", path))
     }
 }
 
-fn write_metric(text: &mut String, metric: &Stored) {
-    let Stored { name, samples_ns } = metric;
-    let name_text = toml_text(name);
-    text.push_str(&format!("\n[[machine.metric]]\nname = {name_text}\n"));
-    let durations = samples_ns.iter().copied().map(Duration::from_nanos).collect();
-    if let Ok(baseline) = Baseline::of(name, durations) {
-        let summary = baseline.summary();
-        let time = |seconds: f64| {
-            let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-            Display(rounded(time)).to_string()
-        };
-        let range = |of: Interval| format!("[\"{}\", \"{}\"]", time(of.low), time(of.high));
-        text.push_str(&format!(
-            "n = {}\nmean = \"{}\"\ndeviation = \"{}\"\nmin = \"{}\"\np50 = \"{}\"\np95 = \"{}\"\n\
-             p99 = \"{}\"\nmax = \"{}\"\nmean-95 = {}\nmean-99 = {}\nmedian-95 = {}\n\
-             median-99 = {}\n",
-            summary.n,
-            time(summary.mean),
-            time(summary.deviation),
-            time(summary.min),
-            time(summary.median),
-            time(summary.p95),
-            time(summary.p99),
-            time(summary.max),
-            range(summary.mean_95),
-            range(summary.mean_99),
-            range(summary.median_95),
-            range(summary.median_99),
-        ));
+impl OfMachine {
+    /// What is different about it, that times depend on.
+    fn differences(&self, here: &Machine) -> Vec<String> {
+        let mut differences = here.differences(&self.state);
+        if self.build != build() {
+            differences.push(format!("build {}, here {}", self.build, build()));
+        }
+        differences
     }
-    text.push_str(&format!("samples-ns = {samples_ns:?}\n"));
 }
 
-/// A string of TOML. JSON's escapes are among those of TOML.
-fn toml_text(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// Which kind of build this is.
+const fn build() -> &'static str {
+    if cfg!(debug_assertions) { "debug" } else { "release" }
 }

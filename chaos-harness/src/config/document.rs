@@ -103,19 +103,37 @@ impl<'a> Document<'a> {
 
     /// Notes a mistake at this place of the text.
     pub(super) fn mistake(&self, span: Range<usize>, message: impl fmt::Display) {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line_begins = before.rfind('\n').map_or(0, |end| end + 1);
-        self.mistakes.borrow_mut().push(Mistake {
-            file: self.file.to_owned(),
-            line: self.line(&span),
-            column: before[line_begins..].chars().count() + 1,
-            message: message.to_string(),
-        });
+        let mistake = Mistake::at(self.file, self.text, &span, message);
+        self.mistakes.borrow_mut().push(mistake);
     }
 
     /// The line of this place of the text, counted from 1.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        before.matches('\n').count() + 1
+        line(self.text, span)
     }
+}
+
+impl Mistake {
+    /// A mistake at this place of the text of a file.
+    pub(crate) fn at(
+        file: &Path,
+        text: &str,
+        span: &Range<usize>,
+        message: impl fmt::Display,
+    ) -> Self {
+        let before = text.get(..span.start).unwrap_or(text);
+        let line_begins = before.rfind('\n').map_or(0, |end| end + 1);
+        Self {
+            file: file.to_owned(),
+            line: line(text, span),
+            column: before[line_begins..].chars().count() + 1,
+            message: message.to_string(),
+        }
+    }
+}
+
+/// The line of this place of a text, counted from 1.
+fn line(text: &str, span: &Range<usize>) -> usize {
+    let before = text.get(..span.start).unwrap_or(text);
+    before.matches('\n').count() + 1
 }

@@ -35,6 +35,8 @@ pub(crate) struct Limits {
     pub(crate) vacuous: Option<Located<u64>>,
     /// Whether a test may be flaky by its history without saying so.
     pub(crate) undeclared_flaky: Option<Located<bool>>,
+    /// At most this many baselines became slower.
+    pub(crate) baseline_regressions: Option<Located<u64>>,
 }
 
 impl Limits {
@@ -45,6 +47,7 @@ impl Limits {
             recovery: table.duration("recovery", TIMES),
             vacuous: table.count("vacuous", 0..=1_000_000),
             undeclared_flaky: table.flag("undeclared-flaky"),
+            baseline_regressions: table.count("baseline-regressions", 0..=1_000_000),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The sections that each layer of the file may have.
 
 use super::attempts::Attempts;
+use super::baselines::Baselines;
 use super::coverage::Coverage;
 use super::gates::Gates;
 use super::load::Loads;
@@ -40,6 +41,7 @@ pub(crate) struct Sections {
     pub(crate) gates: Gates,
     pub(crate) coverage: Coverage,
     pub(crate) watch: Watch,
+    pub(crate) baselines: Baselines,
     pub(crate) triage: Triage,
 }
 
@@ -57,8 +59,9 @@ impl Sections {
             sections.run = section(table);
             sections.gates = section(table);
             sections.coverage = section(table);
+            sections.baselines = section(table);
         } else {
-            for name in [Run::NAME, Gates::NAME, Coverage::NAME] {
+            for name in [Run::NAME, Gates::NAME, Coverage::NAME, Baselines::NAME] {
                 let home = "it concerns the run as a whole, and stands at the top of the file, in an \
                             environment or in a profile";
                 table.belongs(name, home);

@@ -48,7 +48,7 @@ when = { cores-at-least = 8, cores-at-most = 2, memory-at-most = "4 GB" }
         ("15:8", "`environments.ci.run.keep` is \"yes\", which is not `true` or `false`"),
         ("18:10", "no machine meets both bounds"),
         ("18:66", "a size with a unit (KiB, MiB, GiB), such as \"4 GiB\""),
-        ("20:2", "there is no setting `colours`; it may be `attempts`, `coverage`, "),
+        ("20:2", "there is no setting `colours`; it may be `attempts`, `baselines`, "),
     ];
     assert_eq!(mistakes.len(), expected.len(), "{mistakes:#?}");
     for (mistake, (place, part)) in mistakes.iter().zip(expected) {
@@ -171,7 +171,7 @@ fn every_setting_stands_in_the_documentation() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
     // A published crate is without it.
     let Ok(documentation) = std::fs::read_to_string(path) else { return };
-    for section in ["attempts", "load", "run", "triage", "watch"] {
+    for section in ["attempts", "baselines", "gates", "load", "run", "triage", "watch"] {
         let told = mistakes(&format!("[{section}]\nqqqqqqqqqqqqqqqq = 1\n"));
         let (_, known) = told[0].split_once("it may be ").unwrap();
         for key in known.split('`').skip(1).step_by(2) {

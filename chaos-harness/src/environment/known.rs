@@ -20,7 +20,7 @@ const fn option(
 }
 
 /// All options that stand for a variable.
-pub(crate) const OPTIONS: [SettingOption; 13] = [
+pub(crate) const OPTIONS: [SettingOption; 14] = [
     option("--chaos-environment", "CHAOS_ENVIRONMENT", "the name of an environment"),
     option("--chaos-profile", "CHAOS_PROFILE", "the name of a hardware profile"),
     option("--chaos-select", "CHAOS_SELECT", "the name of a selection, such as smoke"),
@@ -29,6 +29,7 @@ pub(crate) const OPTIONS: [SettingOption; 13] = [
     option("--chaos-retries", "CHAOS_RETRIES", "a whole number from 0 to 100"),
     option("--chaos-max-failures", "CHAOS_MAX_FAILURES", "a whole number"),
     option("--chaos-flaky-result", "CHAOS_FLAKY_RESULT", "`pass` or `fail`"),
+    option("--chaos-baseline", "CHAOS_BASELINE", "`save` or `compare`"),
     option("--chaos-runs", "CHAOS_RUNS", "a whole number from 1 to 100000"),
     option("--chaos-load-multiplier", "CHAOS_LOAD_MULTIPLIER", "a number from 0.01 to 100"),
     option("--chaos-timeout-multiplier", "CHAOS_TIMEOUT_MULTIPLIER", "a number from 0.01 to 100"),
@@ -37,8 +38,9 @@ pub(crate) const OPTIONS: [SettingOption; 13] = [
 ];
 
 /// Every variable that the library reads. The README has a table of them.
-const KNOWN: [&str; 26] = [
+const KNOWN: [&str; 27] = [
     "CHAOS_ALLOW_REMOTE",
+    "CHAOS_BASELINE",
     "CHAOS_CACHE_DIR",
     "CHAOS_CONFIG",
     "CHAOS_DIAGNOSTICS",

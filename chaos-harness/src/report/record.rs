@@ -6,6 +6,7 @@ use std::time::Duration;
 use chaos_core::stats::Category;
 use chaos_core::verdict::{Failure, Verdict};
 
+use crate::baselines::Conclusion;
 use crate::gate::GateJudged;
 use crate::report::words;
 use crate::run_event::{
@@ -24,6 +25,8 @@ pub(crate) struct RunRecord {
     /// of nextest, is here again; an attempt that continues the ones of another process, as a retry
     /// of nextest does, belongs to the same test.
     pub(crate) tests: Vec<TestRecord>,
+    /// What came of baselines, in each process where that was asked for.
+    pub(crate) baselines: Vec<Conclusion>,
     /// The gates that were judged, in order.
     pub(crate) gates: Vec<GateJudged>,
     /// The place in `processes` of each process that may still write.
@@ -110,6 +113,7 @@ impl RunRecord {
                 let place = self.place_or_begin(process, &ended.test);
                 self.tests[place].ended = Some(ended.clone());
             }
+            RunEvent::BaselinesConcluded(it) => self.baselines.push(it.clone()),
             RunEvent::GateJudged(judged) => self.gates.push(judged.clone()),
             RunEvent::RunEnded(ended) => {
                 if let Some(place) = self.current.remove(&process) {

@@ -16,6 +16,7 @@ use chaos_core::stats::{Category, FlakinessPosterior};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 use serde_json::{Value, json};
 
+use crate::baselines::{Conclusion, Mode};
 use crate::gate::GateJudged;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
@@ -96,6 +97,7 @@ pub(crate) fn events() -> Vec<RunEvent> {
     attempt(&mut events, busy, 1, 1, 8, 30_100, verdict, AttemptSummary::default());
     ended(&mut events, busy, TestOutcome::Environment, 1, category(30, 0, 0));
 
+    events.push(RunEvent::BaselinesConcluded(compared()));
     events.push(RunEvent::GateJudged(GateJudged {
         gate: "pass-rate".to_owned(),
         domain: Some("network".to_owned()),
@@ -133,6 +135,39 @@ pub(crate) fn events() -> Vec<RunEvent> {
         systemic: Some(SystemicFailure { failed: 6, of: 9 }),
     }));
     events
+}
+
+/// What the baselines of a run came to, with every field that it may have.
+fn compared() -> Conclusion {
+    let figures = |factor: f64| {
+        let at = |ns: f64| ns * factor;
+        let range = json!({ "low": at(252_000.0), "high": at(257_000.0) });
+        json!({
+            "n": 10, "mean_ns": at(254_500.0), "deviation_ns": at(3_027.7), "min_ns": at(250_000.0),
+            "p50_ns": at(254_500.0), "p95_ns": at(259_000.0), "p99_ns": at(259_000.0),
+            "max_ns": at(259_000.0), "mean_95_ns": range, "mean_99_ns": range,
+            "median_95_ns": range, "median_99_ns": range,
+        })
+    };
+    of_json(json!({
+        "mode": "compare", "file": "chaos-baselines/chaos.toml",
+        "source": "command line (--chaos-baseline)", "saved": 0, "alpha": 0.05,
+        "compared": [{
+            "test": "latency_is_survived", "name": "checkout", "change": "slower",
+            "ratio": 2.0, "ratio_95": { "low": 1.98, "high": 2.02 }, "least_effect": 1.1,
+            "p_value": 5.4e-6, "base": figures(0.5), "new": figures(1.0),
+            "message": "latency_is_survived: checkout takes 2.00 times as long (1.98 to 2.02): median \
+                        255us, 127us in the baseline (n = 10 and 10, p = 5.41e-6)",
+        }],
+        "unknown": ["refused: connect"],
+        "missing": ["pool::drains: drain: there is no such test"],
+        "remarks": ["the kernel is 6.2.0, and was 6.1.0 for the baselines"],
+    }))
+}
+
+/// What a run says of baselines that it could not compare.
+pub(crate) fn refused() -> Conclusion {
+    Conclusion::refused(Mode::Compare, Path::new("chaos.toml"), "there is no file".to_owned())
 }
 
 const MONEY: &str = "money is conserved: expected 10000, found 9995\n\
@@ -473,7 +508,9 @@ fn money() -> AttemptSummary {
                 { "fault": 2, "label": "cut on postgres", "delay_ns": 100_000_000 },
             ],
         }])),
-        baselines: of_json(json!([{ "name": "checkout", "samples_ns": [250_000, 260_000] }])),
+        baselines: of_json(
+            json!([{ "name": "checkout", "samples_ns": (0..10).map(|n| 250_000 + n * 1_000).collect::<Vec<u64>>() }]),
+        ),
         signals: of_json(json!([{ "name": "breaker opened", "at_ns": 8_700_000_000_u64 }])),
         metrics: of_json(json!({
             "counters": { "chaos.operations.ok": 812 },

@@ -57,6 +57,8 @@ pub(crate) struct TerminalOptions {
     pub(crate) run_directory: PathBuf,
     /// Where the report is going to lie, or the command that makes it.
     pub(crate) report: Option<String>,
+    /// What says that explorations do less than all they could, as it is written: `--check-determinism`.
+    pub(crate) explores_only: Option<String>,
 }
 
 /// Shows a run on the terminal.
@@ -170,8 +172,7 @@ impl Terminal {
             let not_selected = process.started.selection.as_ref().map_or(0, |it| it.not_selected);
             process.started.filtered_out + not_selected
         });
-        let report = self.options.report.as_deref();
-        let summary = summary::render(&self.run, ended, filtered_out, report, self.style);
+        let summary = summary::render(&self.run, ended, filtered_out, &self.options, self.style);
         self.print(&format!("\n{summary}"));
     }
 
@@ -227,7 +228,9 @@ impl Reporter for Terminal {
                      done in at most {left}\n"
                 ));
             }
-            RunEvent::AttemptEnded(_) | RunEvent::GateJudged(_) => {}
+            RunEvent::AttemptEnded(_)
+            | RunEvent::BaselinesConcluded(_)
+            | RunEvent::GateJudged(_) => {}
             RunEvent::TestEnded(ended) => self.finished(&ended.test),
             RunEvent::RunEnded(ended) => self.run_ended(ended),
         }

@@ -42,7 +42,19 @@ pub(super) fn for_run(
             show_output: arguments.show_output,
             run_directory: directory.path().to_owned(),
             report: Some(report),
+            explores_only: explores_only(arguments),
         })));
     }
     reporters
+}
+
+/// What says that explorations do less than all they could. Tests that explore nothing do not obey it,
+/// and which those are is known only when they have run.
+fn explores_only(arguments: &Arguments) -> Option<String> {
+    if arguments.check_determinism {
+        return Some("--check-determinism".to_owned());
+    }
+    let token = std::env::var("CHAOS_REPLAY").ok()?;
+    let is_point = !token.trim().is_empty() && !token.trim().starts_with("case:");
+    is_point.then(|| format!("CHAOS_REPLAY={}", token.trim()))
 }

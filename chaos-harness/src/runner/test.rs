@@ -12,21 +12,20 @@ use chaos_core::{journal, postgres};
 
 use super::beginning::Reason;
 use super::measure::{self, Series};
-use super::{Policy, Runner, declaration, nanoseconds, seeds, unix_ms};
+use super::{Policy, Runner, declaration, elsewhere, nanoseconds, seeds, unix_ms};
 use crate::activity::Activity;
 use crate::attempt::output::Capture;
 use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
 use crate::attempt::{assertions, child};
 use crate::config::run::FlakyResult;
-use crate::diagnostics::Kept;
 use crate::nextest::Nextest;
 use crate::quarantine::Date;
 use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
-    AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, Diagnostics,
-    Measuring, RunEvent, TestEnded, TestOutcome, Trend,
+    AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, Measuring,
+    RunEvent, TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
 use crate::test_history::HistoryError;
@@ -67,7 +66,15 @@ struct Made {
     passed: bool,
     /// Whether they were made to measure the test.
     measured: bool,
+    /// Why they fail although they passed.
+    refused: Option<String>,
     remarks: Vec<String>,
+}
+
+impl Made {
+    fn begun(measured: bool) -> Self {
+        Self { ended: Vec::new(), passed: false, measured, refused: None, remarks: Vec::new() }
+    }
 }
 
 impl Runner {
@@ -89,12 +96,9 @@ impl Runner {
                 Some(runs) => attempts.measure(runs),
                 None => attempts.make(),
             },
-            Err(error) => Made {
-                ended: vec![self.not_begun(&test.name, &error)],
-                passed: false,
-                measured: false,
-                remarks: Vec::new(),
-            },
+            Err(error) => {
+                Made { ended: vec![self.not_begun(&test.name, &error)], ..Made::begun(false) }
+            }
         };
         self.conclude(test, made, began.elapsed())
     }
@@ -127,7 +131,8 @@ impl Runner {
     }
 
     fn conclude(&self, test: &Selected, made: Made, took: Duration) -> Answer {
-        let Made { ended, passed, measured, mut remarks } = made;
+        let Made { ended, passed, measured, refused, mut remarks } = made;
+        remarks.extend(refused.clone());
         // Where the machine could carry some attempts, those decide.
         let mut carried = ended.iter().filter(|attempt| !attempt.verdict.is_environment());
         let last = carried.next_back().or(ended.last()).expect("at least one attempt was made");
@@ -140,6 +145,13 @@ impl Runner {
             }
             (Verdict::Skipped { reason }, _) => {
                 (TestOutcome::Skipped, Answer::Ignored(reason.clone()))
+            }
+            (Verdict::Passed, None) if refused.is_some() => {
+                let why = refused.unwrap_or_default();
+                match quarantined.is_some() || test.case.options.gate == Gate::MayFail {
+                    true => (TestOutcome::FailedAsAllowed, Answer::Ignored(why)),
+                    false => (TestOutcome::Failed, Answer::Failed(why)),
+                }
             }
             _ if passed && measured => (TestOutcome::Measured, Answer::Passed),
             (_, None) if passed => (TestOutcome::Passed, Answer::Passed),
@@ -188,7 +200,7 @@ impl Runner {
             self.phases.judged(&test.name, must_pass, answer == Answer::Passed);
         }
         if last.verdict.is_passed() {
-            self.baselines.0.add(&test.name, &last.summary.baselines);
+            self.measured.add(last);
         }
         if !measured {
             remarks.extend(self.suspect(&test.name, &ended));
@@ -290,8 +302,7 @@ impl<'a> Attempts<'a> {
         let (first, last) = self.numbers;
         // Under nextest, whose retries are processes of their own, each passes or fails alone.
         let needed = if first == last { 1 } else { self.policy.passes_needed() };
-        let mut made =
-            Made { ended: Vec::new(), passed: false, measured: false, remarks: Vec::new() };
+        let mut made = Made::begun(false);
         let (mut passes, mut is_lost) = (0, false);
         let mut waited = Duration::ZERO;
         let mut excused = 0;
@@ -345,6 +356,9 @@ impl<'a> Attempts<'a> {
             }
             waited = self.pause(ordinal + 1 - first);
         }
+        if made.passed && first > 1 {
+            made.refused = elsewhere::refusal(self.runner, self.name, first, &self.policy);
+        }
         made
     }
 
@@ -375,8 +389,7 @@ impl<'a> Attempts<'a> {
     fn measure(&self, most: u32) -> Made {
         let runner = self.runner;
         let mut series = Series::default();
-        let mut made =
-            Made { ended: Vec::new(), passed: false, measured: true, remarks: Vec::new() };
+        let mut made = Made::begun(true);
         let mut heard_of = Instant::now();
         let has_seed = runner.settings.seed(self.case).is_some();
         for number in 1..=most {
@@ -481,7 +494,7 @@ impl<'a> Attempts<'a> {
             stdout: attempted.stdout.map(|path| self.relative(&path)),
             stderr: attempted.stderr.map(|path| self.relative(&path)),
             resources: attempted.resources,
-            diagnostics: attempted.diagnostics.map(|kept| self.diagnostics(kept)),
+            diagnostics: attempted.diagnostics.map(|kept| kept.told(|it| self.relative(it))),
         };
         let is_fresh = ordinal == 1 || runner.settings.environment.runs.is_some();
         runner.history.record_ended(&ended, is_fresh).unwrap_or_else(|error| complain(&error));
@@ -536,15 +549,6 @@ impl<'a> Attempts<'a> {
         }
         let keep = runner.settings.keep().value;
         Attempted::in_process(spec, verdict, began.elapsed(), keep)
-    }
-
-    fn diagnostics(&self, kept: Kept) -> Diagnostics {
-        Diagnostics {
-            file: self.relative(&kept.file),
-            window_ms: u64::try_from(kept.window.as_millis()).unwrap_or(u64::MAX),
-            lines: kept.lines,
-            shown: kept.shown,
-        }
     }
 
     /// How many attempts there may be, those that nextest makes included.

@@ -20,6 +20,7 @@ use chaos_core::machine::Machine;
 
 use super::{Setting, Settings, Source, shown};
 use crate::arguments::Arguments;
+use crate::baselines::Mode;
 use crate::config::size::Size;
 use crate::phases::Plan;
 use crate::registry::{Options, TestCase};
@@ -121,6 +122,9 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
         })
     });
     let profile_name = profile.value.as_deref().unwrap_or("none");
+    let (effect, alpha) = settings.baseline_bounds();
+    let word = |mode| Mode::ALL.into_iter().find(|it| it.1 == mode).map_or("", |it| it.0);
+    let baseline_mode = settings.baseline_mode().map(|it| it.map(word));
     let directory = settings.directory().map(|it| it.map(|path| path.display().to_string()));
     let mut rows = settings.machine.as_ref().map_or_else(Vec::new, of_machine);
     rows.extend([
@@ -135,6 +139,9 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
         Row::of("run.diagnostics", settings.diagnostics().map(|it| Display(it).to_string())),
         Row::of("run.trace", settings.trace()),
         Row::or("coverage.requirements", settings.requirements_setting(), "none"),
+        Row::or("baselines.mode", baseline_mode, "neither saved nor compared"),
+        Row::of("baselines.effect", effect),
+        Row::of("baselines.alpha", alpha),
     ]);
     rows
 }

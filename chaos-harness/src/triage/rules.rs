@@ -165,7 +165,8 @@ pub(super) const RULES: &[Rule] = &[
         name: "promise-broken",
         class: Class::PotentialBug,
         when: "a check, an invariant, a property or an assertion in the code did not hold, a promise \
-               breaks at some point of an exploration, or something was left in a database",
+               breaks at some point of an exploration, something was left in a database, or a panic \
+               that the test declares did not come",
         applies: |case| {
             case.is(&[
                 FailureKind::Check,
@@ -174,6 +175,7 @@ pub(super) const RULES: &[Rule] = &[
                 FailureKind::Exploration,
                 FailureKind::Assertion,
                 FailureKind::Leftover,
+                FailureKind::MissingPanic,
             ])
         },
     },
@@ -381,6 +383,7 @@ mod tests {
             (PotentialBug, "no-recovery", Recovery, "no recovery after `cut`", quiet()),
             (PotentialBug, "promise-broken", FailureKind::Check, "money", quiet()),
             (PotentialBug, "promise-broken", FailureKind::Leftover, "a lock", quiet()),
+            (PotentialBug, "promise-broken", FailureKind::MissingPanic, "no panic", quiet()),
             (PotentialBug, "crash", FailureKind::Panic, "index out of bounds", quiet()),
         ];
         let mut tried: Vec<&str> = Vec::new();

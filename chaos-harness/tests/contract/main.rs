@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 
 mod assertions;
 mod attempts;
+mod baselines;
 mod binary;
 mod command_line;
 mod configuration;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     let tests = [
         assertions::TESTS,
         attempts::TESTS,
+        baselines::TESTS,
         command_line::TESTS,
         configuration::TESTS,
         diagnostics::TESTS,

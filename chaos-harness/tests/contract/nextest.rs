@@ -12,6 +12,7 @@ crate::tests![
     processes_of_one_run_share_its_directory,
     one_report_has_the_tests_of_all_processes_when_it_is_asked_for,
     retries_are_left_to_nextest_and_counted_on,
+    what_no_retry_forgives_is_not_forgiven_by_those_of_nextest,
     repetitions_of_a_stress_run_do_not_collide,
 ];
 
@@ -103,6 +104,25 @@ fn retries_are_left_to_nextest_and_counted_on() {
     assert_eq!(numbers, [(1, 3), (2, 3), (3, 3)]);
     assert_eq!(started[0].seed, started[1].seed);
     assert_ne!(started[0].seed, started[2].seed);
+}
+
+fn what_no_retry_forgives_is_not_forgiven_by_those_of_nextest() {
+    let attempts = |suite: &Suite, test: &str| {
+        ["1", "2", "3"].map(|number| {
+            let mut command = suite.command(&format!("--exact {test} --nocapture"));
+            command.env("NEXTEST_TOTAL_ATTEMPTS", "3").env("NEXTEST_ATTEMPT", number);
+            let output = command.output().unwrap();
+            (output.status.success(), String::from_utf8(output.stdout).unwrap())
+        })
+    };
+    let violated = attempts(&nextest(), "suite::violates_a_check_at_first");
+    assert_eq!(violated.each_ref().map(|it| it.0), [false; 3], "{violated:#?}");
+    let told = "passed on attempt 2 and fails all the same: before, a check failed, which no retry";
+    assert!(violated[1].1.contains(told), "{}", violated[1].1);
+    let strict = nextest().with("CHAOS_FLAKY_RESULT", "fail");
+    let strict = attempts(&strict, "suite::passes_at_the_third_attempt");
+    assert_eq!(strict.each_ref().map(|it| it.0), [false; 3], "{strict:#?}");
+    assert!(strict[2].1.contains("(flaky-result is `fail`)"), "{}", strict[2].1);
 }
 
 fn repetitions_of_a_stress_run_do_not_collide() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chaos_harness::prelude::*;
 
 mod assertions;
+mod baselines;
 mod diagnostics;
 mod errors;
 mod judging;

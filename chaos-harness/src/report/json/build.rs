@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
+use chaos_core::baseline::Baseline;
 use chaos_core::verdict::Verdict;
 
 use super::document::{
-    About, Attempt, AttemptFailure, AttemptVerdict, Environment, FORMAT_VERSION, Operations,
-    Process, Recovery, Report, Selection, Test, TestAnswer,
+    About, Attempt, AttemptFailure, AttemptVerdict, Environment, FORMAT_VERSION, MeasuredBaseline,
+    Operations, Process, Recovery, Report, Selection, Test, TestAnswer,
 };
 use super::journal::RunJournal;
 use crate::report::judgement::{Judgement, judge};
 use crate::report::record::{AttemptRecord, ProcessRecord, RunRecord, TestRecord};
 use crate::report::{fault_kind, reproduce};
-use crate::run_event::{Diagnostics, SkipCause, TestDescription, TestOutcome};
+use crate::run_event::{BaselineSummary, Diagnostics, SkipCause, TestDescription, TestOutcome};
 
 /// The report of a run, from its journals. `directory` is what their paths are relative to.
 pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
@@ -59,6 +61,7 @@ pub(super) fn build(directory: &Path, journals: &[RunJournal]) -> Report {
         categories,
         slowest_recoveries: slowest_recoveries(&tests),
         gates: journals.iter().flat_map(|journal| journal.run.gates.clone()).collect(),
+        baselines: journals.iter().flat_map(|journal| journal.run.baselines.clone()).collect(),
         systemic: journals
             .iter()
             .flat_map(|journal| &journal.run.processes)
@@ -213,7 +216,8 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
         phases: summary.map_or_else(Vec::new, |summary| summary.phases.clone()),
         bounds: summary.map_or_else(Vec::new, |summary| summary.bounds.clone()),
         alerts: summary.map_or_else(Vec::new, |summary| summary.alerts.clone()),
-        baselines: summary.map_or_else(Vec::new, |summary| summary.baselines.clone()),
+        baselines: summary
+            .map_or_else(Vec::new, |summary| summary.baselines.iter().map(baseline).collect()),
         signals: summary.map_or_else(Vec::new, |summary| summary.signals.clone()),
         metrics: summary.and_then(|summary| summary.metrics.clone()),
         tried_properties: summary.map_or_else(Vec::new, |summary| summary.tried_properties.clone()),
@@ -229,7 +233,18 @@ fn attempt(test: &TestRecord, place: usize, directory: &Path) -> Attempt {
     }
 }
 
-fn nanos(duration: std::time::Duration) -> u64 {
+fn baseline(summary: &BaselineSummary) -> MeasuredBaseline {
+    let BaselineSummary { name, samples_ns } = summary;
+    let durations = samples_ns.iter().copied().map(Duration::from_nanos).collect();
+    let baseline = Baseline::of(name, durations).ok();
+    MeasuredBaseline {
+        name: name.clone(),
+        figures: baseline.map(|baseline| baseline.summary().into()),
+        samples_ns: samples_ns.clone(),
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -12,12 +12,12 @@ use chaos_core::stats::Category;
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
+use crate::baselines::{BaselineFigures, Conclusion};
 use crate::gate::GateJudged;
 use crate::report::judgement::Judgement;
 use crate::run_event::{
-    BaselineSummary, BoundSummary, CategorySummary, CheckSummary, Diagnostics, FaultSummary,
-    PhaseSummary, Resources, SelectionSummary, ServerReturn, SignalSummary, SkipCause,
-    SystemicFailure, Trend,
+    BoundSummary, CategorySummary, CheckSummary, Diagnostics, FaultSummary, PhaseSummary,
+    Resources, SelectionSummary, ServerReturn, SignalSummary, SkipCause, SystemicFailure, Trend,
 };
 use crate::run_event::{ExplorationSummary, PropertySummary};
 use crate::triage::Triage;
@@ -47,6 +47,8 @@ pub(crate) struct Report {
     pub(super) slowest_recoveries: Vec<Recovery>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) gates: Vec<GateJudged>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) baselines: Vec<Conclusion>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) systemic: Option<SystemicFailure>,
     pub(super) tests: Vec<Test>,
@@ -104,6 +106,15 @@ pub(super) struct Recovery {
     pub(super) test: String,
     pub(super) attempt: u32,
     pub(super) recovery_ns: u64,
+}
+
+/// What an attempt measured to be compared with another day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct MeasuredBaseline {
+    pub(super) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) figures: Option<BaselineFigures>,
+    pub(super) samples_ns: Vec<u64>,
 }
 
 /// A test.
@@ -228,7 +239,7 @@ pub(super) struct Attempt {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) alerts: Vec<JudgedAlert>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) baselines: Vec<BaselineSummary>,
+    pub(super) baselines: Vec<MeasuredBaseline>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) signals: Vec<SignalSummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

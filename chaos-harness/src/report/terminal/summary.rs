@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chaos_core::stats::Category;
 
+use super::TerminalOptions;
 use super::style::{Paint, Style};
+use crate::baselines::Conclusion;
 use crate::gate::GateJudged;
 use crate::report::record::{RunRecord, TestRecord};
 use crate::report::{fault_kind, words};
@@ -16,7 +18,7 @@ pub(super) fn render(
     run: &RunRecord,
     ended: &RunEnded,
     filtered_out: u64,
-    report: Option<&str>,
+    options: &TerminalOptions,
     style: Style,
 ) -> String {
     let mut lines = Vec::new();
@@ -33,8 +35,12 @@ pub(super) fn render(
             let text = "failed at once: the run is suspected, and is no evidence for categories";
             lines.push(field("suspect", &format!("{failed} of {of} stable tests {text}")));
         }
+        let baselines = run.baselines.iter().flat_map(Conclusion::lines);
+        lines.extend(list("baselines", baselines.collect()));
         lines.extend(list("gates", gates(run, style)));
-        if let Some(report) = report {
+        let only = options.explores_only.as_deref();
+        lines.extend(only.map(|only| field("explored", &explored(run, only))));
+        if let Some(report) = &options.report {
             lines.push(field("report", report));
         }
     }
@@ -140,6 +146,30 @@ fn remarks(run: &RunRecord) -> Vec<String> {
         remarks.into_iter().flatten().map(move |remark| format!("{name}: {remark}"))
     };
     run.tests.iter().flat_map(ended).collect()
+}
+
+/// Which tests are concerned by what only explorations obey.
+fn explored(run: &RunRecord, only: &str) -> String {
+    const NAMED: usize = 5;
+    let explores = |test: &&TestRecord| {
+        let mut ended = test.attempts.iter().filter_map(|attempt| attempt.ended.as_ref());
+        ended.any(|ended| !ended.summary.explorations.is_empty())
+    };
+    let concerned: Vec<_> = run.tests.iter().filter(explores).collect();
+    let of = words::counted(run.tests.len() as u64, "test");
+    if concerned.is_empty() {
+        return format!("{only} concerns none of {of}, which ran as usual: none explores");
+    }
+    let names: Vec<_> = concerned.iter().take(NAMED).map(|test| test.name.as_str()).collect();
+    let more = concerned.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let (count, names) = (concerned.len(), names.join(", "));
+    if count == run.tests.len() {
+        return format!("{only} concerns all that ran: {names}{more}");
+    }
+    format!(
+        "{only} concerns {count} of {of}, the others ran as usual: {names}{more}; name these to run them alone"
+    )
 }
 
 /// The longest recovery of each kind of fault, the longest first.

@@ -42,6 +42,7 @@ fn options(directory: &Path) -> TerminalOptions {
         show_output: false,
         run_directory: directory.to_owned(),
         report: Some(directory.join("report.json").display().to_string()),
+        explores_only: None,
     }
 }
 
@@ -100,6 +101,17 @@ fn tools_that_know_libtest_understand_every_line_of_a_test_and_the_last_one() {
     assert!(shown.ends_with(
         "\ntest result: FAILED. 2 passed; 1 failed; 5 ignored; 0 measured; 4 filtered out; finished in 71.23s\n\n"
     ));
+}
+
+#[test]
+fn what_only_explorations_obey_is_told_with_the_tests_that_explore() {
+    let only = |options: &mut TerminalOptions| {
+        options.explores_only = Some("CHAOS_REPLAY=c1.b2.cut".into())
+    };
+    let shown = shown(only, false);
+    let told = "explored    CHAOS_REPLAY=c1.b2.cut concerns 1 of 8 tests, the others ran as usual: \
+                bank::money_is_conserved; name these to run them alone\n";
+    assert!(shown.contains(told), "{shown}");
 }
 
 #[test]

@@ -1,0 +1,69 @@
+//! What the run as a whole comes to: its baselines, and its gates.
+
+use chaos_core::error::with_sources;
+use chaos_core::machine::Machine;
+
+use super::Runner;
+use crate::baselines::{self, Conclusion, Mode};
+use crate::gate::part::{Part, Why};
+use crate::gate::{self, GateJudged};
+use crate::quarantine::Date;
+use crate::report::json;
+use crate::run_event::RunEvent;
+
+impl Runner {
+    /// Judges the gates, tells the reporters, and says whether all are passed.
+    ///
+    /// Under nextest a process knows of one test only, and judges the baselines of that.
+    pub(super) fn passes_gates(&self, left_out: Vec<(Option<String>, Why)>) -> bool {
+        // It comes first, as a gate judges what it says.
+        let baselines = self.conclude_baselines();
+        let judged = match (&self.nextest, baselines) {
+            (None, _) => self.judge_gates(left_out),
+            (Some(_), Some(conclusion)) => gate::of_baselines(&self.settings.config, &conclusion),
+            (Some(_), None) => Vec::new(),
+        };
+        let passes = judged.iter().all(|gate| gate.passed);
+        for gate in judged {
+            self.reporters.event(&RunEvent::GateJudged(gate));
+        }
+        passes
+    }
+
+    fn judge_gates(&self, left_out: Vec<(Option<String>, Why)>) -> Vec<GateJudged> {
+        let records = match json::records(self.directory.path()) {
+            Ok(records) => records,
+            Err(error) => {
+                eprintln!("warning: no gate is judged: {}", with_sources(&error));
+                return Vec::new();
+            }
+        };
+        let (config, quarantine) = (&self.settings.config, &self.settings.quarantine);
+        let today = Date::today();
+        let (binary, part) = (&self.identity.target, Part::of(left_out, &records));
+        let mut judged = gate::judge(config, quarantine, binary, today, &records, &part);
+        judged.extend(self.phases.gates());
+        judged
+    }
+
+    /// Saves or compares baselines if that was asked for, and tells the reporters.
+    fn conclude_baselines(&self) -> Option<Conclusion> {
+        let mode = self.settings.baseline_mode()?;
+        let path = baselines::path_of(&self.identity.target);
+        let machine = self.settings.machine.clone().unwrap_or_else(Machine::detect);
+        let concluded = match mode.value {
+            Mode::Save => self.measured.save(&path, &machine),
+            Mode::Compare => {
+                let criteria = self.settings.baseline_criteria();
+                // Under nextest each process would say the same of all other tests.
+                let tests = self.nextest.is_none().then_some(self.tests.as_slice());
+                self.measured.compare_among(&path, &machine, &criteria, tests)
+            }
+        };
+        let mut conclusion = concluded
+            .unwrap_or_else(|error| Conclusion::refused(mode.value, &path, with_sources(&error)));
+        conclusion.source = mode.source.to_string();
+        self.reporters.event(&RunEvent::BaselinesConcluded(conclusion.clone()));
+        Some(conclusion)
+    }
+}
