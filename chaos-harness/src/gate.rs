@@ -384,11 +384,14 @@ fn names(tests: &[&TestRecord]) -> String {
 mod tests {
     use std::path::Path;
 
+    use chaos_core::verdict::{Failure, Verdict};
+
     use super::part::Why;
     use super::*;
     use crate::config::File;
     use crate::config::profile::Hardware;
     use crate::report::sample;
+    use crate::run_event::AttemptEnded;
 
     fn judged(toml: &str) -> Vec<GateJudged> {
         judged_of(toml, false)
@@ -396,21 +399,35 @@ mod tests {
 
     /// With or without a test of the domain `network` that was filtered out.
     fn judged_of(toml: &str, filtered: bool) -> Vec<GateJudged> {
-        let file = File::parse(Path::new("chaos.toml"), toml).unwrap();
-        let config = Config::new(Some(file), "local", None, Hardware::default()).unwrap();
-        let mut run = RunRecord::default();
-        sample::events().iter().for_each(|event| run.add(0, event));
-        run.baselines.clear();
-        // All of this suite ran, unless that is what a test is about.
-        run.tests.iter_mut().for_each(|test| test.skip_cause = None);
-        let today = Date::parse("2026-11-20").unwrap();
         let left_out = match filtered {
             true => vec![(Some("network".to_owned()), Why::Filtered)],
             false => Vec::new(),
         };
-        let runs = [run];
-        let part = Part::of(left_out, &runs);
-        judge(&config, &Quarantine::default(), "chaos", today, &runs, &part)
+        let run = suite();
+        let part = Part::of(left_out, std::slice::from_ref(&run));
+        judged_as(toml, run, &part)
+    }
+
+    fn judged_as(toml: &str, run: RunRecord, part: &Part) -> Vec<GateJudged> {
+        let file = File::parse(Path::new("chaos.toml"), toml).unwrap();
+        let config = Config::new(Some(file), "local", None, Hardware::default()).unwrap();
+        let today = Date::parse("2026-11-20").unwrap();
+        judge(&config, &Quarantine::default(), "chaos", today, &[run], part)
+    }
+
+    /// All of it ran, unless that is what a test is about.
+    fn suite() -> RunRecord {
+        let mut run = RunRecord::default();
+        sample::events().iter().for_each(|event| run.add(0, event));
+        run.baselines.clear();
+        run.tests.iter_mut().for_each(|test| test.skip_cause = None);
+        run
+    }
+
+    /// What the attempts of a run came to.
+    fn ends(run: &mut RunRecord) -> impl Iterator<Item = &mut AttemptEnded> {
+        let attempts = run.tests.iter_mut().flat_map(|test| &mut test.attempts);
+        attempts.filter_map(|attempt| attempt.ended.as_mut())
     }
 
     fn only(toml: &str) -> GateJudged {
@@ -481,26 +498,25 @@ mod tests {
         assert!(!gate.passed && gate.message.contains("more than the 1ms allowed"), "{gate:?}");
         assert!(only("[gates]\nrecovery = \"1h\"\n").passed);
         let message = only("[gates]\nvacuous = 0\n").message;
-        assert!(message.contains("1 test proved nothing in an attempt, none may: `"), "{message}");
+        assert_eq!(message, "0 tests proved nothing in an attempt");
+        let mut run = suite();
+        let vacuous = Failure::new(FailureKind::Vacuous, "it touched nothing");
+        ends(&mut run).last().unwrap().verdict = Verdict::Failed(vacuous);
+        let gate = judged_as("[gates]\nvacuous = 0\n", run, &Part::default()).remove(0);
+        let part = "1 test proved nothing in an attempt, none may: `";
+        assert!(!gate.passed && gate.message.starts_with(part), "{gate:?}");
     }
 
     #[test]
     fn what_never_recovered_has_not_recovered_in_time() {
         let judged = |watched_ms: u64| {
-            let mut run = RunRecord::default();
-            sample::events().iter().for_each(|event| run.add(0, event));
-            let of_attempts = run.tests.iter_mut().flat_map(|test| &mut test.attempts);
-            let summaries = of_attempts.flat_map(|it| &mut it.ended).map(|it| &mut it.summary);
-            for fault in summaries.flat_map(|summary| &mut summary.faults) {
+            let mut run = suite();
+            for fault in ends(&mut run).flat_map(|ended| &mut ended.summary.faults) {
                 if let Some(impact) = &mut fault.impact {
                     (fault.recovery_ns, impact.watched) = (None, Duration::from_millis(watched_ms));
                 }
             }
-            let file = File::parse(Path::new("chaos.toml"), "[gates]\nrecovery = \"2s\"\n");
-            let config = Config::new(Some(file.unwrap()), "local", None, Hardware::default());
-            let (today, part) = (Date::parse("2026-11-20").unwrap(), Part::default());
-            let quarantine = Quarantine::default();
-            judge(&config.unwrap(), &quarantine, "chaos", today, &[run], &part).remove(0)
+            judged_as("[gates]\nrecovery = \"2s\"\n", run, &Part::default()).remove(0)
         };
         let gate = judged(2_100);
         let part = "had not recovered from `cut` 2.1s after its end, at most 2s may be taken";
@@ -521,9 +537,8 @@ mod tests {
     #[test]
     fn a_test_between_two_bands_of_flakiness_is_flaky() {
         let test = |attempts, failures| {
-            let mut run = RunRecord::default();
-            sample::events().iter().for_each(|event| run.add(0, event));
-            let mut test = run.tests.swap_remove(0);
+            let mut tests = suite().tests.into_iter().filter(|test| test.ended.is_some());
+            let mut test = tests.next().unwrap();
             test.ended.as_mut().unwrap().category = sample::category(attempts, failures, 0);
             test
         };
