@@ -162,7 +162,7 @@ fn fill(path: &Path) {
 }
 
 /// The number after that of the newest file.
-fn next_number(directory: &Path) -> u64 {
+pub(super) fn next_number(directory: &Path) -> u64 {
     let names = std::fs::read_dir(directory.join("ledger.chaos")).unwrap();
     let numbers = names.filter_map(|entry| {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
