@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use super::writers::next_number;
@@ -112,7 +113,7 @@ fn compact(directory: &Path) -> bool {
 /// Does something in a thread of its own, and waits so long for it as something takes that need not
 /// wait for anybody.
 fn beside(work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    let (done, is_done) = std::sync::mpsc::channel();
+    let (done, is_done) = channel();
     let thread = std::thread::spawn(move || {
         work();
         let _ = done.send(());
@@ -172,6 +173,71 @@ fn files_are_not_replaced_while_somebody_is_about_to_append_to_one_or_to_open_th
         }
         assert_eq!(stopped.get(), nth);
     }
+}
+
+/// Does something in a thread of its own, which stops at a step until it is told to go on. Returns when
+/// it is there.
+fn stopped<T: Send + 'static>(
+    at: Step,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> (Sender<()>, JoinHandle<T>) {
+    let (here, is_here) = channel();
+    let (go_on, may_go_on) = channel();
+    let stop = move |step| {
+        if step == at {
+            let _ = here.send(());
+            // Who has nothing more to tell has let it go on.
+            let _ = may_go_on.recv();
+        }
+    };
+    let thread = std::thread::spawn(move || during(stop, work));
+    is_here.recv().unwrap();
+    (go_on, thread)
+}
+
+#[test]
+fn a_line_is_not_lost_that_is_written_after_its_file_was_read_and_before_it_is_removed() {
+    let files = Files::new();
+    let directory = files.ours.path().to_owned();
+    let history = files.history("stopped");
+    history.record_started(&started(TEST, 1)).unwrap();
+    let (go_on, appender) = stopped(Step::Opened, move || {
+        history.record_ended(&ended(TEST, 1, Verdict::Passed), true).unwrap();
+    });
+    let appender = Rc::new(Cell::new(Some((go_on, appender))));
+    (0..3).for_each(|_| begin_another(&directory));
+    let let_go = Rc::clone(&appender);
+    let finish = move |step| {
+        if step == Step::Read {
+            let (go_on, appender) = let_go.take().unwrap();
+            drop(go_on);
+            appender.join().unwrap();
+        }
+    };
+    assert!(!during(finish, || files.compact()), "it was read while somebody was about to write");
+    let (go_on, appender) = appender.take().unwrap();
+    drop(go_on);
+    appender.join().unwrap();
+    files.assert_known((KNOWN.0 + 1, KNOWN.1, KNOWN.2), "written in between");
+}
+
+#[test]
+fn whoever_is_about_to_open_the_files_when_they_are_to_be_removed_finds_them() {
+    let files = Files::new();
+    let mut history = Some(files.history("stopped"));
+    let reader = Rc::new(Cell::new(None));
+    let begun = Rc::clone(&reader);
+    let begin = move |step| {
+        if step == Step::Written {
+            let history = history.take().unwrap();
+            begun.set(Some(stopped(Step::Listed, move || counts(&history, TEST))));
+        }
+    };
+    assert!(!during(begin, || files.compact()), "they were removed while somebody opened them");
+    let (go_on, reader) = reader.take().unwrap();
+    drop(go_on);
+    assert_eq!(reader.join().unwrap(), KNOWN);
+    files.assert_known(KNOWN, "read in between");
 }
 
 #[test]
