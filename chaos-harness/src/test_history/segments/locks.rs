@@ -48,14 +48,12 @@ impl Locks {
         Ok(Held(file))
     }
 
-    /// Keeps the files from being removed. There is nothing to hold where nobody may write, such as in
+    /// Keeps the files from being removed. There is nothing to hold where nobody appends, such as in
     /// what another machine left.
     pub(super) fn to_read(&self) -> io::Result<Option<Held>> {
-        match self.beside_others() {
-            Ok(held) => Ok(Some(held)),
-            Err(error) if nobody_may_write(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let Some(file) = self.open_to_read()? else { return Ok(None) };
+        file_lock::shared(&file)?;
+        Ok(Some(Held(file)))
     }
 
     /// Waits until nobody appends and nobody opens files, and keeps them from it.
@@ -67,24 +65,14 @@ impl Locks {
 
     /// The same, unless that takes long.
     pub(super) fn try_alone(&self) -> io::Result<Option<Held>> {
-        let file = open(&self.files)?;
-        for _ in 0..TRIES {
-            if file_lock::try_exclusive(&file)? {
-                return Ok(Some(Held(file)));
-            }
-            std::thread::sleep(PAUSE);
-        }
-        Ok(None)
+        try_alone(open(&self.files)?)
     }
 
     /// Waits until everybody has finished who is appending now, unless that takes long. Says whether
     /// they have.
     pub(super) fn all_have_finished(&self) -> io::Result<bool> {
-        match self.try_alone() {
-            Ok(held) => Ok(held.is_some()),
-            Err(error) if nobody_may_write(&error) => Ok(true),
-            Err(error) => Err(error),
-        }
+        let Some(file) = self.open_to_read()? else { return Ok(true) };
+        Ok(try_alone(file)?.is_some())
     }
 
     /// Waits until nobody else replaces files, and keeps others from it.
@@ -99,12 +87,35 @@ impl Locks {
         let file = open(&self.compact)?;
         Ok(file_lock::try_exclusive(&file)?.then_some(Held(file)))
     }
+
+    /// `files.lock` for somebody who may not be allowed to write; absent if nobody has made it and this
+    /// process may not.
+    fn open_to_read(&self) -> io::Result<Option<File>> {
+        match File::open(&self.files) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            other => return other.map(Some),
+        }
+        match open(&self.files) {
+            Err(error) if may_not_write(&error) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+}
+
+fn try_alone(file: File) -> io::Result<Option<Held>> {
+    for _ in 0..TRIES {
+        if file_lock::try_exclusive(&file)? {
+            return Ok(Some(Held(file)));
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(None)
 }
 
 fn open(path: &Path) -> io::Result<File> {
     File::options().create(true).truncate(false).write(true).open(path)
 }
 
-fn nobody_may_write(error: &io::Error) -> bool {
+fn may_not_write(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }

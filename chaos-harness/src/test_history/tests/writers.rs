@@ -7,8 +7,8 @@ use super::*;
 
 /// What this test binary, started again, is to do until it is killed, and with which directories.
 const PART: &str = "CHAOS_HARNESS_TEST_HISTORY_PART";
-const DIRECTORY: &str = "CHAOS_HARNESS_TEST_HISTORY_DIRECTORY";
-const SHARD: &str = "CHAOS_HARNESS_TEST_HISTORY_SHARD";
+pub(super) const DIRECTORY: &str = "CHAOS_HARNESS_TEST_HISTORY_DIRECTORY";
+pub(super) const SHARD: &str = "CHAOS_HARNESS_TEST_HISTORY_SHARD";
 
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
