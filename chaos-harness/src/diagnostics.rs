@@ -15,6 +15,7 @@ use chaos_core::verdict::{Failure, Verdict};
 
 use self::excerpt::Excerpt;
 use crate::attempt::spec::Spec;
+use crate::run_event::Diagnostics;
 
 mod excerpt;
 mod journal_lines;
@@ -37,6 +38,18 @@ pub(crate) struct Kept {
     pub(crate) lines: u64,
     /// The most telling of them.
     pub(crate) shown: Vec<String>,
+}
+
+impl Kept {
+    /// The same for the journal of the run; `relative` makes a path one from its directory.
+    pub(crate) fn told(self, relative: impl Fn(&Path) -> String) -> Diagnostics {
+        Diagnostics {
+            file: relative(&self.file),
+            window_ms: u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX),
+            lines: self.lines,
+            shown: self.shown,
+        }
+    }
 }
 
 /// Keeps what happened around the failure of an attempt that has ended, if it failed, and removes
@@ -122,7 +135,7 @@ fn moment_of_failure(events: &[Event], timeout: Option<Duration>) -> Duration {
     ended.map_or_else(killed, Event::time)
 }
 
-/// A moment of the clock on the wall as a time since the attempt began.
+/// A moment of the clock on the wall as a time since the attempt began; nothing before that.
 fn since_began(events: &[Event], moment: SystemTime) -> Option<Duration> {
     let began = events.iter().find_map(|event| match event.what {
         EventKind::AttemptStarted { unix_ms, .. } => {
@@ -130,7 +143,7 @@ fn since_began(events: &[Event], moment: SystemTime) -> Option<Duration> {
         }
         _ => None,
     })?;
-    Some(moment.duration_since(UNIX_EPOCH).ok()?.saturating_sub(began))
+    moment.duration_since(UNIX_EPOCH).ok()?.checked_sub(began)
 }
 
 /// The logs of the servers that the attempt used.

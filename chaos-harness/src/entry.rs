@@ -278,6 +278,12 @@ fn write_issue(part: &str, cases: &[&'static TestCase], settings: &Settings) -> 
 fn compare(runs: &str, settings: &Settings) -> u8 {
     let root = run_directory::root(settings, Nextest::detect().as_ref());
     let (before, after) = runs.split_once("..").unwrap_or((runs, LATEST));
+    let after = if after.is_empty() { LATEST } else { after };
+    if before.is_empty() {
+        let help =
+            "`--chaos-compare` needs the run that was before: `<before>` or `<before>..<after>`";
+        return usage(&[help.to_owned()]);
+    }
     let found = records(&root, before).and_then(|one| Ok((one, records(&root, after)?)));
     let ((one, before), (other, after)) = match found {
         Ok(found) => found,

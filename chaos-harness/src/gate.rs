@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chaos_core::duration::{Display, rounded};
-use chaos_core::stats::Category;
+use chaos_core::stats::{Category, LEAST_ATTEMPTS};
 use chaos_core::verdict::FailureKind;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,7 @@ use crate::config::gates::Limits;
 use crate::config::{Config, Found, Located, members};
 use crate::quarantine::{Date, Quarantine};
 use crate::report::record::{RunRecord, TestRecord};
+use crate::report::words;
 use crate::run_event::TestOutcome;
 use crate::selection::Selected;
 
@@ -73,6 +74,28 @@ pub(crate) fn without_tests(config: &Config, binary: &str, tests: &[Selected]) -
     wrong.collect()
 }
 
+/// The domains that have gates of their own in this test binary.
+pub(crate) fn domains<'a>(config: &'a Config, binary: &str) -> BTreeSet<&'a str> {
+    let gates = config.of_suite().flat_map(|sections| &sections.gates.domains);
+    let own = gates.filter(|gates| gates.value.2.include(binary));
+    own.map(|gates| gates.value.0.as_str()).collect()
+}
+
+/// What a gate of a domain, or of all tests, is set to.
+pub(crate) fn limit<T: Clone>(
+    config: &Config,
+    domain: Option<&str>,
+    pick: fn(&Limits) -> Option<&Located<T>>,
+) -> Option<Found<T>> {
+    config.get(None, |sections| match domain {
+        None => pick(&sections.gates.all),
+        Some(name) => {
+            let mut domains = sections.gates.domains.iter();
+            domains.find(|domain| domain.value.0 == name).and_then(|it| pick(&it.value.1))
+        }
+    })
+}
+
 /// Judges the gates that are set, in a fixed order.
 pub(crate) fn judge(
     config: &Config,
@@ -85,13 +108,7 @@ pub(crate) fn judge(
     let tests: Vec<&TestRecord> = runs.iter().flat_map(|run| &run.tests).collect();
     let conclusions: Vec<_> = runs.iter().flat_map(|run| &run.baselines).collect();
     let mut judged = Vec::new();
-    let domains: BTreeSet<&str> = config
-        .of_suite()
-        .flat_map(|sections| &sections.gates.domains)
-        .filter(|domain| domain.value.2.include(binary))
-        .map(|domain| domain.value.0.as_str())
-        .collect();
-    for domain in std::iter::once(None).chain(domains.into_iter().map(Some)) {
+    for domain in std::iter::once(None).chain(domains(config, binary).into_iter().map(Some)) {
         let of_domain = |test: &&&TestRecord| {
             let own = test.description.as_ref().and_then(|it| it.domain.as_deref());
             domain.is_none() || own == domain
@@ -132,13 +149,7 @@ impl Scope<'_> {
     }
 
     fn limit<T: Clone>(&self, pick: fn(&Limits) -> Option<&Located<T>>) -> Option<Found<T>> {
-        self.config.get(None, |sections| match self.domain {
-            None => pick(&sections.gates.all),
-            Some(name) => {
-                let mut domains = sections.gates.domains.iter();
-                domains.find(|domain| domain.value.0 == name).and_then(|it| pick(&it.value.1))
-            }
-        })
+        limit(self.config, self.domain, pick)
     }
 
     /// A gate that was judged, if only by a part.
@@ -228,13 +239,28 @@ impl Scope<'_> {
 
     fn recovery(&self) -> Option<GateJudged> {
         let limit = self.limit(|limits| limits.recovery.as_ref())?;
-        let recoveries = self.tests.iter().filter_map(|test| Some((test.recovery()?, test)));
         let bound = limit.value;
+        let shown = |time: Duration| Display(rounded(time)).to_string();
+        let unrecovered = self.tests.iter().filter_map(|test| {
+            let (watched, fault) = test.last_ended()?.not_recovered(bound)?;
+            Some((watched, fault, test))
+        });
+        // What never recovered has no time of recovery to be judged by.
+        if let Some((watched, fault, test)) = unrecovered.max_by_key(|(watched, ..)| *watched) {
+            let message = format!(
+                "`{}` had not recovered from `{}` {} after its end, at most {} may be taken",
+                test.name,
+                fault.label,
+                shown(watched),
+                Display(bound)
+            );
+            return Some(self.judged("recovery", &limit, false, message));
+        }
+        let recoveries = self.tests.iter().filter_map(|test| Some((test.recovery()?, test)));
         let Some((longest, test)) = recoveries.max_by_key(|(recovery, _)| *recovery) else {
             let message = "no recovery was measured".to_owned();
             return Some(self.judged("recovery", &limit, true, message));
         };
-        let shown = |time: Duration| Display(rounded(time)).to_string();
         let mut message = format!("the longest recovery took {} (`{}`)", shown(longest), test.name);
         let holds = longest <= bound;
         message.push_str(&match holds {
@@ -257,9 +283,14 @@ impl Scope<'_> {
         };
         let found: Vec<_> = self.tests.iter().filter(is_vacuous).copied().collect();
         let holds = found.len() as u64 <= limit.value;
-        let mut message = format!("{} tests proved nothing in an attempt", found.len());
+        let count = words::counted(found.len() as u64, "test");
+        let mut message = format!("{count} proved nothing in an attempt");
         if !holds {
-            message.push_str(&format!(", {} are allowed: {}", limit.value, names(&found)));
+            let most = match limit.value {
+                0 => "none may".to_owned(),
+                most => format!("at most {most} may"),
+            };
+            message.push_str(&format!(", {most}: {}", names(&found)));
         }
         Some(self.judged("vacuous", &limit, holds, message))
     }
@@ -271,11 +302,12 @@ impl Scope<'_> {
         }
         let is_undeclared = |test: &&&TestRecord| {
             let declared = test.description.as_ref().map(|it| it.declared);
-            is_flaky(test) && is_confirmed(test) && declared == Some(Category::Stable)
+            is_surely_flaky(test) && declared == Some(Category::Stable)
         };
         let found: Vec<_> = self.tests.iter().filter(is_undeclared).copied().collect();
         let message = match found.as_slice() {
             [] => "every test that is flaky says so".to_owned(),
+            [one] => format!("`{}` is flaky and does not say so", one.name),
             some => format!("{} tests are flaky and do not say so: {}", some.len(), names(some)),
         };
         Some(self.judged("undeclared-flaky", &limit, found.is_empty(), message))
@@ -325,12 +357,18 @@ fn has_failed(test: &TestRecord) -> bool {
 }
 
 fn is_flaky(test: &TestRecord) -> bool {
-    let category = test.ended.as_ref().map(|ended| ended.category.category);
-    matches!(category, Some(Category::Flaky | Category::VeryFlaky | Category::Broken))
+    let category = test.ended.as_ref().map(|ended| &ended.category);
+    category.is_some_and(|it| it.n >= LEAST_ATTEMPTS && it.is_worse_than(Category::Stable))
 }
 
 fn is_confirmed(test: &TestRecord) -> bool {
     test.ended.as_ref().is_some_and(|ended| ended.category.confidence >= CONFIRMED)
+}
+
+/// Whether it is a fact that a test is flaky; of an undetermined one the whole interval says so.
+fn is_surely_flaky(test: &TestRecord) -> bool {
+    let category = test.ended.as_ref().map(|ended| ended.category.category);
+    is_flaky(test) && (is_confirmed(test) || category == Some(Category::Undetermined))
 }
 
 fn names(tests: &[&TestRecord]) -> String {
@@ -346,11 +384,14 @@ fn names(tests: &[&TestRecord]) -> String {
 mod tests {
     use std::path::Path;
 
+    use chaos_core::verdict::{Failure, Verdict};
+
     use super::part::Why;
     use super::*;
     use crate::config::File;
     use crate::config::profile::Hardware;
     use crate::report::sample;
+    use crate::run_event::AttemptEnded;
 
     fn judged(toml: &str) -> Vec<GateJudged> {
         judged_of(toml, false)
@@ -358,21 +399,35 @@ mod tests {
 
     /// With or without a test of the domain `network` that was filtered out.
     fn judged_of(toml: &str, filtered: bool) -> Vec<GateJudged> {
-        let file = File::parse(Path::new("chaos.toml"), toml).unwrap();
-        let config = Config::new(Some(file), "local", None, Hardware::default()).unwrap();
-        let mut run = RunRecord::default();
-        sample::events().iter().for_each(|event| run.add(0, event));
-        run.baselines.clear();
-        // All of this suite ran, unless that is what a test is about.
-        run.tests.iter_mut().for_each(|test| test.skip_cause = None);
-        let today = Date::parse("2026-11-20").unwrap();
         let left_out = match filtered {
             true => vec![(Some("network".to_owned()), Why::Filtered)],
             false => Vec::new(),
         };
-        let runs = [run];
-        let part = Part::of(left_out, &runs);
-        judge(&config, &Quarantine::default(), "chaos", today, &runs, &part)
+        let run = suite();
+        let part = Part::of(left_out, std::slice::from_ref(&run));
+        judged_as(toml, run, &part)
+    }
+
+    fn judged_as(toml: &str, run: RunRecord, part: &Part) -> Vec<GateJudged> {
+        let file = File::parse(Path::new("chaos.toml"), toml).unwrap();
+        let config = Config::new(Some(file), "local", None, Hardware::default()).unwrap();
+        let today = Date::parse("2026-11-20").unwrap();
+        judge(&config, &Quarantine::default(), "chaos", today, &[run], part)
+    }
+
+    /// All of it ran, unless that is what a test is about.
+    fn suite() -> RunRecord {
+        let mut run = RunRecord::default();
+        sample::events().iter().for_each(|event| run.add(0, event));
+        run.baselines.clear();
+        run.tests.iter_mut().for_each(|test| test.skip_cause = None);
+        run
+    }
+
+    /// What the attempts of a run came to.
+    fn ends(run: &mut RunRecord) -> impl Iterator<Item = &mut AttemptEnded> {
+        let attempts = run.tests.iter_mut().flat_map(|test| &mut test.attempts);
+        attempts.filter_map(|attempt| attempt.ended.as_mut())
     }
 
     fn only(toml: &str) -> GateJudged {
@@ -442,7 +497,32 @@ mod tests {
         let gate = only("[gates]\nrecovery = \"1ms\"\n");
         assert!(!gate.passed && gate.message.contains("more than the 1ms allowed"), "{gate:?}");
         assert!(only("[gates]\nrecovery = \"1h\"\n").passed);
-        assert!(only("[gates]\nvacuous = 0\n").message.contains("tests proved nothing"));
+        let message = only("[gates]\nvacuous = 0\n").message;
+        assert_eq!(message, "0 tests proved nothing in an attempt");
+        let mut run = suite();
+        let vacuous = Failure::new(FailureKind::Vacuous, "it touched nothing");
+        ends(&mut run).last().unwrap().verdict = Verdict::Failed(vacuous);
+        let gate = judged_as("[gates]\nvacuous = 0\n", run, &Part::default()).remove(0);
+        let part = "1 test proved nothing in an attempt, none may: `";
+        assert!(!gate.passed && gate.message.starts_with(part), "{gate:?}");
+    }
+
+    #[test]
+    fn what_never_recovered_has_not_recovered_in_time() {
+        let judged = |watched_ms: u64| {
+            let mut run = suite();
+            for fault in ends(&mut run).flat_map(|ended| &mut ended.summary.faults) {
+                if let Some(impact) = &mut fault.impact {
+                    (fault.recovery_ns, impact.watched) = (None, Duration::from_millis(watched_ms));
+                }
+            }
+            judged_as("[gates]\nrecovery = \"2s\"\n", run, &Part::default()).remove(0)
+        };
+        let gate = judged(2_100);
+        let part = "had not recovered from `cut` 2.1s after its end, at most 2s may be taken";
+        assert!(!gate.passed && gate.message.contains(part), "{gate:?}");
+        // Who looked away before has not seen that it took too long.
+        assert!(judged(1_900).passed);
     }
 
     #[test]
@@ -452,5 +532,20 @@ mod tests {
         let gate = only("[gates]\nundeclared-flaky = false\n");
         assert!(gate.passed, "all of the sample say so: {gate:?}");
         assert_eq!(judged("[gates]\nundeclared-flaky = true\n"), []);
+    }
+
+    #[test]
+    fn a_test_between_two_bands_of_flakiness_is_flaky() {
+        let test = |attempts, failures| {
+            let mut tests = suite().tests.into_iter().filter(|test| test.ended.is_some());
+            let mut test = tests.next().unwrap();
+            test.ended.as_mut().unwrap().category = sample::category(attempts, failures, 0);
+            test
+        };
+        let between = test(60, 30);
+        assert_eq!(between.ended.as_ref().unwrap().category.category, Category::Undetermined);
+        assert!(is_flaky(&between) && is_surely_flaky(&between));
+        // One that is stable or flaky is neither for certain, and few attempts say nothing.
+        assert!(!is_flaky(&test(30, 2)) && !is_flaky(&test(5, 5)));
     }
 }

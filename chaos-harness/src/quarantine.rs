@@ -4,6 +4,7 @@
 //! end: after `expires` its failures count again, and the run fails also if it passes, until the entry
 //! is removed or renewed. An entry for a test that there is not is an error.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,8 @@ pub(crate) enum QuarantineError {
     Mistakes(Vec<Mistake>),
     #[error("{}:{line}: there is no test `{test}` in the test binary `{binary}`; {help}", path.display())]
     NoSuchTest { path: PathBuf, line: usize, test: String, binary: String, help: String },
+    #[error("{}:{line}: `{test}` is in quarantine already, by line {first}; keep one of the two", path.display())]
+    Twice { path: PathBuf, line: usize, test: String, first: usize },
 }
 
 impl Quarantine {
@@ -90,14 +93,16 @@ impl Quarantine {
         Ok(Self::default())
     }
 
-    /// Checks that each entry for this test binary names one of its tests.
+    /// Checks that each entry for this test binary names one of its tests, and no two the same.
     ///
     /// # Errors
     ///
     /// The first that does not.
     pub(crate) fn check(&self, binary: &str, tests: &[String]) -> Result<(), QuarantineError> {
         let wrong = self.of(binary).find(|entry| !tests.contains(&entry.test));
-        let Some(Entry { line, test, binary: named, .. }) = wrong else { return Ok(()) };
+        let Some(Entry { line, test, binary: named, .. }) = wrong else {
+            return self.check_once(binary);
+        };
         let mut help = suggest(test, tests.iter().map(String::as_str));
         if named.is_none() {
             help.push_str("; if another test binary has it, say which: binary = \"..\"");
@@ -105,6 +110,22 @@ impl Quarantine {
         let path = PathBuf::from(shown(&self.path, &run_directory::workspace(None)));
         let (line, test) = (*line, test.clone());
         Err(QuarantineError::NoSuchTest { path, line, test, binary: binary.to_owned(), help })
+    }
+
+    fn check_once(&self, binary: &str) -> Result<(), QuarantineError> {
+        let mut lines = HashMap::new();
+        for Entry { test, line, .. } in self.of(binary) {
+            if let Some(first) = lines.insert(test, *line) {
+                let path = PathBuf::from(shown(&self.path, &run_directory::workspace(None)));
+                return Err(QuarantineError::Twice {
+                    path,
+                    line: *line,
+                    test: test.clone(),
+                    first,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn of(&self, binary: &str) -> impl Iterator<Item = &Entry> {
@@ -180,6 +201,23 @@ expires = "2026-12-24"
         assert!(error.contains("toml:2: there is no test `pool::drains`"), "{error}");
         assert!(error.contains("did you mean `pool::drain`?; if another test binary"), "{error}");
         assert!(quarantine.check("chaos", &["pool::drains".to_owned()]).is_ok());
+    }
+
+    #[test]
+    fn a_test_is_in_quarantine_once() {
+        let twice = quarantine(&FILE.replace("cache::fills\"\nbinary = \"cache", "pool::drains"));
+        let drains = ["pool::drains".to_owned()];
+        let error = twice.unwrap().check("chaos", &drains).unwrap_err().to_string();
+        let part =
+            "toml:9: `pool::drains` is in quarantine already, by line 2; keep one of the two";
+        assert!(error.ends_with(part), "{error}");
+        // One in each of two test binaries is another matter.
+        let of_each = FILE.replace("cache::fills", "pool::drains").replacen(
+            "reason",
+            "binary = \"chaos\"\nreason",
+            1,
+        );
+        assert!(quarantine(&of_each).unwrap().check("chaos", &drains).is_ok());
     }
 
     #[test]

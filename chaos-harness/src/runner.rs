@@ -374,7 +374,7 @@ fn evidence(arguments: &Arguments, settings: &Settings, nextest: Option<&Nextest
         Evidence::Bisection
     } else if nextest.is_some_and(|nextest| nextest.attempt > 1) {
         Evidence::OuterRetry
-    } else if settings.environment.seed.is_some() {
+    } else if settings.has_chosen_seed() {
         Evidence::ChosenSeed
     } else {
         Evidence::Counts

@@ -168,6 +168,11 @@ impl Settings {
         self.given("CHAOS_SELECT", named)
     }
 
+    /// What names the file that lists the requirements, as it is written there.
+    fn requirements_setting(&self) -> Option<Setting<String>> {
+        self.found_for_all(|sections| sections.coverage.requirements.as_ref())
+    }
+
     /// The file that lists the requirements, if `chaos.toml` names one.
     pub(crate) fn requirements(&self) -> Option<PathBuf> {
         let found = self.config.get(None, |sections| sections.coverage.requirements.as_ref())?;
@@ -252,6 +257,13 @@ impl Settings {
         let in_file = in_file.map(|found| found.map(Seed));
         first(self.given("CHAOS_SEED", self.environment.seed), in_file)
             .or_else(|| attribute(case.options.seed.map(Seed)))
+    }
+
+    /// Whether somebody has chosen a seed for this run alone, by whichever option or variable.
+    pub(crate) fn has_chosen_seed(&self) -> bool {
+        let in_sections = self.config.get(None, |sections| sections.attempts.seed.as_ref());
+        self.environment.seed.is_some()
+            || in_sections.is_some_and(|found| matches!(found.place, Place::Set(_)))
     }
 
     /// What `cx.load(..)` multiplies numbers of clients with.

@@ -51,7 +51,10 @@ pub(crate) fn read(
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && chosen.is_none() => {}
             Err(source) => {
-                let path = path.strip_prefix(workspace).map(Path::to_owned).unwrap_or(path);
+                // The root itself, which somebody has taken for the file, has no path within it.
+                let within = path.strip_prefix(workspace).map(Path::to_owned);
+                let within = within.ok().filter(|within| !within.as_os_str().is_empty());
+                let path = within.unwrap_or(path);
                 return Err(ConfigError::Unreadable { path, source });
             }
         }

@@ -119,7 +119,7 @@ impl<'a> Table<'a> {
 
     /// A text that is not empty.
     pub(crate) fn text(&mut self, key: &'static str) -> Option<Located<String>> {
-        self.parse(key, "a text that is not empty", |value| {
+        self.parse(key, "a text of at least one character", |value| {
             value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
         })
     }
@@ -314,6 +314,7 @@ impl<'a> Table<'a> {
 fn in_words(duration: Duration) -> String {
     const DAY: u64 = 24 * 60 * 60;
     match duration.as_secs() / DAY {
+        1 if duration == Duration::from_secs(DAY) => "1 day".to_owned(),
         days @ 2.. if duration == Duration::from_secs(days * DAY) => format!("{days} days"),
         _ => Display(duration).to_string(),
     }

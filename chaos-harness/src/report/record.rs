@@ -10,8 +10,8 @@ use crate::baselines::Conclusion;
 use crate::gate::GateJudged;
 use crate::report::words;
 use crate::run_event::{
-    AttemptEnded, AttemptStarted, Regression, RunEnded, RunEvent, RunStarted, SkipCause,
-    TestDescription, TestEnded, TestOutcome,
+    AttemptEnded, AttemptStarted, FaultSummary, Regression, RunEnded, RunEvent, RunStarted,
+    SkipCause, TestDescription, TestEnded, TestOutcome,
 };
 use crate::triage::{Class, Triage, triage};
 
@@ -208,7 +208,7 @@ impl TestRecord {
     }
 
     fn other_declaration(&self) -> Option<String> {
-        let measured = self.ended.as_ref()?.category.category;
+        let measured = &self.ended.as_ref()?.category;
         words::other_declaration(measured, self.description.as_ref()?.declared)
     }
 
@@ -243,9 +243,14 @@ impl TestRecord {
         })
     }
 
+    /// The last attempt that ended.
+    pub(crate) fn last_ended(&self) -> Option<&AttemptRecord> {
+        self.attempts.iter().rev().find(|attempt| attempt.ended.is_some())
+    }
+
     /// The longest recovery time of the last attempt that ended.
     pub(crate) fn recovery(&self) -> Option<Duration> {
-        self.attempts.iter().rev().find(|attempt| attempt.ended.is_some())?.recovery()
+        self.last_ended()?.recovery()
     }
 }
 
@@ -264,7 +269,8 @@ impl AttemptRecord {
             let (class, evidence) = (Class::Environment, reason.clone());
             return Some(Triage { class, rule: None, evidence });
         }
-        Some(triage(self.failure()?, &self.ended.as_ref()?.summary))
+        let deadline = self.started.as_ref().map(|it| Duration::from_millis(it.timeout_ms));
+        Some(triage(self.failure()?, &self.ended.as_ref()?.summary, deadline))
     }
 
     /// Whether the machine could not carry it.
@@ -274,6 +280,16 @@ impl AttemptRecord {
 
     pub(crate) fn duration(&self) -> Option<Duration> {
         self.ended.as_ref().map(|ended| Duration::from_nanos(ended.duration_ns))
+    }
+
+    /// The fault that the operations had not got over when the run ended or the next fault began, though
+    /// they were watched for at least so long, and for how long they were. Of several the one that was
+    /// watched longest.
+    pub(crate) fn not_recovered(&self, at_least: Duration) -> Option<(Duration, &FaultSummary)> {
+        let faults = self.ended.iter().flat_map(|ended| &ended.summary.faults);
+        let unrecovered = faults.filter(|fault| fault.recovery_ns.is_none());
+        let watched = unrecovered.filter_map(|it| Some((it.impact.as_ref()?.watched, it)));
+        watched.filter(|(time, _)| *time >= at_least).max_by_key(|(time, _)| *time)
     }
 
     /// The longest recovery time of its faults.

@@ -1,22 +1,20 @@
 //! A run in which everything happens that a report has to show, for the tests of all reports.
 
-use std::fs;
-use std::path::Path;
-use std::time::Duration;
+mod baselines;
+mod files;
 
 use chaos_core::check::Report;
-use chaos_core::event::{Event, EventKind, FaultId};
 use chaos_core::fault::Effect;
-use chaos_core::journal::Journal;
 use chaos_core::machine::Machine;
-use chaos_core::outcome::{Cause, Outcome};
-use chaos_core::prelude::*;
+use chaos_core::outcome::Cause;
 use chaos_core::run::MeasuredImpact;
 use chaos_core::stats::{Category, FlakinessPosterior};
 use chaos_core::verdict::{Failure, FailureKind, Verdict};
 use serde_json::{Value, json};
 
-use crate::baselines::{Conclusion, Mode};
+use self::baselines::compared;
+pub(crate) use self::baselines::refused;
+pub(crate) use self::files::write_files;
 use crate::gate::GateJudged;
 use crate::run_event::{
     AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, CheckSummary,
@@ -137,89 +135,8 @@ pub(crate) fn events() -> Vec<RunEvent> {
     events
 }
 
-/// What the baselines of a run came to, with every field that it may have.
-fn compared() -> Conclusion {
-    let figures = |factor: f64| {
-        let at = |ns: f64| ns * factor;
-        let range = json!({ "low": at(252_000.0), "high": at(257_000.0) });
-        json!({
-            "n": 10, "mean_ns": at(254_500.0), "deviation_ns": at(3_027.7), "min_ns": at(250_000.0),
-            "p50_ns": at(254_500.0), "p95_ns": at(259_000.0), "p99_ns": at(259_000.0),
-            "max_ns": at(259_000.0), "mean_95_ns": range, "mean_99_ns": range,
-            "median_95_ns": range, "median_99_ns": range,
-        })
-    };
-    of_json(json!({
-        "mode": "compare", "file": "chaos-baselines/chaos.toml",
-        "source": "command line (--chaos-baseline)", "saved": 0, "alpha": 0.05,
-        "compared": [{
-            "test": "latency_is_survived", "name": "checkout", "change": "slower",
-            "ratio": 2.0, "ratio_95": { "low": 1.98, "high": 2.02 }, "least_effect": 1.1,
-            "p_value": 5.4e-6, "base": figures(0.5), "new": figures(1.0),
-            "message": "latency_is_survived: checkout takes 2.00 times as long (1.98 to 2.02): median \
-                        255us, 127us in the baseline (n = 10 and 10, p = 5.41e-6)",
-        }],
-        "unknown": ["refused: connect"],
-        "missing": ["pool::drains: drain: there is no such test"],
-        "remarks": ["the kernel is 6.2.0, and was 6.1.0 for the baselines"],
-    }))
-}
-
-/// What a run says of baselines that it could not compare.
-pub(crate) fn refused() -> Conclusion {
-    Conclusion::refused(Mode::Compare, Path::new("chaos.toml"), "there is no file".to_owned())
-}
-
 const MONEY: &str = "money is conserved: expected 10000, found 9995\n\
     connected through postgres://app:hunter2@127.0.0.1:5433/ledger";
-
-/// Writes the files that the events name.
-pub(crate) fn write_files(directory: &Path) {
-    fs::create_dir_all(directory.join("refused")).unwrap();
-    fs::write(directory.join("refused/attempt-1.stdout"), "connected after 3 attempts\n").unwrap();
-    let of_test = directory.join("bank.money_is_conserved");
-    fs::create_dir_all(&of_test).unwrap();
-    let journal = Journal::create(&of_test.join("attempt-4.jsonl")).unwrap();
-    for event in journal_of_money() {
-        journal.record_at(event.time(), event.what);
-    }
-    journal.finish().unwrap();
-    let lines: String = (1..=30).map(|line| format!("retrying transfer {line}\n")).collect();
-    let panic = "\x1b[31mthread 'main' panicked\x1b[0m at tests/chaos.rs:41:8\n";
-    fs::write(of_test.join("attempt-4.stderr"), lines + panic).unwrap();
-}
-
-fn journal_of_money() -> Vec<Event> {
-    let mut events = Vec::new();
-    let mut push = |at_ms: u64, what| events.push(Event::new(Duration::from_millis(at_ms), what));
-    push(0, EventKind::PhaseStarted { phase: "calm 1s".to_owned() });
-    let spec: Fault = latency(80.ms()..=120.ms()).downstream().into();
-    push(1_000, started(1, "latency 80ms–120ms ↓", spec));
-    push(8_000, EventKind::FaultEnded { fault: FaultId(1), hits: 312, connections: 8 });
-    push(8_500, started(2, "cut", cut().into()));
-    push(9_300, EventKind::FaultEnded { fault: FaultId(2), hits: 8, connections: 8 });
-    for ms in (0..12_000_u64).step_by(5) {
-        let outcome = match ms {
-            1_000..8_000 if ms % 50 > 0 => continue,
-            8_500..8_700 => Outcome::Unknown,
-            8_700..9_600 if ms % 50 == 0 => Outcome::Failed,
-            8_700..9_600 => continue,
-            _ => Outcome::Ok,
-        };
-        let error = (outcome != Outcome::Ok).then(|| "connection closed".to_owned());
-        push(ms, EventKind::Operation { client: 0, began: 0, outcome, error, sqlstate: None });
-    }
-    events
-}
-
-fn started(fault: u64, label: &str, spec: Fault) -> EventKind {
-    EventKind::FaultStarted {
-        fault: FaultId(fault),
-        target: "postgres".to_owned(),
-        label: label.to_owned(),
-        spec: spec.into(),
-    }
-}
 
 fn run_started() -> RunStarted {
     let names = [
@@ -617,7 +534,7 @@ fn fault(label: &str, began: u64, ended: Option<u64>) -> FaultSummary {
     }
 }
 
-fn category(attempts: u64, failures: u64, missing_ends: u64) -> CategorySummary {
+pub(crate) fn category(attempts: u64, failures: u64, missing_ends: u64) -> CategorySummary {
     let posterior = FlakinessPosterior::new(attempts, failures);
     let found = posterior.classify();
     let interval = posterior.interval();

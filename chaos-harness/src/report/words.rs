@@ -107,8 +107,10 @@ pub(crate) fn change(change: &TestChange, since: u64) -> String {
 }
 
 /// What a test says of itself, where its history says something else: `declared flaky`.
-pub(crate) fn other_declaration(measured: Category, declared: Category) -> Option<String> {
-    let differs = measured != Category::Undetermined && measured != declared;
+pub(crate) fn other_declaration(measured: &CategorySummary, declared: Category) -> Option<String> {
+    let is_determined = measured.category != Category::Undetermined;
+    let is_worse = measured.n >= LEAST_ATTEMPTS && measured.is_worse_than(declared);
+    let differs = is_worse || (is_determined && measured.category != declared);
     differs.then(|| match declared {
         // That is what an attribute says that says nothing.
         Category::Stable => "undeclared".to_owned(),
@@ -176,12 +178,24 @@ mod tests {
 
     #[test]
     fn a_declaration_is_told_where_the_history_does_not_bear_it_out() {
-        let other = |measured| other_declaration(measured, Category::Flaky);
-        assert_eq!(other(Category::Broken).as_deref(), Some("declared flaky"));
-        assert_eq!(other(Category::Stable).as_deref(), Some("declared flaky"));
-        assert_eq!(other(Category::Flaky), None);
-        assert_eq!(other(Category::Undetermined), None);
-        let silent = other_declaration(Category::Flaky, Category::Stable);
+        let measured = |category, low| CategorySummary {
+            category,
+            n: 60,
+            failures: 20,
+            rate: low + 0.1,
+            low,
+            high: low + 0.2,
+            confidence: 0.97,
+            missing_ends: 0,
+        };
+        let other = |category, low| other_declaration(&measured(category, low), Category::Flaky);
+        assert_eq!(other(Category::Broken, 0.6).as_deref(), Some("declared flaky"));
+        assert_eq!(other(Category::Stable, 0.0).as_deref(), Some("declared flaky"));
+        assert_eq!(other(Category::Flaky, 0.06), None);
+        assert_eq!(other(Category::Undetermined, 0.15), None);
+        // Very flaky or broken: in any case not what it says.
+        assert_eq!(other(Category::Undetermined, 0.36).as_deref(), Some("declared flaky"));
+        let silent = other_declaration(&measured(Category::Flaky, 0.06), Category::Stable);
         assert_eq!(silent.as_deref(), Some("undeclared"));
     }
 

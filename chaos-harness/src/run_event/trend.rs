@@ -29,6 +29,18 @@ pub struct CategorySummary {
     pub missing_ends: u64,
 }
 
+impl CategorySummary {
+    /// Whether the test is worse than `declared`: its category is, or no single band holds its failure
+    /// rate and all of its 95 % interval lies above the band that is declared. 30 failures of 60 may be
+    /// *very flaky* or *broken*, and are not *stable*.
+    pub(crate) fn is_worse_than(&self, declared: Category) -> bool {
+        match self.category {
+            Category::Undetermined => declared.band().is_some_and(|band| self.low >= band.end),
+            category => category > declared,
+        }
+    }
+}
+
 /// How a test has fared over time: what [`CategorySummary`] rests on.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -28,7 +28,7 @@ pub(super) fn remarks(case: &TestCase, category: &CategorySummary, trend: &Trend
             "declares `{word}` and is stable: {failures} of {n} first attempts failed; remove `{word}`"
         ));
     } else if let Some(expected) = flakiness.and_then(|flakiness| flakiness.expected_rate) {
-        if category.category != Category::Undetermined && !(*low..=*high).contains(&expected) {
+        if *n >= LEAST_ATTEMPTS && !(*low..=*high).contains(&expected) {
             remarks.push(format!(
                 "expects {} of first attempts to fail, and measured are {}",
                 percent(expected),
@@ -118,6 +118,7 @@ mod tests {
         assert!(of(Category::Stable, 60, 0.0, 0.03)[0].starts_with("expects 10 %"));
         assert!(of(Category::VeryFlaky, 60, 0.2, 0.4)[0].contains("30 % (20–40 %), n = 60"));
         assert_eq!(of(Category::Undetermined, 3, 0.2, 0.4), [""; 0]);
+        assert!(of(Category::Undetermined, 60, 0.36, 0.6)[0].starts_with("expects 10 %"));
     }
 
     #[test]

@@ -19,14 +19,13 @@ use crate::attempt::parent::{self, Attempted, Surroundings};
 use crate::attempt::spec::Spec;
 use crate::attempt::{assertions, child};
 use crate::config::run::FlakyResult;
-use crate::diagnostics::Kept;
 use crate::nextest::Nextest;
 use crate::quarantine::Date;
 use crate::registry::{Gate, TestCase};
 use crate::run_directory::file_name;
 use crate::run_event::{
-    AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, Diagnostics,
-    Measuring, RunEvent, TestEnded, TestOutcome, Trend,
+    AttemptEnded, AttemptProgress, AttemptStarted, AttemptSummary, CategorySummary, Measuring,
+    RunEvent, TestEnded, TestOutcome, Trend,
 };
 use crate::selection::Selected;
 use crate::test_history::HistoryError;
@@ -495,7 +494,7 @@ impl<'a> Attempts<'a> {
             stdout: attempted.stdout.map(|path| self.relative(&path)),
             stderr: attempted.stderr.map(|path| self.relative(&path)),
             resources: attempted.resources,
-            diagnostics: attempted.diagnostics.map(|kept| self.diagnostics(kept)),
+            diagnostics: attempted.diagnostics.map(|kept| kept.told(|it| self.relative(it))),
         };
         let is_fresh = ordinal == 1 || runner.settings.environment.runs.is_some();
         runner.history.record_ended(&ended, is_fresh).unwrap_or_else(|error| complain(&error));
@@ -550,15 +549,6 @@ impl<'a> Attempts<'a> {
         }
         let keep = runner.settings.keep().value;
         Attempted::in_process(spec, verdict, began.elapsed(), keep)
-    }
-
-    fn diagnostics(&self, kept: Kept) -> Diagnostics {
-        Diagnostics {
-            file: self.relative(&kept.file),
-            window_ms: u64::try_from(kept.window.as_millis()).unwrap_or(u64::MAX),
-            lines: kept.lines,
-            shown: kept.shown,
-        }
     }
 
     /// How many attempts there may be, those that nextest makes included.

@@ -9,6 +9,7 @@ use super::choice::{self, Candidate, Choice};
 use super::score::{self, Times};
 use super::{Selected, Selection};
 use crate::capability;
+use crate::config::members::without_names;
 use crate::config::selections::NamedSelection;
 use crate::identity::Identity;
 use crate::phases::Plan;
@@ -141,7 +142,12 @@ impl Suitable<'_> {
             return Ok(());
         }
         let all: Vec<_> = all.iter().map(|it| (&*it.name, it.case.options.domain)).collect();
-        match spec.members.unmatched(&all).into_iter().next() {
+        let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+        let skipped = spec.skip.iter().flat_map(|skip| {
+            let nobody = |pattern| Some((skip.line, without_names(pattern, &names)?));
+            skip.value.iter().filter_map(nobody)
+        });
+        match spec.members.unmatched(&all).into_iter().chain(skipped).next() {
             Some((line, message)) => {
                 Err(CannotSelect::Unmatched { name: spec.name.clone(), line, message })
             }

@@ -24,10 +24,13 @@ use crate::baselines::Mode;
 use crate::config::size::Size;
 use crate::phases::Plan;
 use crate::registry::{Options, TestCase};
+use crate::report::words;
 use crate::run_directory;
 use crate::selection::Selected;
 
-/// The width of the column of names: that of the longest key.
+mod gates;
+
+/// The width of the column of names: that of the longest key that is always there.
 const NAME: usize = 30;
 
 /// A setting, for people.
@@ -95,6 +98,7 @@ pub(crate) fn render(
     let are_asked_for = !arguments.filters.is_empty();
     let shown = if are_asked_for { &[][..] } else { &common };
     write(&mut text, "", of_suite(settings, arguments).iter().chain(shown));
+    write(&mut text, "", &gates::of(settings, binary));
     write(&mut text, "", &of_phases(plan));
     for test in tests {
         let own = of_test(settings, test.case, binary);
@@ -134,6 +138,7 @@ fn of_suite(settings: &Settings, arguments: &Arguments) -> Vec<Row> {
         Row::of("run.keep", settings.keep()),
         Row::of("run.diagnostics", settings.diagnostics().map(|it| Display(it).to_string())),
         Row::of("run.trace", settings.trace()),
+        Row::or("coverage.requirements", settings.requirements_setting(), "none"),
         Row::or("baselines.mode", baseline_mode, "neither saved nor compared"),
         Row::of("baselines.effect", effect),
         Row::of("baselines.alpha", alpha),
@@ -225,12 +230,11 @@ fn of_test(settings: &Settings, case: &TestCase, binary: &str) -> Vec<Row> {
             "none",
         )
         .before(options.backoff.map(Display)),
-        Row::of("attempts.min-passes", settings.min_passes(case))
-            .before(Some(options.min_passes).filter(|passes| *passes > 1)),
+        min_passes(settings, case),
         Row::or(
             "attempts.forgive-violations",
             settings.forgive_violations(case),
-            "if declared flaky",
+            "if flaky, or only-retry",
         ),
         Row::or("attempts.seed", settings.seed(case), "random").before(options.seed),
         Row::or("triage.owner", settings.owner(case, binary), "nobody"),
@@ -246,9 +250,23 @@ fn of_test(settings: &Settings, case: &TestCase, binary: &str) -> Vec<Row> {
     rows
 }
 
+/// How many attempts have to pass, and that there cannot be as many where that is so.
+fn min_passes(settings: &Settings, case: &TestCase) -> Row {
+    let (passes, retries) = (settings.min_passes(case), settings.retries(case).value);
+    let attempts = words::counted(u64::from(retries) + 1, "attempt");
+    let is_too_much = passes.value > retries.saturating_add(1);
+    let declared = Some(case.options.min_passes).filter(|passes| *passes > 1);
+    let mut row = Row::of("attempts.min-passes", passes).before(declared);
+    if is_too_much {
+        row.source.push_str(&format!(", of {attempts}: all of them"));
+    }
+    row
+}
+
 fn write<'a>(text: &mut String, indent: &str, rows: impl IntoIterator<Item = &'a Row>) {
     let rows: Vec<_> = rows.into_iter().collect();
-    let width = NAME - indent.len();
+    let names = rows.iter().map(|row| row.name.chars().count() + 2);
+    let width = names.max().unwrap_or(0).max(NAME - indent.len());
     // A regular expression can be of any length.
     let longest = rows.iter().map(|row| row.value.chars().count()).max().unwrap_or(0);
     let column = (longest + 2).max(24);

@@ -14,6 +14,8 @@ crate::tests![
     every_setting_is_shown_with_its_source,
     any_key_of_the_file_can_be_set_for_one_run,
     a_gate_can_be_set_for_one_run,
+    every_gate_is_shown_with_its_place,
+    a_seed_chosen_for_one_run_is_no_evidence_however_it_is_chosen,
     a_variable_that_is_nearly_ours_is_told,
     an_environment_that_is_not_defined_runs_nothing,
 ];
@@ -115,6 +117,30 @@ fn any_key_of_the_file_can_be_set_for_one_run() {
     {
         assert!(wrong.stderr.contains(part), "{part}: {}", wrong.stderr);
     }
+}
+
+fn every_gate_is_shown_with_its_place() {
+    let text = "[gates]\npass-rate = \"85 %\"\n[gates.domains.garden]\nundeclared-flaky = false\n";
+    let run = suite_with(text).0.run("--chaos-config --chaos-set gates.recovery=2s");
+    run.assert_code(exit_code::PASSED);
+    let words = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "gates.pass-rate 85 % chaos.toml:2 gates.flaky not judged default",
+        "gates.recovery 2s command line (--chaos-set)",
+        "gates.domains.garden.undeclared-flaky false chaos.toml:4",
+    ] {
+        assert!(words.contains(part), "{part}: {}", run.stdout);
+    }
+}
+
+fn a_seed_chosen_for_one_run_is_no_evidence_however_it_is_chosen() {
+    let suite = Suite::new();
+    for chosen in ["--chaos-seed 7", "--chaos-set attempts.seed=7"] {
+        let run = suite.run(&format!("--exact suite::passes {chosen}"));
+        assert!(run.stdout.contains("[undetermined, n = 0]"), "{chosen}: {}", run.stdout);
+    }
+    let run = suite.with("CHAOS_SET", "attempts.seed=7").run("--exact suite::passes");
+    assert!(run.stdout.contains("[undetermined, n = 0]"), "{}", run.stdout);
 }
 
 fn a_gate_can_be_set_for_one_run() {

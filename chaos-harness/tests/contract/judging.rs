@@ -111,6 +111,9 @@ fn failures_are_listed_by_what_they_point_at_and_runs_are_compared() {
     let table = std::fs::read_to_string(run.stdout.lines().next().unwrap()).unwrap();
     let row = |test: &str| table.lines().find(|line| line.contains(test)).unwrap().to_owned();
     assert!(row("suite::panics").contains(",potential bug,crash,"), "{table}");
+    let nothing = suite.run("--chaos-compare ..");
+    nothing.assert_code(exit_code::USAGE);
+    assert!(nothing.stderr.contains("needs the run that was before"), "{}", nothing.stderr);
     assert!(row("touches_nothing").contains(",test design,untouched-fault,"), "{table}");
     let compared = suite.run(&format!("--chaos-compare {first}"));
     compared.assert_code(exit_code::PASSED);

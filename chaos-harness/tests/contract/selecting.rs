@@ -160,10 +160,13 @@ fn a_selection_of_domains_and_names_leaves_out_the_others() {
 }
 
 fn what_cannot_be_selected_is_refused_with_the_nearest() {
-    let suite = suite("[selections.odd]\ndomains = \"gardn\"\n");
+    let suite = suite(
+        "[selections.odd]\ndomains = \"gardn\"\n[selections.spared]\nskip = \"suite::pases\"\n",
+    );
     for (name, part) in [
         ("smok", "there is no selection `smok`; did you mean `smoke`?"),
         ("odd", "no test has the domain `gardn`; did you mean `garden`?"),
+        ("spared", "no test is called `suite::pases`; did you mean `suite::passes`?"),
         ("tiny", "has time for no test: of its 1 tests the shortest is expected to take 10.0 s"),
     ] {
         let run = suite.run(&format!("--exact suite::phases::e_garden --chaos-select {name}"));
