@@ -86,6 +86,7 @@ Environment variables
       CHAOS_MAX_FAILURES=N  After so many failed tests no failed test is retried any more
       CHAOS_FLAKY_RESULT=fail  A test that passed on a retry fails the run
       CHAOS_RUNS=N          The same as --chaos-runs
+      CHAOS_BASELINE=MODE   The same as --chaos-baseline
       CHAOS_POOL_SIZE=N     What cx.pool_size(..) answers
       CHAOS_SET='KEY=VALUE; ..'  The same as --chaos-set, for several keys
       CHAOS_DIR=PATH        Where journals and reports go (default: target/chaos)
