@@ -50,7 +50,8 @@
 //! It is run five times more to learn how often it fails, and made smaller for as long as it fails in
 //! the same way: see [`shrink`]. It is then kept as a file in
 //! `tests/chaos-regressions/<test>/`, which the next runs of the test try first, three times each;
-//! `CHAOS_REPLAY=case:<name>` tries that file only. `CHAOS_SHRINK_SECS` says for how long cases are
+//! `CHAOS_REPLAY=case:<name>` tries that file only, and leaves other properties as they are.
+//! `CHAOS_SHRINK_SECS` says for how long cases are
 //! made smaller, 30 s by default, and 0 not at all.
 //!
 //! # A case that proves nothing

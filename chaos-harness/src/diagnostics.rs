@@ -135,7 +135,7 @@ fn moment_of_failure(events: &[Event], timeout: Option<Duration>) -> Duration {
     ended.map_or_else(killed, Event::time)
 }
 
-/// A moment of the clock on the wall as a time since the attempt began.
+/// A moment of the clock on the wall as a time since the attempt began; nothing before that.
 fn since_began(events: &[Event], moment: SystemTime) -> Option<Duration> {
     let began = events.iter().find_map(|event| match event.what {
         EventKind::AttemptStarted { unix_ms, .. } => {
@@ -143,7 +143,7 @@ fn since_began(events: &[Event], moment: SystemTime) -> Option<Duration> {
         }
         _ => None,
     })?;
-    Some(moment.duration_since(UNIX_EPOCH).ok()?.saturating_sub(began))
+    moment.duration_since(UNIX_EPOCH).ok()?.checked_sub(began)
 }
 
 /// The logs of the servers that the attempt used.

@@ -145,8 +145,10 @@ fn kind_of(error: &(dyn StdError + 'static)) -> Option<FailureKind> {
         return Some(FailureKind::Recovery);
     }
     // What could not be measured is another mistake than a bound that was missed.
-    if let Some(BoundError::Missed(_)) = error.downcast_ref() {
-        return Some(FailureKind::Bound);
+    match error.downcast_ref() {
+        Some(BoundError::Missed(_)) => return Some(FailureKind::Bound),
+        Some(BoundError::NotMeasured { .. }) => return Some(FailureKind::Unproven),
+        _ => {}
     }
     if let Some(RunError::NoSteadyState { .. }) = error.downcast_ref() {
         return Some(FailureKind::SteadyState);
@@ -241,7 +243,7 @@ mod tests {
             figure: "p99".to_owned(),
             reason: "there was no operation".to_owned(),
         };
-        assert_eq!(kind(unmeasured.into()), Some(FailureKind::Error));
+        assert_eq!(kind(unmeasured.into()), Some(FailureKind::Unproven));
         assert_eq!(kind("no answer".into()), Some(FailureKind::Error));
         let fixture = FixtureError::new("Ledger", "no table".into());
         assert_eq!(kind(fixture.into()), Some(FailureKind::Fixture));

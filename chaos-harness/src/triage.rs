@@ -6,6 +6,7 @@
 //! stays unclassified: a wrong class is worse than none.
 
 use std::fmt;
+use std::time::Duration;
 
 use chaos_core::verdict::Failure;
 use serde::{Deserialize, Serialize};
@@ -63,9 +64,13 @@ impl fmt::Display for Triage {
     }
 }
 
-/// What a failure points at.
-pub(crate) fn triage(failure: &Failure, summary: &AttemptSummary) -> Triage {
-    let case = rules::Case { failure, summary };
+/// What a failure points at. `deadline` is that of the attempt, since it began.
+pub(crate) fn triage(
+    failure: &Failure,
+    summary: &AttemptSummary,
+    deadline: Option<Duration>,
+) -> Triage {
+    let case = rules::Case { failure, summary, deadline };
     let applied = rules::RULES.iter().find_map(|rule| {
         let evidence = (rule.applies)(&case)?;
         Some(Triage { class: rule.class, rule: Some(rule.name.to_owned()), evidence })

@@ -15,7 +15,7 @@ use super::failure::CaseFailure;
 use super::operation::Operation;
 use super::plan::Plan;
 use super::reduction::{Failing, Reduced, patience};
-use super::regression::{self, About, Kept};
+use super::regression::{self, About, Kept, Owner};
 use super::runner::{Answer, Numbered, Ran, Runner};
 use super::schedules::{FaultFamily, schedules};
 use super::shrinking_time;
@@ -225,15 +225,7 @@ where
 {
     async fn run(&self) -> Result<PropertyReport, TestError> {
         let mut report = PropertyReport::default();
-        if let Some(Asked::Case(name)) = replay::asked() {
-            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return Err(PropertyError::Token(name).into());
-            }
-            let directory = self.directory.clone().unwrap_or_default();
-            let path = directory.join(format!("{name}.toml"));
-            if !path.is_file() {
-                return Err(PropertyError::NoSuchCase { name, path }.into());
-            }
+        if let Some(path) = self.asked()? {
             self.replay(&regression::read(&path)?, &mut report).await?;
             self.tell(&report, None, None);
             return Ok(report);
@@ -253,6 +245,24 @@ where
             return Err(PropertyError::Vacuous { cases }.into());
         }
         Ok(report)
+    }
+
+    /// The case that is to be tried alone, if it is one of this property. That of another property is no
+    /// matter of this one, and one that nobody keeps is an error: all cases would pass for it.
+    fn asked(&self) -> Result<Option<PathBuf>, PropertyError> {
+        let Some(Asked::Case(name)) = replay::asked() else { return Ok(None) };
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(PropertyError::Token(name));
+        }
+        let directory = self.directory.clone().unwrap_or_default();
+        match regression::owner(&directory, &name) {
+            Owner::This(path) => Ok(Some(path)),
+            Owner::Another => Ok(None),
+            Owner::Nobody => {
+                let path = directory.join(format!("{name}.toml"));
+                Err(PropertyError::NoSuchCase { name, path })
+            }
+        }
     }
 
     /// Tries a kept case until it fails, a few times.
@@ -450,8 +460,9 @@ where
         shrunk: Option<(ShrunkCase, Option<PathBuf>)>,
     ) {
         let (shrunk, file) = shrunk.unzip();
+        let is_alone = self.asked().is_ok_and(|case| case.is_some());
         self.runner.cx.scope().journal().record(EventKind::PropertyEnded {
-            wanted: self.property.cases.into(),
+            wanted: if is_alone { 0 } else { self.property.cases.into() },
             cases: report.cases.into(),
             vacuous: report.vacuous.into(),
             replayed: report.replayed.into(),

@@ -37,8 +37,8 @@ pub enum PropertyError {
     },
     /// `CHAOS_REPLAY` names a case that is not kept.
     #[error(
-        "CHAOS_REPLAY names the case `{name}`, and there is no {}; take the name of a file there, or \
-         unset the variable",
+        "CHAOS_REPLAY names the case `{name}`, and there is no {}, nor such a file of another test; take \
+         the name of a file there, or unset the variable",
         path.display()
     )]
     NoSuchCase {

@@ -220,6 +220,34 @@ pub(super) fn load<Op: Operation>(directory: &Path) -> Result<Vec<Kept<Op>>, Pro
     paths.into_iter().map(|path| read(&path)).collect()
 }
 
+/// Whose case a name is of.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Of the property that keeps its cases in this directory: this file.
+    This(PathBuf),
+    /// Of another one, whose directory lies beside it.
+    Another,
+    /// No file has this name.
+    Nobody,
+}
+
+/// Whose case this is, for the property that keeps its cases in `directory`.
+pub(super) fn owner(directory: &Path, name: &str) -> Owner {
+    let file = format!("{name}.toml");
+    let own = directory.join(&file);
+    if own.is_file() {
+        return Owner::This(own);
+    }
+    // What cannot be looked into keeps nothing that could be tried.
+    let beside = directory.parent().and_then(|parent| fs::read_dir(parent).ok());
+    let mut others = beside.into_iter().flatten().filter_map(Result::ok);
+    if others.any(|other| other.path().join(&file).is_file()) {
+        Owner::Another
+    } else {
+        Owner::Nobody
+    }
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> PropertyError {
     let problem = format!("cannot be read: {error}");
     PropertyError::File { path: path.to_owned(), line: None, problem }

@@ -101,16 +101,13 @@ pub(super) fn judge(rule: &AlertRule, watched: &Watched<'_>) -> Alerts {
         .collect();
     let grace = rule.grace_or_default();
     for firing in &mut firings {
-        firing.is_true = disturbances.iter().any(|fault| {
-            let until = fault.ended.unwrap_or(ended) + grace;
-            (fault.started..=until).contains(&firing.began)
-        });
+        firing.is_true =
+            disturbances.iter().any(|it| explains(it, firing.began, ended, grace, disturbances));
     }
     let detections = disturbances.iter().map(|fault| {
-        let until = fault.ended.unwrap_or(ended) + grace;
         let delays = firings.iter().filter(|firing| firing.is_true).filter_map(|firing| {
             let goes_on = firing.began < fault.started && firing.ended > fault.started;
-            let begins = (fault.started..=until).contains(&firing.began);
+            let begins = explains(fault, firing.began, ended, grace, disturbances);
             (goes_on || begins).then(|| firing.began.saturating_sub(fault.started))
         });
         Detection { fault: fault.fault, label: fault.label.clone(), delay: delays.min() }
@@ -120,6 +117,26 @@ pub(super) fn judge(rule: &AlertRule, watched: &Watched<'_>) -> Alerts {
     journal.record(EventKind::AlertJudged { alert: judged.clone() });
     let subject = Subject { name: judged.rule.clone(), journal: journal.clone() };
     Alerts { subject, judged }
+}
+
+/// Whether an alert that fired at this moment did so for this fault: it was active, or it was the last to
+/// end and its grace lasts. A later fault takes the firing from the grace of one before it: else an
+/// alert with long windows would seem to notice faults that break nothing.
+fn explains(
+    fault: &Disturbance,
+    moment: Duration,
+    run_ended: Duration,
+    grace: Duration,
+    all: &[Disturbance],
+) -> bool {
+    let ended = |it: &Disturbance| it.ended.unwrap_or(run_ended);
+    let is_active = fault.started <= moment && moment <= ended(fault);
+    let is_in_grace = fault.started <= moment && moment <= ended(fault) + grace;
+    let is_the_last = || {
+        let others = all.iter().filter(|it| it.started <= moment);
+        others.map(ended).max() == Some(ended(fault))
+    };
+    is_active || (is_in_grace && is_the_last())
 }
 
 impl Alerts {
@@ -298,6 +315,23 @@ mod tests {
         assert_eq!(of_signal(&paged, 5_000, 5_999), Some(0.0), "a signal has no grace");
         assert_eq!(of_signal(&paged.clone().grace(1.secs()), 4_000, 5_000), Some(1.0));
         assert_eq!(of_signal(&paged.grace(1.secs()), 4_000, 4_999), Some(0.0));
+    }
+
+    #[test]
+    fn a_firing_is_for_the_fault_that_was_active_and_not_for_the_grace_of_one_before() {
+        let rule = errors().grace(10.secs());
+        let delays = |faults: &[Disturbance]| {
+            let alerts = judged(&rule, &[(8_000, 9_000)], faults);
+            alerts.judged().detections.iter().map(|it| it.delay).collect::<Vec<_>>()
+        };
+        let harmless = fault(1, 5_000, 6_000);
+        assert_eq!(delays(&[harmless.clone(), fault(2, 8_000, 9_000)]), [None, Some(200.ms())]);
+        // In the grace of both it is for the one that ended last.
+        assert_eq!(delays(&[harmless.clone(), fault(2, 7_500, 8_000)]), [None, Some(700.ms())]);
+        // Both were active.
+        let both = [fault(1, 5_000, 8_300), fault(2, 8_000, 9_000)];
+        assert_eq!(delays(&both), [Some(3_200.ms()), Some(200.ms())]);
+        assert_eq!(delays(&[harmless]), [Some(3_200.ms())]);
     }
 
     #[test]

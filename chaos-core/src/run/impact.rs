@@ -47,6 +47,8 @@ pub struct Impact {
     met: Figures,
     measured: MeasuredImpact,
     signals: Vec<(String, Duration)>,
+    /// For how long the fault was active during the run.
+    active: Duration,
 }
 
 /// The numbers of an [`Impact`], as the journal and the report have them.
@@ -178,7 +180,8 @@ impl Observed<'_> {
             watched: watched_until.saturating_sub(until),
         };
         let subject = Subject { name: label.clone(), journal: self.journal.clone() };
-        Impact { fault: *fault, subject, calm: calm.clone(), met, measured, signals }
+        let active = until - from;
+        Impact { fault: *fault, subject, calm: calm.clone(), met, measured, signals, active }
     }
 
     /// How long after `healed` the first steady second began, if there was one.
@@ -263,19 +266,13 @@ impl Impact {
     ///
     /// # Errors
     ///
-    /// When it took longer, or nothing showed it.
+    /// When it took longer, or nothing showed it: [`BoundError::Missed`] if the fault was active for longer
+    /// than `bound`, else [`BoundError::NotMeasured`].
     pub fn detected_within(&self, bound: Duration) -> Result<(), BoundError> {
         let figure = "time to detect";
         match self.measured.time_to_detect() {
             Some(after) => self.subject.within(figure, after, bound, self.measured.met.n),
-            None => Err(self.subject.not_measured(
-                figure,
-                format!(
-                    "no operation that met it failed and no signal was given while it was active \
-                     ({} operations)",
-                    self.measured.met.n
-                ),
-            )),
+            None => self.never(figure, "nothing showed it", bound),
         }
     }
 
@@ -283,16 +280,35 @@ impl Impact {
     ///
     /// # Errors
     ///
-    /// When it was given later, or not while the fault was active.
+    /// When it was given later, or not while the fault was active, as for
+    /// [`detected_within`](Self::detected_within).
     pub fn signalled_within(&self, name: &str, bound: Duration) -> Result<(), BoundError> {
         let figure = format!("time until the signal `{name}`");
         let given = self.signals.iter().find(|(signal, _)| signal == name);
         match given {
             Some((_, after)) => self.subject.within(&figure, *after, bound, 1),
-            None => Err(self
-                .subject
-                .not_measured(&figure, "it was not given while the fault was active")),
+            None => self.never(&figure, "it was not given", bound),
         }
+    }
+
+    /// What never came while the fault was active is a miss if it was active for longer than the bound,
+    /// and by more than can be said.
+    fn never(&self, figure: &str, what: &str, bound: Duration) -> Result<(), BoundError> {
+        let active = self.active;
+        if active > bound {
+            let figure = format!("{figure} ({what} in all that time)");
+            return self.subject.within(&figure, active, bound, self.measured.met.n);
+        }
+        Err(self.subject.not_measured(
+            figure,
+            format!(
+                "{what} in the {} for which the fault was active ({} operations met it), and a longer \
+                 time is needed to tell; hold it for more than {}",
+                Display(rounded(active)),
+                self.measured.met.n,
+                Display(bound)
+            ),
+        ))
     }
 
     /// Demands that the first steady second began within `bound` of the fault's end.
@@ -407,8 +423,16 @@ mod tests {
         assert!(error.contains("was 4 times, above the bound of 3 times (33.3 % above"), "{error}");
         impact.keeps_rate(25.percent()).unwrap();
         assert!(impact.keeps_rate(26.percent()).is_err());
-        let unnoticed = impact.detected_within(1.secs()).unwrap_err().to_string();
-        assert!(unnoticed.contains("no operation that met it failed"), "{unnoticed}");
+        // It was active for a second, which is too short to say that two are not kept.
+        let early = impact.detected_within(1.secs()).unwrap_err();
+        assert!(matches!(early, BoundError::NotMeasured { .. }), "{early}");
+        assert!(early.to_string().contains("hold it for more than 1s"), "{early}");
+        for missed in [impact.detected_within(999.ms()), impact.signalled_within("page", 500.ms())]
+        {
+            let missed = missed.unwrap_err();
+            assert!(matches!(missed, BoundError::Missed(_)), "{missed}");
+            assert!(missed.to_string().contains("in all that time) of"), "{missed}");
+        }
         assert_eq!(impact.measured().steady, Some(Duration::ZERO));
     }
 

@@ -35,6 +35,12 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// Whether it is one of those that a server writes whatever happens: each database that is made for a
+    /// test asks for checkpoints.
+    fn is_routine(&self) -> bool {
+        self.text.contains("] LOG:  checkpoint ")
+    }
+
     fn render(&self, length: usize) -> String {
         let Self { at, source, text } = self;
         // Each line of the file is one of these.
@@ -89,7 +95,8 @@ impl Excerpt {
     /// The last lines before the failure, with some of each source.
     pub(super) fn shown(&self) -> Vec<String> {
         let before = self.lines.partition_point(|line| line.at <= self.failed);
-        let before = &self.lines[..before];
+        let telling = self.lines[..before].iter().filter(|line| !line.is_routine());
+        let before: Vec<&Line> = telling.collect();
         let mut chosen: Vec<usize> = Vec::new();
         for (place, line) in before.iter().enumerate().rev() {
             let is_same = |other: &&usize| before[**other].source == line.source;
@@ -163,5 +170,16 @@ mod tests {
         assert!(shown[0].contains("retried ⏎ once") && shown[1].contains("FATAL: gone"));
         assert!(shown[2].contains("journal 85") && shown[7].contains("journal 90"), "{shown:#?}");
         assert!(!excerpt.text(&[]).contains("secret"));
+    }
+
+    #[test]
+    fn what_a_server_writes_whatever_happens_is_in_the_file_and_is_not_shown() {
+        let mut lines = many("journal", 0, 3);
+        lines.push(line(4, "postgres", "[7] LOG:  checkpoint starting: immediate force wait"));
+        lines.push(line(4, "postgres", "[8] FATAL:  terminating connection"));
+        let excerpt = Excerpt::of(lines, ms(0), ms(9));
+        assert!(excerpt.text(&[]).contains("checkpoint starting"));
+        let shown = excerpt.shown();
+        assert!(shown.len() == 4 && shown[3].contains("FATAL"), "{shown:#?}");
     }
 }

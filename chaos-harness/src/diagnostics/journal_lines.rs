@@ -41,6 +41,9 @@ fn text_of(event: &Event) -> Option<String> {
             let outcome = if *outcome == Outcome::Failed { "failed" } else { "unknown" };
             Some(format!("operation of client {client}: {outcome} after {took}{error}"))
         }
+        EventKind::BoundChecked { held, bound } => {
+            Some(format!("bound_checked {}: {bound}", if *held { "held" } else { "missed" }))
+        }
         // Figures of a whole run, which the report has.
         EventKind::PhaseMeasured { .. }
         | EventKind::ImpactMeasured { .. }
@@ -76,6 +79,7 @@ fn is_word(text: &str) -> bool {
 mod tests {
     use chaos_core::event::FaultId;
     use chaos_core::fault::{Fault, cut};
+    use serde_json::json;
 
     use super::*;
 
@@ -92,8 +96,15 @@ mod tests {
             label: "latency 80ms".to_owned(),
             spec: Fault::from(cut()).into(),
         };
+        let demand = json!({
+            "event": "bound_checked", "held": false, "bound": {
+                "subject": "the run", "figure": "error rate", "unit": "share", "side": "at_most",
+                "bound": 0.25, "found": 0.5, "n": 8,
+            },
+        });
         let events: Vec<Event> = [
             started,
+            serde_json::from_value(demand).unwrap(),
             operation(Outcome::Ok, None),
             operation(Outcome::Unknown, Some("connection closed")),
             EventKind::TestEnded,
@@ -106,6 +117,8 @@ mod tests {
             texts,
             [
                 "fault_started fault=1 label=\"latency 80ms\" target=postgres",
+                "bound_checked missed: the error rate of `the run` was 50 %, 25 % above the bound of 25 % \
+                 (100 % above; n = 8)",
                 "operation of client 3: unknown after 2ms: connection closed",
                 "test_ended",
             ]

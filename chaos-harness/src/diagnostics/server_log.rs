@@ -19,7 +19,8 @@ use super::since_began;
 /// So much of the end of a log is read, in bytes: a server that tests share may have written a lot.
 const LOG_END: u64 = 8 * 1024 * 1024;
 
-/// The lines from `from` on, of all servers of the attempt.
+/// The lines from `from` on, of all servers of the attempt. What a server wrote before the attempt is about
+/// others.
 pub(super) fn lines(events: &[Event], from: Duration) -> Vec<Line> {
     let mut servers: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for event in events {

@@ -31,6 +31,23 @@ fn the_moment_of_a_failure_is_the_end_of_the_test_function_or_of_its_process() {
     assert!((60..120).contains(&died.as_secs()), "{died:?}");
 }
 
+#[test]
+fn what_a_server_wrote_before_the_attempt_is_at_no_time_of_it() {
+    let began = EventKind::AttemptStarted {
+        version: 1,
+        test: "pay::transfers".to_owned(),
+        attempt: 1,
+        seed: 42,
+        unix_ms: 10_005,
+        pid: 7,
+    };
+    let events = [event(5, began)];
+    let since = |ms| since_began(&events, UNIX_EPOCH + Duration::from_millis(ms));
+    assert_eq!(since(9_999), None);
+    assert_eq!(since(10_000), Some(Duration::ZERO));
+    assert_eq!(since(10_900), Some(Duration::from_millis(900)));
+}
+
 fn note() -> EventKind {
     EventKind::Note { message: "late".to_owned() }
 }

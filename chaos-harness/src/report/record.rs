@@ -269,7 +269,8 @@ impl AttemptRecord {
             let (class, evidence) = (Class::Environment, reason.clone());
             return Some(Triage { class, rule: None, evidence });
         }
-        Some(triage(self.failure()?, &self.ended.as_ref()?.summary))
+        let deadline = self.started.as_ref().map(|it| Duration::from_millis(it.timeout_ms));
+        Some(triage(self.failure()?, &self.ended.as_ref()?.summary, deadline))
     }
 
     /// Whether the machine could not carry it.

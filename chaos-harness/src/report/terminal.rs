@@ -59,6 +59,8 @@ pub(crate) struct TerminalOptions {
     pub(crate) report: Option<String>,
     /// What says that explorations do less than all they could, as it is written: `--check-determinism`.
     pub(crate) explores_only: Option<String>,
+    /// What has one property try one case alone, if something does.
+    pub(crate) replays_case: Option<String>,
 }
 
 /// Shows a run on the terminal.

@@ -43,6 +43,7 @@ pub(super) fn for_run(
             run_directory: directory.path().to_owned(),
             report: Some(report),
             explores_only: explores_only(arguments),
+            replays_case: replay().filter(|replay| is_case(replay)).map(told),
         })));
     }
     reporters
@@ -54,7 +55,20 @@ fn explores_only(arguments: &Arguments) -> Option<String> {
     if arguments.check_determinism {
         return Some("--check-determinism".to_owned());
     }
+    replay().filter(|replay| !is_case(replay)).map(told)
+}
+
+/// What `CHAOS_REPLAY` asks for.
+fn replay() -> Option<String> {
     let token = std::env::var("CHAOS_REPLAY").ok()?;
-    let is_point = !token.trim().is_empty() && !token.trim().starts_with("case:");
-    is_point.then(|| format!("CHAOS_REPLAY={}", token.trim()))
+    Some(token.trim().to_owned()).filter(|token| !token.is_empty())
+}
+
+/// Whether it is a case of a property, and no point of an exploration.
+fn is_case(token: &String) -> bool {
+    token.starts_with("case:")
+}
+
+fn told(token: String) -> String {
+    format!("CHAOS_REPLAY={token}")
 }

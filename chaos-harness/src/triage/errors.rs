@@ -228,7 +228,7 @@ mod tests {
     }
 
     fn judged(failure: &Failure, summary: &AttemptSummary) -> (Class, String, String) {
-        let Triage { class, rule, evidence } = triage(failure, summary);
+        let Triage { class, rule, evidence } = triage(failure, summary, None);
         (class, rule.unwrap_or_default(), evidence)
     }
 

@@ -7,7 +7,7 @@ use chaos_core::fault::Effect;
 use chaos_core::verdict::{Failure, FailureKind};
 
 use super::{Class, errors};
-use crate::run_event::AttemptSummary;
+use crate::run_event::{AttemptSummary, FaultSummary};
 
 /// A bound that was missed by no more than its own size is one that wants tuning.
 const LITTLE: f64 = 1.0;
@@ -17,6 +17,8 @@ const LITTLE: f64 = 1.0;
 pub(super) struct Case<'a> {
     pub(super) failure: &'a Failure,
     pub(super) summary: &'a AttemptSummary,
+    /// When the attempt was to have ended, since it began.
+    pub(super) deadline: Option<Duration>,
 }
 
 /// When a failure is of a class.
@@ -69,8 +71,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "nothing-proven",
         class: Class::TestDesign,
-        when: "a checker had nothing to judge, or could not come to an end; or no recovery could be \
-               watched",
+        when: "a checker had nothing to judge, or could not come to an end; no recovery could be \
+               watched; or there was nothing that a figure could be taken from",
         applies: nothing_proven,
     },
     Rule {
@@ -206,9 +208,12 @@ impl Case<'_> {
         self.failure.message.lines().next().unwrap_or_default()
     }
 
-    /// The faults that were active when the attempt ended.
+    /// The faults that were active at the deadline. A test that is given up at it drops its guards, so
+    /// such a fault may have an end, and that after it.
     fn active(&self) -> Vec<&str> {
-        let faults = self.summary.faults.iter().filter(|fault| fault.ended_ns.is_none());
+        let is_later = |ended| self.deadline.is_some_and(|it| Duration::from_nanos(ended) >= it);
+        let is_active = |fault: &&FaultSummary| fault.ended_ns.is_none_or(is_later);
+        let faults = self.summary.faults.iter().filter(is_active);
         faults.map(|fault| fault.label.as_str()).collect()
     }
 }
@@ -305,7 +310,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::run_event::FaultSummary;
     use crate::triage::{Triage, triage};
 
     const OF_ERRORS: [&str; 6] = [
@@ -317,8 +321,12 @@ mod tests {
         "lost-without-fault",
     ];
 
+    const DEADLINE: Duration = Duration::from_secs(2);
+    const AFTER: u64 = 2_003_000_000;
+    const BEFORE: u64 = 1_999_000_000;
+
     fn judged(kind: FailureKind, message: &str, summary: &AttemptSummary) -> Triage {
-        triage(&Failure::new(kind, message), summary)
+        triage(&Failure::new(kind, message), summary, Some(DEADLINE))
     }
 
     fn rule(kind: FailureKind, message: &str, summary: &AttemptSummary) -> (Class, String) {
@@ -376,6 +384,9 @@ mod tests {
             (TestDesign, "broken-without-fault", FailureKind::SteadyState, "0 of 16", quiet()),
             (TestDesign, "late-without-fault", Timeout, "still running", with_fault(Some(9))),
             (PotentialBug, "stuck-under-fault", Hang, "did not stop", with_fault(None)),
+            // Its guard was dropped with the test that was given up.
+            (PotentialBug, "stuck-under-fault", Timeout, "still running", with_fault(Some(AFTER))),
+            (TestDesign, "late-without-fault", Timeout, "still running", with_fault(Some(BEFORE))),
             (TuningNeeded, "bound-missed-by-little", Bound, "p99", with_bound(0.38)),
             (PotentialBug, "bound-missed-by-far", Bound, "p99", with_bound(0.5)),
             (TuningNeeded, "slow-recovery", Recovery, &too_slow(1_900), quiet()),

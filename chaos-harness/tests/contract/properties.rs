@@ -50,6 +50,20 @@ fn a_case_that_fails_is_made_small_kept_and_tried_first() {
     assert!(first.stdout.contains(&repeat), "the command repeats the case: {}", first.stdout);
     let suite = suite.with("CHAOS_REPLAY", &format!("case:{name}"));
     run(&suite, "does_not_hold").assert_failure(FailureKind::Property, &["number: 7"]);
+    // And leaves the properties of other tests as they are.
+    let other = run(&suite, "holds");
+    assert_eq!(other.code, Some(i32::from(exit_code::PASSED)), "{}{}", other.stdout, other.stderr);
+    let [property] = other.attempts()[0].summary.tried_properties.as_slice() else { panic!() };
+    assert_eq!((property.wanted, property.cases, property.replayed), (3, 3, 0));
+    let none = format!("replayed    CHAOS_REPLAY=case:{name} concerns none of 1 test");
+    assert!(other.stdout.contains(&none), "{}", other.stdout);
+    let both = suite.run("suite::properties::holds suite::properties::does_not_hold");
+    let one = format!(
+        "CHAOS_REPLAY=case:{name} concerns 1 of 2 tests, the others ran as usual: \
+         suite::properties::does_not_hold"
+    );
+    assert!(both.stdout.contains(&one), "{}", both.stdout);
+    // A case that nobody keeps would pass if all were tried for it.
     let suite = suite.with("CHAOS_REPLAY", "case:0123");
     run(&suite, "does_not_hold").assert_failure(FailureKind::Error, &["there is no", "0123.toml"]);
 }

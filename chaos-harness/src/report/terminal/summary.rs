@@ -11,7 +11,9 @@ use crate::baselines::Conclusion;
 use crate::gate::GateJudged;
 use crate::report::record::{RunRecord, TestRecord};
 use crate::report::{fault_kind, words};
-use crate::run_event::{RunEnded, SkipCause, SystemicFailure, TestOutcome};
+use crate::run_event::{
+    AttemptSummary, PropertySummary, RunEnded, SkipCause, SystemicFailure, TestOutcome,
+};
 
 /// The summary, and libtest's own last line.
 pub(super) fn render(
@@ -40,6 +42,8 @@ pub(super) fn render(
         lines.extend(list("gates", gates(run, style)));
         let only = options.explores_only.as_deref();
         lines.extend(only.map(|only| field("explored", &explored(run, only))));
+        let case = options.replays_case.as_deref();
+        lines.extend(case.map(|case| field("replayed", &replayed(run, case))));
         if let Some(report) = &options.report {
             lines.push(field("report", report));
         }
@@ -150,15 +154,33 @@ fn remarks(run: &RunRecord) -> Vec<String> {
 
 /// Which tests are concerned by what only explorations obey.
 fn explored(run: &RunRecord, only: &str) -> String {
+    concerned(run, only, "none explores", |summary| !summary.explorations.is_empty())
+}
+
+/// Which tests have the case that is to be tried alone.
+fn replayed(run: &RunRecord, case: &str) -> String {
+    let is_alone = |property: &PropertySummary| property.wanted == 0;
+    concerned(run, case, "the case is of another test", |summary| {
+        summary.tried_properties.iter().any(is_alone)
+    })
+}
+
+/// Which tests are concerned by what others do not obey.
+fn concerned(
+    run: &RunRecord,
+    only: &str,
+    otherwise: &str,
+    is_concerned: impl Fn(&AttemptSummary) -> bool,
+) -> String {
     const NAMED: usize = 5;
-    let explores = |test: &&TestRecord| {
+    let concerned = |test: &&TestRecord| {
         let mut ended = test.attempts.iter().filter_map(|attempt| attempt.ended.as_ref());
-        ended.any(|ended| !ended.summary.explorations.is_empty())
+        ended.any(|ended| is_concerned(&ended.summary))
     };
-    let concerned: Vec<_> = run.tests.iter().filter(explores).collect();
+    let concerned: Vec<_> = run.tests.iter().filter(concerned).collect();
     let of = words::counted(run.tests.len() as u64, "test");
     if concerned.is_empty() {
-        return format!("{only} concerns none of {of}, which ran as usual: none explores");
+        return format!("{only} concerns none of {of}, which ran as usual: {otherwise}");
     }
     let names: Vec<_> = concerned.iter().take(NAMED).map(|test| test.name.as_str()).collect();
     let more = concerned.len().saturating_sub(NAMED);

@@ -43,6 +43,7 @@ fn options(directory: &Path) -> TerminalOptions {
         run_directory: directory.to_owned(),
         report: Some(directory.join("report.json").display().to_string()),
         explores_only: None,
+        replays_case: None,
     }
 }
 
