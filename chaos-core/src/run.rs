@@ -391,6 +391,7 @@ impl<'a> Workload<'a> {
         let mut active = Vec::new();
         for (index, step) in schedule.steps().iter().enumerate() {
             self.scope.journal().record(EventKind::PhaseStarted { phase: step.to_string() });
+            self.settle_gauges();
             // The same lock or setting cannot be had twice.
             let links = clear_sabotage(active).await.map_err(|error| failed(step, &error))?;
             let mut begun = Vec::new();
@@ -409,6 +410,7 @@ impl<'a> Workload<'a> {
         }
         // Before its faults end: they ended with the schedule, and not before.
         let over = self.scope.journal().elapsed();
+        self.settle_gauges();
         self.end_span(over);
         let last = schedule.steps().last();
         let cleared = clear_sabotage(active).await;
@@ -448,14 +450,23 @@ impl<'a> Workload<'a> {
         *self.window.borrow_mut() = Some(self.scope.metrics().open_window());
     }
 
+    /// Takes what gauges showed in the step that is ending. Its faults are about to go and those of the
+    /// next one to come, which is no state of either.
+    fn settle_gauges(&self) {
+        if let Some(window) = self.window.borrow_mut().as_mut() {
+            let metrics = self.scope.metrics();
+            self.resources.borrow_mut().end_phase(metrics);
+            metrics.settle_gauges(window);
+        }
+    }
+
     fn end_span(&self, now: Duration) {
         if let Some(span) = self.spans.borrow_mut().last_mut() {
             span.ended = now;
             self.telling.flush();
             let metrics = self.scope.metrics();
-            self.resources.borrow_mut().end_phase(metrics);
             if let Some(window) = self.window.take() {
-                span.saw(metrics.close(&window));
+                span.saw(metrics.close(window));
                 #[cfg(feature = "metrics")]
                 metrics.export();
             }

@@ -105,6 +105,12 @@ async fn each_phase_has_figures_and_each_fault_an_impact() {
     assert_eq!(all, run.overall().measured().n);
     assert_eq!(all, run.operations().len() as u64);
 
+    // What is injected at the end of a phase is not seen in it, nor what is cleared at the beginning.
+    let active = run.phases().iter().map(|phase| phase.gauges.get("chaos.faults.active").copied());
+    let active: Vec<_> = active.map(|it| it.map(|it| (it.min, it.max))).collect();
+    let (none, one) = (Some((0.0, 0.0)), Some((1.0, 1.0)));
+    assert_eq!(active, [None, one, none, one, none]);
+
     let slow = run.phase("latency").unwrap();
     assert!(slow.latency().unwrap().p50 >= 60.ms());
     let missed = slow.p99_at_most(1.ms()).unwrap_err();

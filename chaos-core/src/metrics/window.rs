@@ -9,6 +9,8 @@ use super::{GaugeSummary, Metrics};
 pub(crate) struct Window {
     pub(super) id: u64,
     pub(super) counters: BTreeMap<String, u64>,
+    /// What was seen in gauges, once they are no longer looked at.
+    gauges: Option<BTreeMap<String, GaugeSummary>>,
 }
 
 /// What the figures were in a part of an attempt.
@@ -29,12 +31,24 @@ impl Metrics {
         }
         let counters = self.inner.counters.read();
         let counters = counters.iter().map(|(name, counter)| (name.clone(), counter.get()));
-        Window { id, counters: counters.collect() }
+        Window { id, counters: counters.collect(), gauges: None }
+    }
+
+    /// Looks at gauges no longer in this part, while counters still count for it: what gauges show from
+    /// now on is of the part that follows.
+    pub(crate) fn settle_gauges(&self, window: &mut Window) {
+        window.gauges = Some(self.seen(window.id));
+    }
+
+    fn seen(&self, window: u64) -> BTreeMap<String, GaugeSummary> {
+        self.look();
+        let gauges = self.inner.gauges.read();
+        gauges.iter().filter_map(|(name, it)| Some((name.clone(), it.close(window)?))).collect()
     }
 
     /// Ends a part of the attempt, and says what the figures were in it.
-    pub(crate) fn close(&self, window: &Window) -> WindowFigures {
-        self.look();
+    pub(crate) fn close(&self, window: Window) -> WindowFigures {
+        let gauges = window.gauges.unwrap_or_else(|| self.seen(window.id));
         let before = |name: &String| window.counters.get(name).copied().unwrap_or(0);
         let counters = self.inner.counters.read();
         let counters = counters
@@ -42,10 +56,7 @@ impl Metrics {
             .map(|(name, counter)| (name.clone(), counter.get().wrapping_sub(before(name))))
             .filter(|(_, grown)| *grown > 0)
             .collect();
-        let gauges = self.inner.gauges.read();
-        let gauges =
-            gauges.iter().filter_map(|(name, it)| Some((name.clone(), it.close(window.id)?)));
-        WindowFigures { counters, gauges: gauges.collect() }
+        WindowFigures { counters, gauges }
     }
 }
 
@@ -56,6 +67,21 @@ mod tests {
 
     fn summary(min: f64, max: f64, last: f64) -> GaugeSummary {
         GaugeSummary { last, min, max }
+    }
+
+    #[test]
+    fn what_gauges_show_after_they_are_settled_is_of_the_next_part_and_counters_go_on() {
+        let metrics = Metrics::new(Journal::in_memory());
+        let (active, seen) = (metrics.gauge("active"), metrics.counter("seen"));
+        active.set(0.0);
+        let mut calm = metrics.open_window();
+        metrics.settle_gauges(&mut calm);
+        active.set(1.0);
+        metrics.gauge("young").set(1.0);
+        seen.increment();
+        let calm = metrics.close(calm);
+        assert_eq!(calm.gauges, BTreeMap::from([("active".to_owned(), summary(0.0, 0.0, 0.0))]));
+        assert_eq!(calm.counters["seen"], 1);
     }
 
     #[test]
@@ -74,16 +100,16 @@ mod tests {
         depth.set(2.0);
         seen.add(4);
         metrics.gauge("late").set(1.0);
-        let inner = metrics.close(&inner);
+        let inner = metrics.close(inner);
         depth.set(50.0);
-        let first = metrics.close(&first);
+        let first = metrics.close(first);
         assert_eq!(first.gauges["depth"], summary(2.0, 50.0, 50.0), "100 was before it");
         assert_eq!(inner.gauges["depth"], summary(2.0, 7.0, 2.0), "50 came after it");
         assert_eq!(inner.gauges["late"], summary(1.0, 1.0, 1.0));
         assert!(!first.gauges.contains_key("never set"));
         assert_eq!(first.counters, BTreeMap::from([("seen".to_owned(), 4)]));
         let quiet = metrics.open_window();
-        let quiet = metrics.close(&quiet);
+        let quiet = metrics.close(quiet);
         assert_eq!(quiet.gauges["depth"], summary(50.0, 50.0, 50.0), "it stays what it was");
         assert_eq!(metrics.snapshot().gauges["depth"], summary(2.0, 100.0, 50.0));
     }

@@ -151,6 +151,23 @@ fn a_profile_applies_where_its_conditions_are_known_to_be_met() {
 }
 
 #[test]
+fn every_condition_of_a_profile_counts() {
+    for (condition, met, not_met) in [
+        ("cores-at-least = 4", (4.0, 8), (3.5, 8)),
+        ("cores-at-most = 4", (4.0, 8), (4.5, 8)),
+        ("memory-at-least = \"8 GiB\"", (4.0, 8), (4.0, 7)),
+        ("memory-at-most = \"8 GiB\"", (4.0, 8), (4.0, 9)),
+    ] {
+        let text = format!("[profiles.this]\nwhen = {{ {condition} }}\n");
+        let applies = |(cores, gib): (f64, u64)| {
+            let hardware = Hardware { cores: Some(cores), memory: Some(gib << 30) };
+            config(&text, "local", hardware).profile().is_some()
+        };
+        assert!(applies(met) && !applies(not_met), "{condition}");
+    }
+}
+
+#[test]
 fn names_that_are_not_defined_are_refused_with_the_nearest() {
     let file = File::parse(Path::new(PATH), LAYERS).unwrap();
     let new = |environment, profile| {

@@ -65,7 +65,7 @@ fn replay() -> Option<String> {
 }
 
 /// Whether it is a case of a property, and no point of an exploration.
-fn is_case(token: &String) -> bool {
+fn is_case(token: &str) -> bool {
     token.starts_with("case:")
 }
 

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::line::{Ended, FORMAT_VERSION, FailureName, Line, LineEvent, Outcome, Run, Systemic};
 use super::segments::LineReader;
 use super::surroundings::Surroundings;
+use crate::report::words::counted;
 
 mod compact;
 
@@ -258,13 +259,17 @@ impl Memory {
         let mut problems = Vec::new();
         if torn > 0 {
             problems.push(format!(
-                "{torn} lines of the history cannot be read and do not count, the first in {}",
+                "{} of the history cannot be read and {} not count, the first in {}",
+                counted(torn, "line"),
+                if torn == 1 { "does" } else { "do" },
                 first.display()
             ));
         }
         if newer > 0 {
             problems.push(format!(
-                "{newer} lines of the history were written by a newer version of chaos-harness and do not count, the first in {}",
+                "{} of the history, of a newer version of chaos-harness, {} not count; the first in {}",
+                counted(newer, "line"),
+                if newer == 1 { "does" } else { "do" },
                 first.display()
             ));
         }

@@ -2,14 +2,13 @@
 //!
 //! There are numbered files of lines, `00000001.jsonl` and so on. The highest number is appended to;
 //! whoever finds it full makes the next one. Two processes that do so at once choose the same number
-//! and append to the same file.
+//! and append to the same file. Older files are replaced by one compact file that says the same,
+//! `00000008.compact.jsonl`: see `replace`.
 //!
-//! Older files are replaced by one compact file that says the same, `00000008.compact.jsonl`. One
-//! process does that at a time, whoever holds the lock of `compact.lock`. The compact file is complete
-//! when it gets its name, and only then are the files removed that it replaces; in between an attempt
-//! stands in both, and its id tells. Whoever appends locks the file beside others, and looks whether it
-//! is still there; whoever removes it locks it alone. So no line is lost, and a process that is killed at
-//! any point leaves nothing behind that has to be put right.
+//! Two locks keep processes apart (see `locks`), and the kernel releases them however a process ends.
+//! Who appends holds `files.lock` beside others from before it chooses a file until its line is in
+//! that file; who reads, until it has opened all files. Who removes files holds it alone. So an
+//! append is one try, whatever others do, and nobody reads a directory in the midst of a change.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -21,7 +20,12 @@ use chaos_core::journal;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::file_lock;
+use self::locks::Locks;
+use self::step::{Step, reached};
+
+mod locks;
+mod replace;
+pub(super) mod step;
 
 /// A file is full at this size.
 pub(super) const FULL: u64 = 1 << 20;
@@ -29,13 +33,11 @@ pub(super) const FULL: u64 = 1 << 20;
 /// How many files of lines there may be before the older ones are made compact.
 pub(super) const KEPT: usize = 8;
 
-/// How often a directory is read again because files were removed meanwhile.
-const MOST_READINGS: usize = 20;
-
 /// The files of one history.
 #[derive(Debug)]
 pub(super) struct Segments {
     directory: PathBuf,
+    locks: Locks,
     /// How far each file was read.
     read: Mutex<HashMap<PathBuf, Progress>>,
 }
@@ -43,8 +45,8 @@ pub(super) struct Segments {
 #[derive(Debug, Default)]
 struct Progress {
     bytes: u64,
-    /// When a compact file was written: another one may have taken its name.
-    written: Option<SystemTime>,
+    /// When a compact file was written, and its length: another one may have taken its name.
+    written: Option<(SystemTime, u64)>,
     /// Where the last line began, if it had no end when the file was read.
     unfinished: Option<u64>,
 }
@@ -75,6 +77,12 @@ impl Name {
         }
     }
 
+    fn number(self) -> u64 {
+        match self {
+            Self::Compact(number) | Self::Lines(number) => number,
+        }
+    }
+
     fn file(self) -> String {
         match self {
             Self::Compact(number) => format!("{number:08}.compact.jsonl"),
@@ -92,7 +100,8 @@ impl Segments {
     /// The files in `directory`, which is made when it is missing.
     pub(super) fn at(directory: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&directory)?;
-        Ok(Self { directory, read: Mutex::default() })
+        let locks = Locks::of(&directory);
+        Ok(Self { directory, locks, read: Mutex::default() })
     }
 
     /// Whether there are files of a history in a directory.
@@ -107,147 +116,63 @@ impl Segments {
 
     /// Appends a line. Says whether there are now so many files that they should be made compact.
     pub(super) fn append(&self, line: &impl Serialize) -> io::Result<bool> {
-        loop {
-            let numbers = self.numbers()?;
-            let mut number = numbers.last().copied().unwrap_or(1);
-            let mut files = numbers.len();
-            let mut file = self.open_to_append(number)?;
-            file_lock::shared(&file)?;
-            let mut length = file.metadata()?.len();
-            if length >= FULL {
-                number += 1;
-                files += 1;
-                file = self.open_to_append(number)?;
-                file_lock::shared(&file)?;
-                length = file.metadata()?.len();
-            }
-            // It was made compact before it was locked.
-            if is_removed(&file)? {
-                continue;
-            }
-            // A disk that was full can have torn the last line; it must not take this one with it.
-            if length > 0 && byte_at(&mut file, length - 1)? != Some(b'\n') {
-                file.write_all(b"\n")?;
-            }
-            journal::write_line(&file, line)?;
-            return Ok(files > KEPT);
+        // Nobody removes a file meanwhile, so the one that is chosen is still there when the line is in it.
+        let _lock = self.locks.beside_others()?;
+        let numbers = self.numbers()?;
+        let mut number = numbers.last().copied().unwrap_or(1);
+        let mut files = numbers.len();
+        reached(Step::Chosen);
+        let mut file = self.open_to_append(number)?;
+        let mut length = file.metadata()?.len();
+        if length >= FULL {
+            number += 1;
+            files += 1;
+            file = self.open_to_append(number)?;
+            length = file.metadata()?.len();
         }
+        // A disk that was full, or a process that was killed, can have torn the last line; it must not
+        // take this one with it.
+        if length > 0 && byte_at(&mut file, length - 1)? != Some(b'\n') {
+            file.write_all(b"\n")?;
+        }
+        reached(Step::Opened);
+        journal::write_line(&file, line)?;
+        Ok(files > KEPT)
     }
 
     /// Reads what was not read before, in all files, from the oldest to the newest.
     pub(super) fn read_news(&self, reader: &mut impl LineReader) -> io::Result<()> {
         let mut read = self.read.lock();
-        'readings: for _ in 0..MOST_READINGS {
-            let names = self.names()?;
-            let newest = names.last().copied();
-            for name in names {
-                let path = self.directory.join(name.file());
-                match File::open(&path) {
-                    Ok(file) => {
-                        let progress = read.entry(path.clone()).or_default();
-                        if let Name::Compact(_) = name {
-                            let written = file.metadata()?.modified().ok();
-                            if progress.written != written {
-                                *progress = Progress { written, ..Progress::default() };
-                            }
-                        }
-                        read_file(file, &path, progress, reader, Some(name) != newest)?;
-                    }
-                    // It is in a compact file now, which the directory did not show yet.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue 'readings,
-                    Err(error) => return Err(error),
+        let files = self.open_all()?;
+        let newest = files.last().map(|(name, _)| *name);
+        for (name, file) in files {
+            let path = self.directory.join(name.file());
+            let progress = read.entry(path.clone()).or_default();
+            if let Name::Compact(_) = name {
+                let about = file.metadata()?;
+                let written = about.modified().ok().map(|modified| (modified, about.len()));
+                if progress.written != written {
+                    *progress = Progress { written, ..Progress::default() };
                 }
             }
-            return Ok(());
+            read_file(&file, &path, progress, reader, false)?;
+            // Who chose this file when it was the newest may be writing that line. Nobody chooses it
+            // now, so once all have finished nobody does.
+            let is_torn = progress.unfinished.is_some() && Some(name) != newest;
+            if is_torn && self.locks.all_have_finished()? {
+                read_file(&file, &path, progress, reader, true)?;
+            }
         }
-        Err(io::Error::other("its files are removed faster than they can be read"))
+        Ok(())
     }
 
-    /// Replaces all files but the last two by one that says the same. `lines` makes the lines of that
-    /// one from what `reader` has read. Does nothing while another process does it.
-    pub(super) fn compact<R: LineReader, L: Serialize>(
-        &self,
-        mut reader: R,
-        lines: impl FnOnce(R) -> Vec<L>,
-    ) -> io::Result<()> {
-        let Some(_lock) = self.lock()? else { return Ok(()) };
+    /// All files, open: they can be read when they are replaced meanwhile.
+    fn open_all(&self) -> io::Result<Vec<(Name, File)>> {
+        let _lock = self.locks.to_read()?;
         let names = self.names()?;
-        let replaced = &names[..names.len().saturating_sub(2)];
-        let Some(highest) = replaced.iter().rev().find_map(|name| match name {
-            Name::Lines(number) => Some(*number),
-            Name::Compact(_) => None,
-        }) else {
-            return Ok(());
-        };
-        let mut locked = Vec::new();
-        for name in replaced {
-            let path = self.directory.join(name.file());
-            let file = File::open(&path)?;
-            file_lock::exclusive(&file)?;
-            read_file(file.try_clone()?, &path, &mut Progress::default(), &mut reader, true)?;
-            locked.push((path, file));
-        }
-        self.replace(highest, &lines(reader))?;
-        for (path, _file) in &locked {
-            // The compact file may have the name of one that it replaces.
-            if *path != self.directory.join(Name::Compact(highest).file()) {
-                fs::remove_file(path)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds lines of other histories. `lines` makes the lines of a compact file from what `reader` has
-    /// read of them and of the compact file that is there. Waits while another process does the same.
-    pub(super) fn merge<R: LineReader, L: Serialize>(
-        &self,
-        others: &[Segments],
-        mut reader: R,
-        lines: impl FnOnce(R) -> Vec<L>,
-    ) -> io::Result<()> {
-        let lock = self.lock_file()?;
-        file_lock::exclusive(&lock)?;
-        for other in others {
-            other.read_news(&mut reader)?;
-        }
-        let compact: Vec<Name> =
-            self.names()?.into_iter().filter(|name| matches!(name, Name::Compact(_))).collect();
-        let mut highest = 0;
-        for name in &compact {
-            let Name::Compact(number) = *name else { continue };
-            highest = highest.max(number);
-            let path = self.directory.join(name.file());
-            read_file(File::open(&path)?, &path, &mut Progress::default(), &mut reader, true)?;
-        }
-        self.replace(highest, &lines(reader))?;
-        for name in compact {
-            if name != Name::Compact(highest) {
-                fs::remove_file(self.directory.join(name.file()))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes the compact file of this number, whole or not at all.
-    fn replace<L: Serialize>(&self, number: u64, lines: &[L]) -> io::Result<()> {
-        let temporary = self.directory.join("compact.tmp");
-        let mut file = io::BufWriter::new(File::create(&temporary)?);
-        for line in lines {
-            serde_json::to_writer(&mut file, line)?;
-            file.write_all(b"\n")?;
-        }
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
-        fs::rename(&temporary, self.directory.join(Name::Compact(number).file()))
-    }
-
-    fn lock_file(&self) -> io::Result<File> {
-        let path = self.directory.join("compact.lock");
-        File::options().create(true).truncate(false).write(true).open(path)
-    }
-
-    fn lock(&self) -> io::Result<Option<File>> {
-        let file = self.lock_file()?;
-        Ok(file_lock::try_exclusive(&file)?.then_some(file))
+        reached(Step::Listed);
+        let open = |name: Name| Ok((name, File::open(self.directory.join(name.file()))?));
+        names.into_iter().map(open).collect()
     }
 
     /// The files, in the order in which they are read.
@@ -289,7 +214,7 @@ impl Segments {
 
 /// Reads the lines of a file that were not read before.
 fn read_file(
-    mut file: File,
+    mut file: &File,
     path: &Path,
     progress: &mut Progress,
     reader: &mut impl LineReader,
@@ -311,8 +236,8 @@ fn read_file(
             }
             continue;
         }
-        // A line without an end is being written, or is torn. Nobody writes to a file that is no
-        // longer the last one, and one write does not take until the next reading.
+        // A line without an end is being written, or is torn: one write does not take until the next
+        // reading.
         if length > 0 && (is_complete || progress.unfinished == Some(progress.bytes + length)) {
             progress.bytes += length;
             progress.unfinished = None;
@@ -322,19 +247,6 @@ fn read_file(
         }
         return Ok(());
     }
-}
-
-/// Whether the file has no name any more.
-#[cfg(unix)]
-fn is_removed(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    Ok(file.metadata()?.nlink() == 0)
-}
-
-/// A file that is open cannot be removed.
-#[cfg(not(unix))]
-fn is_removed(_file: &File) -> io::Result<bool> {
-    Ok(false)
 }
 
 /// The byte at this place, if there is one.

@@ -11,6 +11,7 @@ use crate::run_event::{AttemptSummary, KnownSeed};
 
 mod evidence;
 mod scale;
+mod steps;
 mod writers;
 
 const TEST: &str = "bank::transfers_conserve_money";
@@ -204,7 +205,13 @@ fn many_files_become_a_compact_one_and_nothing_is_forgotten() {
     left.sort();
     assert_eq!(
         left,
-        ["00000039.compact.jsonl", "00000040.jsonl", "00000041.jsonl", "compact.lock"]
+        [
+            "00000039.compact.jsonl",
+            "00000040.jsonl",
+            "00000041.jsonl",
+            "compact.lock",
+            "files.lock"
+        ]
     );
     // To whom has read the files before, and to whom reads the compact one.
     assert_eq!(counts(&history, TEST), (2, 1, 0));

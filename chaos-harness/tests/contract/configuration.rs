@@ -14,6 +14,7 @@ crate::tests![
     every_setting_is_shown_with_its_source,
     any_key_of_the_file_can_be_set_for_one_run,
     a_gate_can_be_set_for_one_run,
+    a_validation_is_fitted_to_no_machine,
     every_gate_is_shown_with_its_place,
     a_seed_chosen_for_one_run_is_no_evidence_however_it_is_chosen,
     a_variable_that_is_nearly_ours_is_told,
@@ -141,6 +142,15 @@ fn a_seed_chosen_for_one_run_is_no_evidence_however_it_is_chosen() {
     }
     let run = suite.with("CHAOS_SET", "attempts.seed=7").run("--exact suite::passes");
     assert!(run.stdout.contains("[undetermined, n = 0]"), "{}", run.stdout);
+}
+
+fn a_validation_is_fitted_to_no_machine() {
+    let run = Suite::new().run("--chaos-config --chaos-environment validation suite::passes");
+    run.assert_code(exit_code::PASSED);
+    let words = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["load.multiplier 1 default", "load.timeout-multiplier 1 default"] {
+        assert!(words.contains(part), "{part}: {}", run.stdout);
+    }
 }
 
 fn a_gate_can_be_set_for_one_run() {

@@ -1,13 +1,14 @@
 //! Phases that unlock one another.
 
 use chaos_harness::exit_code;
-use chaos_harness::run_event::{RunEvent, SkipCause};
+use chaos_harness::run_event::{RunEvent, SkipCause, TestOutcome};
 
 use crate::binary::{Run, Suite};
 
 crate::tests![
     tests_begin_when_those_of_the_phases_before_have_ended,
     a_locked_phase_runs_nothing_and_is_a_gate_that_was_not_passed,
+    what_the_machine_could_not_carry_locks_nothing,
     a_share_unlocks_and_a_test_alone_waits_for_nothing,
     phases_that_cannot_be_meant_run_nothing,
     phases_are_shown_and_nextest_is_told_that_none_is_locked,
@@ -135,6 +136,19 @@ fn a_locked_phase_runs_nothing_and_is_a_gate_that_was_not_passed() {
     let tests = report["tests"].as_array().unwrap();
     let causes = tests.iter().filter(|test| test["skip_cause"] == "phase_locked");
     assert_eq!(causes.count(), 2);
+}
+
+fn what_the_machine_could_not_carry_locks_nothing() {
+    let suite = house(HOUSE);
+    break_part(&suite, "ground");
+    // No machine has more than all of its memory left, so no failure counts.
+    let run = suite
+        .run(&format!("{ALL} --chaos-set watch.memory-available=100% --chaos-set watch.retries=0"));
+    run.assert_code(exit_code::ENVIRONMENT);
+    assert!(built(&suite).iter().any(|part| part == "roof"));
+    let by_ground = &phases(&run)[1].2;
+    assert_eq!(by_ground, "unlocked: no test of `ground` was judged");
+    assert_eq!(run.outcome("suite::phases::c_ground"), Some(TestOutcome::Environment));
 }
 
 fn a_share_unlocks_and_a_test_alone_waits_for_nothing() {

@@ -128,8 +128,17 @@ fn a_test_is_measured_until_its_category_is_decided() {
     let seeds: std::collections::HashSet<u64> = run.attempts().iter().map(|a| a.seed).collect();
     assert_eq!(seeds.len(), run.attempts().len(), "every run has a fresh seed");
     assert!(run.stdout.contains("20 of 20 failed, broken"), "{}", run.stdout);
-    let run = Suite::new().run("--chaos-runs 3 --exact suite::violates_a_check_at_first");
+    let suite = Suite::new();
+    let run = suite.run("--chaos-runs 3 --exact suite::violates_a_check_at_first");
     run.assert_code(exit_code::PASSED);
     assert_eq!(run.outcome("suite::violates_a_check_at_first"), Some(TestOutcome::Measured));
     assert!(run.stdout.contains("1 of 3 failed, undetermined"), "{}", run.stdout);
+    let kept = std::fs::read_dir(suite.latest().join("suite.violates_a_check_at_first")).unwrap();
+    let kept = kept.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let journals: Vec<String> = kept.filter(|name| name.ends_with(".jsonl")).collect();
+    assert_eq!(journals, ["attempt-1.jsonl"], "of runs that passed nothing is kept");
+    // Whoever chooses a seed wants to know how often that one fails.
+    let run = suite.run("--chaos-runs 3 --chaos-seed 7 --exact suite::passes");
+    let seeds: Vec<u64> = run.attempts().iter().map(|attempt| attempt.seed).collect();
+    assert_eq!(seeds, [7, 7, 7]);
 }

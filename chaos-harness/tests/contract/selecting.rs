@@ -12,6 +12,7 @@ crate::tests![
     what_tells_most_for_its_time_is_chosen_and_the_rest_is_no_part_of_the_run,
     a_selection_is_shown_with_the_reason_for_each_test,
     when_the_time_is_over_nothing_more_is_begun,
+    a_measurement_ends_with_the_time,
     a_selection_of_domains_and_names_leaves_out_the_others,
     what_cannot_be_selected_is_refused_with_the_nearest,
     nextest_lists_what_is_selected_and_runs_what_it_is_told,
@@ -146,6 +147,16 @@ fn when_the_time_is_over_nothing_more_is_begun() {
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["selection"]["out_of_time"], 1);
     assert_eq!(report["tests"][1]["skip_cause"], "out_of_time");
+}
+
+fn a_measurement_ends_with_the_time() {
+    let suite = suite("");
+    remember(&suite, "suite::phases::f_tree_grows", 5, 1);
+    let run = suite.run("--exact suite::phases::f_tree_grows --chaos-select tiny --chaos-runs 9");
+    run.assert_code(exit_code::PASSED);
+    assert_eq!(run.attempts().len(), 1, "the tree takes longer than the budget");
+    let remark = "not measured to the end: the 1s of the selection `tiny` are over";
+    assert!(run.stdout.contains(remark), "{}", run.stdout);
 }
 
 fn a_selection_of_domains_and_names_leaves_out_the_others() {

@@ -7,8 +7,8 @@ use super::*;
 
 /// What this test binary, started again, is to do until it is killed, and with which directories.
 const PART: &str = "CHAOS_HARNESS_TEST_HISTORY_PART";
-const DIRECTORY: &str = "CHAOS_HARNESS_TEST_HISTORY_DIRECTORY";
-const SHARD: &str = "CHAOS_HARNESS_TEST_HISTORY_SHARD";
+pub(super) const DIRECTORY: &str = "CHAOS_HARNESS_TEST_HISTORY_DIRECTORY";
+pub(super) const SHARD: &str = "CHAOS_HARNESS_TEST_HISTORY_SHARD";
 
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
@@ -162,7 +162,7 @@ fn fill(path: &Path) {
 }
 
 /// The number after that of the newest file.
-fn next_number(directory: &Path) -> u64 {
+pub(super) fn next_number(directory: &Path) -> u64 {
     let names = std::fs::read_dir(directory.join("ledger.chaos")).unwrap();
     let numbers = names.filter_map(|entry| {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
