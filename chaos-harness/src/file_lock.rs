@@ -48,3 +48,12 @@ pub(crate) fn try_exclusive(file: &File) -> io::Result<bool> {
     let _ = file;
     Ok(true)
 }
+
+/// Releases the lock of the file. To close it would do, but that a child which another thread is just
+/// starting has the file open too until it is another program.
+pub(crate) fn release(file: &File) {
+    #[cfg(unix)]
+    // To unlock what is open does not fail, and to close it comes next.
+    rustix::io::retry_on_intr(|| flock(file, FlockOperation::Unlock)).ok();
+    let _ = file;
+}

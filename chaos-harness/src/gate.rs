@@ -242,23 +242,23 @@ impl Scope<'_> {
         let bound = limit.value;
         let shown = |time: Duration| Display(rounded(time)).to_string();
         let unrecovered = self.tests.iter().filter_map(|test| {
-            let (watched, fault) = test.last_ended()?.not_recovered(bound)?;
-            Some((watched, fault, test))
+            let (watched, fault) = test.last_ended()?.not_recovered()?;
+            let (test, label, time) = (&test.name, &fault.label, shown(watched));
+            let message = format!("`{test}` had not recovered from `{label}` {time} after its end");
+            Some((watched, message))
         });
         // What never recovered has no time of recovery to be judged by.
-        if let Some((watched, fault, test)) = unrecovered.max_by_key(|(watched, ..)| *watched) {
-            let message = format!(
-                "`{}` had not recovered from `{}` {} after its end, at most {} may be taken",
-                test.name,
-                fault.label,
-                shown(watched),
-                Display(bound)
-            );
+        let unrecovered = unrecovered.max_by_key(|(watched, _)| *watched);
+        if let Some((_, message)) = unrecovered.as_ref().filter(|(watched, _)| *watched >= bound) {
+            let message = format!("{message}, at most {} may be taken", Display(bound));
             return Some(self.judged("recovery", &limit, false, message));
         }
+        let not_seen = unrecovered.map_or_else(String::new, |(_, message)| {
+            format!("; {message}, and was not looked at any longer")
+        });
         let recoveries = self.tests.iter().filter_map(|test| Some((test.recovery()?, test)));
         let Some((longest, test)) = recoveries.max_by_key(|(recovery, _)| *recovery) else {
-            let message = "no recovery was measured".to_owned();
+            let message = format!("no recovery was measured{not_seen}");
             return Some(self.judged("recovery", &limit, true, message));
         };
         let mut message = format!("the longest recovery took {} (`{}`)", shown(longest), test.name);
@@ -269,6 +269,7 @@ impl Scope<'_> {
                 format!(", {} more than the {} allowed", shown(longest - bound), Display(bound))
             }
         });
+        message.push_str(&not_seen);
         Some(self.judged("recovery", &limit, holds, message))
     }
 
@@ -522,7 +523,10 @@ mod tests {
         let part = "had not recovered from `cut` 2.1s after its end, at most 2s may be taken";
         assert!(!gate.passed && gate.message.contains(part), "{gate:?}");
         // Who looked away before has not seen that it took too long.
-        assert!(judged(1_900).passed);
+        let gate = judged(1_900);
+        let part =
+            "had not recovered from `cut` 1.9s after its end, and was not looked at any longer";
+        assert!(gate.passed && gate.message.contains(part), "{gate:?}");
     }
 
     #[test]

@@ -282,14 +282,13 @@ impl AttemptRecord {
         self.ended.as_ref().map(|ended| Duration::from_nanos(ended.duration_ns))
     }
 
-    /// The fault that the operations had not got over when the run ended or the next fault began, though
-    /// they were watched for at least so long, and for how long they were. Of several the one that was
-    /// watched longest.
-    pub(crate) fn not_recovered(&self, at_least: Duration) -> Option<(Duration, &FaultSummary)> {
+    /// The fault that the operations had not got over when the run ended or the next fault began, and for
+    /// how long after its end they were looked at. Of several the one that was looked at longest.
+    pub(crate) fn not_recovered(&self) -> Option<(Duration, &FaultSummary)> {
         let faults = self.ended.iter().flat_map(|ended| &ended.summary.faults);
         let unrecovered = faults.filter(|fault| fault.recovery_ns.is_none());
         let watched = unrecovered.filter_map(|it| Some((it.impact.as_ref()?.watched, it)));
-        watched.filter(|(time, _)| *time >= at_least).max_by_key(|(time, _)| *time)
+        watched.filter(|(time, _)| !time.is_zero()).max_by_key(|(time, _)| *time)
     }
 
     /// The longest recovery time of its faults.

@@ -34,7 +34,13 @@ pub(super) struct Locks {
 /// Holds a lock until it is dropped.
 #[derive(Debug)]
 #[must_use = "a lock is released when it is dropped"]
-pub(super) struct Held(#[expect(dead_code, reason = "the kernel looks at it")] File);
+pub(super) struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        file_lock::release(&self.0);
+    }
+}
 
 impl Locks {
     pub(super) fn of(directory: &Path) -> Self {
