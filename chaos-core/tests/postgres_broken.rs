@@ -168,9 +168,12 @@ fn a_damaged_cache_is_noticed_and_made_anew() {
     let cluster = cached(cache.path());
     let modified = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
     let complete = files_in(&cluster);
-    let first = modified(&cluster.join("manifest"));
+    // The time of the manifest says when the cluster was used last.
+    let (made, used) = (cluster.join("data/PG_VERSION"), cluster.join("manifest"));
+    let (first_made, first_used) = (modified(&made), modified(&used));
     use_it();
-    assert_eq!(modified(&cluster.join("manifest")), first, "it is used as it is");
+    assert_eq!(modified(&made), first_made, "it is used as it is");
+    assert!(modified(&used) > first_used, "and that is noted");
 
     type Damage = (&'static str, fn(&Path));
     let damages: [Damage; 5] = [
