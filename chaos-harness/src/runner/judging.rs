@@ -14,15 +14,19 @@ use crate::run_event::RunEvent;
 impl Runner {
     /// Judges the gates, tells the reporters, and says whether all are passed.
     ///
-    /// Under nextest a process knows of one test only, and judges the baselines of that.
+    /// Under nextest a process knows of one test only, and judges the baselines of that. What cannot be
+    /// judged is not passed.
     pub(super) fn passes_gates(&self, left_out: Vec<(Option<String>, Why)>) -> bool {
         // It comes first, as a gate judges what it says.
         let baselines = self.conclude_baselines();
         let judged = match (&self.nextest, baselines) {
             (None, _) => self.judge_gates(left_out),
-            (Some(_), Some(conclusion)) => gate::of_baselines(&self.settings.config, &conclusion),
-            (Some(_), None) => Vec::new(),
+            (Some(_), Some(conclusion)) => {
+                Some(gate::of_baselines(&self.settings.config, &conclusion))
+            }
+            (Some(_), None) => Some(Vec::new()),
         };
+        let Some(judged) = judged else { return false };
         let passes = judged.iter().all(|gate| gate.passed);
         for gate in judged {
             self.reporters.event(&RunEvent::GateJudged(gate));
@@ -30,12 +34,13 @@ impl Runner {
         passes
     }
 
-    fn judge_gates(&self, left_out: Vec<(Option<String>, Why)>) -> Vec<GateJudged> {
+    /// None, and said why, if the journal of the run cannot be read.
+    fn judge_gates(&self, left_out: Vec<(Option<String>, Why)>) -> Option<Vec<GateJudged>> {
         let records = match json::records(self.directory.path()) {
             Ok(records) => records,
             Err(error) => {
-                eprintln!("warning: no gate is judged: {}", with_sources(&error));
-                return Vec::new();
+                eprintln!("failed to judge the gates of the run: {}", with_sources(&error));
+                return None;
             }
         };
         let (config, quarantine) = (&self.settings.config, &self.settings.quarantine);
@@ -43,7 +48,7 @@ impl Runner {
         let (binary, part) = (&self.identity.target, Part::of(left_out, &records));
         let mut judged = gate::judge(config, quarantine, binary, today, &records, &part);
         judged.extend(self.phases.gates());
-        judged
+        Some(judged)
     }
 
     /// Saves or compares baselines if that was asked for, and tells the reporters.
