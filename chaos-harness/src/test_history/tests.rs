@@ -156,7 +156,7 @@ fn torn_foreign_and_newer_lines_cost_only_themselves_and_are_told_once() {
     let problems = history.take_problems();
     assert_eq!(problems.len(), 2, "{problems:?}");
     assert!(problems[0].starts_with("4 lines"), "{problems:?}");
-    assert!(problems[1].starts_with("1 lines") && problems[1].contains("newer"), "{problems:?}");
+    assert!(problems[1].starts_with("1 line ") && problems[1].contains("newer"), "{problems:?}");
 
     assert_eq!(counts(&history, TEST), (2, 1, 0));
     assert_eq!(history.take_problems(), Vec::<String>::new());
@@ -238,7 +238,7 @@ fn a_last_line_that_nobody_finishes_is_told() {
     assert_eq!(counts(&next, TEST), (1, 0, 0));
     let problems = next.take_problems();
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].starts_with("1 lines"), "{problems:?}");
+    assert!(problems[0].starts_with("1 line "), "{problems:?}");
 }
 
 #[test]
