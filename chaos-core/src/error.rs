@@ -54,7 +54,7 @@ pub enum Error {
 /// let error: TestError = port("a").unwrap_err();
 /// assert_eq!(error.to_string(), "invalid digit found in string");
 /// assert!(error.is::<std::num::ParseIntError>());
-/// assert_eq!(error.location().map(|place| place.line()), Some(5));
+/// assert_eq!(error.location().map(|place| place.column()), Some(16)); // of `text.parse()?`
 /// ```
 ///
 /// As it takes every error it can be none itself: it [derefs](std::ops::Deref) to the error that it

@@ -19,11 +19,11 @@
 //! let keeping = chaos_core::trace::keep(&journal)?; // the harness does this
 //! tracing::subscriber::with_default(subscriber, || {
 //!     let _transfer = tracing::info_span!("transfer", from = 1).entered();
-//!     tracing::warn!(attempt = 2, "tried again");
+//!     tracing::warn!(target: "bank", attempt = 2, "tried again");
 //! });
 //! drop(keeping);
 //! let kept = chaos_core::trace::read(&path);
-//! assert_eq!(kept[1].to_string(), "WARN trace: transfer{from=1}: tried again attempt=2");
+//! assert_eq!(kept[1].to_string(), "WARN bank: transfer{from=1}: tried again attempt=2");
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
