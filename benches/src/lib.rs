@@ -2,3 +2,4 @@
 
 pub mod flakiness;
 pub mod link;
+pub mod watch_thread;

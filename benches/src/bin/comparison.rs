@@ -1,7 +1,7 @@
 //! How often the comparison of baselines is wrong, and how often it sees what there is.
 //!
-//! `cargo run --release -p chaos-benches --bin comparison`: the tables of `docs/baselines.md`, in about a
-//! minute. It touches no clock and no server, and prints the same on every machine.
+//! `cargo run --release -p chaos-benches --bin comparison`: the tables of `docs/baselines.md`. It
+//! touches no clock and no server, and prints the same on every machine.
 //!
 //! Times are log-normal (σ = 0.5), and one in fifty is eight times as long: as skewed as recovery times
 //! are. Both samples are drawn from that, the new one times the change.

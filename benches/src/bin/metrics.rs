@@ -20,6 +20,7 @@ use std::fmt::Write as _;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use chaos_benches::watch_thread::ran;
 use chaos_core::seed::Seed;
 use chaos_core::stats::SampleSummary;
 use chaos_harness::prelude::*;
@@ -271,18 +272,4 @@ fn share_of_watch(harness: &mut Child) -> Result<f64> {
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(share)
-}
-
-/// For how long the watching thread of a process had a processor, if there is one.
-fn ran(process: u32) -> std::io::Result<Option<Duration>> {
-    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
-        let thread = thread?.path();
-        let Ok(name) = std::fs::read_to_string(thread.join("comm")) else { continue };
-        if name.trim() == "chaos-watch" {
-            let times = std::fs::read_to_string(thread.join("schedstat"))?;
-            let nanos = times.split(' ').next().and_then(|ran| ran.parse().ok());
-            return Ok(nanos.map(Duration::from_nanos));
-        }
-    }
-    Ok(None)
 }

@@ -8,6 +8,7 @@
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use chaos_benches::watch_thread::ran;
 use chaos_harness::prelude::*;
 
 /// Set for the runs of the suite, and by inheritance for the process of its attempt.
@@ -69,18 +70,4 @@ fn share(harness: &Child) -> std::io::Result<f64> {
     let ended = || std::io::Error::other("the watch has ended before its time");
     let ran = ran(harness.id())?.ok_or_else(ended)?;
     Ok(ran.as_secs_f64() / began.elapsed().as_secs_f64())
-}
-
-/// For how long the watching thread of a process had a processor, if there is one.
-fn ran(process: u32) -> std::io::Result<Option<Duration>> {
-    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
-        let thread = thread?.path();
-        let Ok(name) = std::fs::read_to_string(thread.join("comm")) else { continue };
-        if name.trim() == "chaos-watch" {
-            let times = std::fs::read_to_string(thread.join("schedstat"))?;
-            let nanos = times.split(' ').next().and_then(|ran| ran.parse().ok());
-            return Ok(nanos.map(Duration::from_nanos));
-        }
-    }
-    Ok(None)
 }

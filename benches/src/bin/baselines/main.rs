@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Each of more than fifty takes 30 to 1000 values and about a second at most, a recovery 12 or 30: all
-//! of it about a minute, and two at most.
+//! of it seconds on a quiet machine, and two minutes at most.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
