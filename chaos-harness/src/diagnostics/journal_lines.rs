@@ -16,7 +16,7 @@ const VALUE_LENGTH: usize = 300;
 pub(super) fn of(events: &[Event]) -> Vec<Line> {
     let line = |event: &Event| {
         let (at, source) = (event.time(), "journal".to_owned());
-        Some(Line { at, source, text: text_of(event)? })
+        Some(Line { at, source, text: text_of(event)?, is_routine: false })
     };
     events.iter().filter_map(line).collect()
 }
