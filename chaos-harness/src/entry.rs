@@ -120,7 +120,7 @@ fn asked_for(arguments: Arguments) -> u8 {
         eprintln!("{notice}");
     }
     let selection = Selection::of(cases.clone(), &arguments, &settings.environment);
-    let selection = match select(selection, &arguments, &settings, &plan, &all) {
+    let mut selection = match select(selection, &arguments, &settings, &plan, &all) {
         Ok(selection) => selection,
         Err(code) => return code,
     };
@@ -144,7 +144,8 @@ fn asked_for(arguments: Arguments) -> u8 {
         }
     }
     let names: Vec<String> = selection.tests.iter().map(|test| test.name.clone()).collect();
-    let exit_code = Runner::new(&arguments, settings, &cases, &names, true)
+    let history = selection.history.take();
+    let exit_code = Runner::new(&arguments, settings, &cases, &names, history, true)
         .and_then(|runner| runner.run(&arguments, selection.arranged(&plan), plan));
     exit_code.unwrap_or_else(|error| {
         eprintln!("error: {}", with_sources(&error));
@@ -425,7 +426,7 @@ fn run_of_this_process(first: &Selected) -> Result<&'static Runner, String> {
         }
         let cases = registry::all();
         let names: Vec<String> = cases.iter().map(|case| case.name()).collect();
-        let runner = Runner::new(&arguments, settings, &cases, &names, false)
+        let runner = Runner::new(&arguments, settings, &cases, &names, None, false)
             .map_err(|error| with_sources(&error))?;
         let Selected { case, ref name, ignored } = *first;
         let first = Selected { case, name: name.clone(), ignored };

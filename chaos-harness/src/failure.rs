@@ -6,7 +6,7 @@ use chaos_core::TestError;
 use chaos_core::check::{CheckFailed, NotUpheld};
 use chaos_core::contention::ContentionError;
 use chaos_core::error::{Error, with_sources};
-use chaos_core::explore::ExploreError;
+use chaos_core::explore::{ExploreError, FindingKind, Point};
 use chaos_core::outcome::{Cause, sqlstate};
 use chaos_core::recovery::RecoveryError;
 use chaos_core::run::{BoundError, RunError};
@@ -111,11 +111,22 @@ fn of_exploration(error: &(dyn StdError + 'static), message: &str) -> Option<Fai
     };
     let failure = Failure::new(kind, message);
     Some(match error.downcast_ref() {
-        Some(ExploreError::Violated(explored)) => match explored.replay() {
-            Some(token) => failure.replayed_by(token),
-            None => failure,
-        },
+        Some(ExploreError::Violated(explored)) => {
+            let failure = failure.proving(explored.violated().any(shows_a_broken_promise));
+            match explored.replay() {
+                Some(token) => failure.replayed_by(token),
+                None => failure,
+            }
+        }
         _ => failure,
+    })
+}
+
+/// Whether something was wrong after a fault that no slow machine brings about. Operations that fail or hang,
+/// and what was not yet over when it was looked at, may be late.
+fn shows_a_broken_promise(point: &Point) -> bool {
+    point.findings.iter().any(|finding| {
+        matches!(finding.kind, FindingKind::Check | FindingKind::Divergence | FindingKind::Session)
     })
 }
 

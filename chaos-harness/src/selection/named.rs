@@ -132,8 +132,8 @@ impl Suitable<'_> {
             kept.sort_by_cached_key(|test| place(test).unwrap_or(usize::MAX));
         }
         let left_out = left_out.iter().map(|test| test.case).collect();
-        let named = Some(Named { left_out, ..named });
-        Ok(Selection { tests: kept, filtered_out, named, is_shuffled })
+        let (named, history) = (Some(Named { left_out, ..named }), Some(history));
+        Ok(Selection { tests: kept, filtered_out, named, history, is_shuffled })
     }
 
     /// Whatever the selection names has to be there, of all tests of this binary.
