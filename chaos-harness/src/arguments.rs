@@ -11,6 +11,7 @@ use crate::config::assignment;
 use crate::environment::{OPTIONS, SettingOption};
 use crate::suggestion::nearest;
 
+pub(crate) mod combination;
 mod help;
 
 pub(crate) use self::help::HELP;
@@ -133,6 +134,12 @@ pub(crate) enum UsageError {
         "the options `--ignored` and `--include-ignored` exclude one another; write one of them"
     )]
     Contradiction,
+    #[error("`{first}` and `{second}` are both done instead of running tests; write one of them")]
+    TwoActions { first: &'static str, second: &'static str },
+    #[error(
+        "`--chaos-bisect` is about tests that run, and `{action}` runs none; write one of them"
+    )]
+    NothingToBisect { action: &'static str },
     #[error("the argument {0:?} is not valid UTF-8")]
     NotText(OsString),
 }
@@ -155,6 +162,7 @@ impl Arguments {
                 parser.option(argument)?;
             }
         }
+        combination::check(&parser.parsed)?;
         Ok(parser.parsed)
     }
 }

@@ -22,7 +22,7 @@ use chaos_core::machine::Machine;
 use chaos_core::seed::Seed;
 use chaos_core::sizing::Sizing;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, combination};
 use crate::config::assignment::{self, Assignment, SetBy};
 use crate::config::attempts::MOST_RETRIES;
 use crate::config::profile::Hardware;
@@ -101,6 +101,24 @@ pub(crate) struct Settings {
     environment_source: Option<Source>,
 }
 
+/// What `chaos.toml`, a variable or an attribute says of retries is meant for other runs; who asks for them in
+/// the command line means this one.
+fn refuse_retries_of_measured_tests(
+    arguments: &Arguments,
+    environment: &Environment,
+) -> Result<(), Vec<String>> {
+    let Some(retries) = combination::asks_for_retries(arguments) else { return Ok(()) };
+    let Some(runs) = environment.runs else { return Ok(()) };
+    let by = match environment.source("CHAOS_RUNS") {
+        Source::CommandLine(option) => format!("`{option} {runs}`"),
+        _ => format!("CHAOS_RUNS={runs}"),
+    };
+    Err(vec![format!(
+        "{by} measures how often tests fail at first attempts, and no retries are made, which \
+         `{retries}` asks for; leave one of them out"
+    )])
+}
+
 impl Settings {
     /// Reads variables, the file and the machine.
     ///
@@ -113,6 +131,7 @@ impl Settings {
     ) -> Result<Self, Vec<String>> {
         let environment = Environment::read(&arguments.settings)
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        refuse_retries_of_measured_tests(arguments, &environment)?;
         let package = run_directory::package().unwrap_or_default();
         let workspace = run_directory::workspace(nextest);
         let file = find::read(environment.config.as_deref(), &package, &workspace)
