@@ -154,7 +154,7 @@ pub enum FailureKind {
     /// A checker found that a promise was broken.
     Violation,
     /// A checker could not say whether a promise was kept, or nothing had put it to the test; or there was
-    /// nothing that a figure could be taken from on which there is a bound.
+    /// nothing that a figure could be taken from on which there is a bound, as no phase of that name.
     Unproven,
     /// An `always!` in the code did not hold, or an `unreachable!` was reached.
     Assertion,
