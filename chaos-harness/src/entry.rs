@@ -196,7 +196,8 @@ fn select(
             eprintln!("error: {}", with_sources(&error));
             exit_code::HARNESS
         }
-        other => usage(&[other.to_string()]),
+        CannotSelect::Unmatched(mistakes) => usage(&mistakes),
+        other @ CannotSelect::NoRoom { .. } => usage(&[other.to_string()]),
     })
 }
 
