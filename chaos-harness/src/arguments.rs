@@ -36,6 +36,8 @@ pub(crate) struct Arguments {
     pub(crate) help: bool,
     /// The run to make the report of, instead of running tests.
     pub(crate) report: Option<String>,
+    /// The run whose gates and phases to judge, instead of running tests.
+    pub(crate) judge: Option<String>,
     /// The run whose failures to list, instead of running tests.
     pub(crate) inventory: Option<String>,
     /// Whether to show which requirements are covered, instead of running tests.
@@ -211,6 +213,10 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             // Its value is optional, and what follows without `=` is a filter.
             "--chaos-report" => {
                 parsed.report = Some(option.attached.unwrap_or_else(|| LATEST.to_owned()));
+                return Ok(());
+            }
+            "--chaos-judge" => {
+                parsed.judge = Some(option.attached.unwrap_or_else(|| LATEST.to_owned()));
                 return Ok(());
             }
             "--chaos-inventory" => {

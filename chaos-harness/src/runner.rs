@@ -202,7 +202,11 @@ impl Runner {
                 self.phases = Progress::new(plan, names);
             }
             Some(_) if selection.tests.iter().any(|test| plan.waits(&test.name)) => {
-                eprintln!("nextest runs each test by itself, so no phase of chaos.toml is locked");
+                eprintln!(
+                    "nextest runs each test by itself, so no phase of chaos.toml is locked; what they \
+                     came to is told by `{}` after the run",
+                    self.identity.judge(self.directory.id())
+                );
             }
             Some(_) => {}
         }

@@ -7,13 +7,14 @@ use super::{Arguments, UsageError};
 use crate::config::assignment;
 
 /// The options that do something else than run tests, with whether each was given.
-fn actions(arguments: &Arguments) -> [(&'static str, bool); 9] {
+fn actions(arguments: &Arguments) -> [(&'static str, bool); 10] {
     [
         ("--list", arguments.list),
         ("--chaos-config", arguments.show_config),
         ("--chaos-selection", arguments.show_selection),
         ("--chaos-merge", arguments.merge),
         ("--chaos-report", arguments.report.is_some()),
+        ("--chaos-judge", arguments.judge.is_some()),
         ("--chaos-inventory", arguments.inventory.is_some()),
         ("--chaos-issue", arguments.issue.is_some()),
         ("--chaos-coverage", arguments.coverage),
@@ -67,6 +68,7 @@ mod tests {
             "--chaos-selection",
             "--chaos-merge a",
             "--chaos-report",
+            "--chaos-judge",
             "--chaos-inventory",
             "--chaos-issue a",
             "--chaos-coverage",

@@ -62,6 +62,8 @@ Instead of running tests, one of
                             is. RUN is the name of a directory below target/chaos/runs, or `latest`,
                             which it also is by itself. A run of `cargo nextest` has one report for
                             all its processes and test binaries, and gets it only by this option.
+      --chaos-judge[=RUN]   Judge the gates and phases of a run that is over, print its summary and exit
+                            with what it comes to: after `cargo nextest run`, where nobody else does
       --chaos-inventory[=RUN]  Write the failures of a run, with what each points at, as inventory.csv
                             and inventory.md into target/chaos
       --chaos-issue TEST    Write the text of an issue about a test, in Markdown: its rate, since when, how it
