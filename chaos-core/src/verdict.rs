@@ -80,14 +80,18 @@ pub struct Failure {
     /// What shows it again (`CHAOS_REPLAY`): a point of an exploration, or a case of a property.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
+    /// Whether an exploration shows that a promise was broken, and not only that something took too
+    /// long: a proof that no overloaded machine excuses, as [`FailureKind::Check`] is one by its kind.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_proof: bool,
 }
 
 impl Failure {
     /// A failure of this kind without a location.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        let (location, sqlstate, cause, at_ns, replay) = Default::default();
-        Self { kind, message, location, sqlstate, cause, at_ns, replay }
+        let (location, sqlstate, cause, at_ns, replay, is_proof) = Default::default();
+        Self { kind, message, location, sqlstate, cause, at_ns, replay, is_proof }
     }
 
     /// Adds the SQLSTATE of the server's answer.
@@ -108,6 +112,13 @@ impl Failure {
     #[must_use]
     pub fn replayed_by(mut self, token: impl fmt::Display) -> Self {
         self.replay = Some(token.to_string());
+        self
+    }
+
+    /// Says whether it shows that a promise was broken.
+    #[must_use]
+    pub fn proving(mut self, is_proof: bool) -> Self {
+        self.is_proof = is_proof;
         self
     }
 
@@ -143,7 +154,7 @@ pub enum FailureKind {
     /// A checker found that a promise was broken.
     Violation,
     /// A checker could not say whether a promise was kept, or nothing had put it to the test; or there was
-    /// nothing that a figure could be taken from on which there is a bound.
+    /// nothing that a figure could be taken from on which there is a bound, as no phase of that name.
     Unproven,
     /// An `always!` in the code did not hold, or an `unreachable!` was reached.
     Assertion,

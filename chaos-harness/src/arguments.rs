@@ -11,6 +11,7 @@ use crate::config::assignment;
 use crate::environment::{OPTIONS, SettingOption};
 use crate::suggestion::nearest;
 
+pub(crate) mod combination;
 mod help;
 
 pub(crate) use self::help::HELP;
@@ -35,6 +36,8 @@ pub(crate) struct Arguments {
     pub(crate) help: bool,
     /// The run to make the report of, instead of running tests.
     pub(crate) report: Option<String>,
+    /// The run whose gates and phases to judge, instead of running tests.
+    pub(crate) judge: Option<String>,
     /// The run whose failures to list, instead of running tests.
     pub(crate) inventory: Option<String>,
     /// Whether to show which requirements are covered, instead of running tests.
@@ -133,6 +136,12 @@ pub(crate) enum UsageError {
         "the options `--ignored` and `--include-ignored` exclude one another; write one of them"
     )]
     Contradiction,
+    #[error("`{first}` and `{second}` are both done instead of running tests; write one of them")]
+    TwoActions { first: &'static str, second: &'static str },
+    #[error(
+        "`--chaos-bisect` is about tests that run, and `{action}` runs none; write one of them"
+    )]
+    NothingToBisect { action: &'static str },
     #[error("the argument {0:?} is not valid UTF-8")]
     NotText(OsString),
 }
@@ -155,6 +164,7 @@ impl Arguments {
                 parser.option(argument)?;
             }
         }
+        combination::check(&parser.parsed)?;
         Ok(parser.parsed)
     }
 }
@@ -203,6 +213,10 @@ impl<I: Iterator<Item = OsString>> Parser<I> {
             // Its value is optional, and what follows without `=` is a filter.
             "--chaos-report" => {
                 parsed.report = Some(option.attached.unwrap_or_else(|| LATEST.to_owned()));
+                return Ok(());
+            }
+            "--chaos-judge" => {
+                parsed.judge = Some(option.attached.unwrap_or_else(|| LATEST.to_owned()));
                 return Ok(());
             }
             "--chaos-inventory" => {

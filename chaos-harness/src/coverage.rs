@@ -59,19 +59,18 @@ impl Requirements {
     ///
     /// # Errors
     ///
-    /// The first that is not.
-    pub(crate) fn check(&self, tests: &[Selected]) -> Result<(), CoverageError> {
-        let ids = || self.listed.iter().map(|(id, _)| id.as_str());
+    /// All that are not.
+    pub(crate) fn check(&self, tests: &[Selected]) -> Result<(), Vec<CoverageError>> {
+        let ids: Vec<&str> = self.listed.iter().map(|(id, _)| id.as_str()).collect();
+        let mut wrong = Vec::new();
         for test in tests {
-            let unknown =
-                test.case.options.covers.iter().find(|id| !ids().any(|known| known == **id));
-            if let Some(id) = unknown {
-                let help = suggest(id, ids().collect::<Vec<_>>());
+            for id in test.case.options.covers.iter().filter(|id| !ids.contains(*id)) {
+                let help = suggest(id, ids.iter().copied());
                 let (test, path) = (test.name.clone(), self.path.clone());
-                return Err(CoverageError::Unknown { test, id: (*id).to_owned(), path, help });
+                wrong.push(CoverageError::Unknown { test, id: (*id).to_owned(), path, help });
             }
         }
-        Ok(())
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
     /// The table of requirements, with the tests of this binary, and what they came to in a run.

@@ -16,6 +16,7 @@ use crate::config::selections::SMOKE;
 use crate::coverage::Requirements;
 use crate::environment::{self, Environment};
 use crate::identity::Identity;
+use crate::judge::{self, CannotJudge};
 use crate::nextest::Nextest;
 use crate::phases::Plan;
 use crate::registry::{self, TestCase};
@@ -23,6 +24,7 @@ use crate::report::inventory::{self, Comparison};
 use crate::report::issue::Issue;
 use crate::report::json;
 use crate::report::record::RunRecord;
+use crate::report::terminal::judged;
 use crate::runner::{Answer, Policy, Runner, threads};
 use crate::selection::named::{CannotSelect, Suitable};
 use crate::selection::{Selected, Selection};
@@ -111,6 +113,9 @@ fn asked_for(arguments: Arguments) -> u8 {
     if let Some(part) = &arguments.issue {
         return write_issue(part, &cases, &settings);
     }
+    if let Some(run) = &arguments.judge {
+        return judge_run(run, &arguments, &settings, plan, &all);
+    }
     if arguments.coverage {
         return cover(requirements.as_ref(), &all, &settings);
     }
@@ -120,7 +125,7 @@ fn asked_for(arguments: Arguments) -> u8 {
         eprintln!("{notice}");
     }
     let selection = Selection::of(cases.clone(), &arguments, &settings.environment);
-    let selection = match select(selection, &arguments, &settings, &plan, &all) {
+    let mut selection = match select(selection, &arguments, &settings, &plan, &all) {
         Ok(selection) => selection,
         Err(code) => return code,
     };
@@ -144,7 +149,8 @@ fn asked_for(arguments: Arguments) -> u8 {
         }
     }
     let names: Vec<String> = selection.tests.iter().map(|test| test.name.clone()).collect();
-    let exit_code = Runner::new(&arguments, settings, &cases, &names, true)
+    let history = selection.history.take();
+    let exit_code = Runner::new(&arguments, settings, &cases, &names, history, true)
         .and_then(|runner| runner.run(&arguments, selection.arranged(&plan), plan));
     exit_code.unwrap_or_else(|error| {
         eprintln!("error: {}", with_sources(&error));
@@ -195,7 +201,8 @@ fn select(
             eprintln!("error: {}", with_sources(&error));
             exit_code::HARNESS
         }
-        other => usage(&[other.to_string()]),
+        CannotSelect::Unmatched(mistakes) => usage(&mistakes),
+        other @ CannotSelect::NoRoom { .. } => usage(&[other.to_string()]),
     })
 }
 
@@ -208,6 +215,34 @@ fn make_report(run: &str, settings: &Settings) -> u8 {
     };
     match json::make(&directory, &root) {
         Ok(path) => print(|out| writeln!(out, "{}", path.display())),
+        Err(error) => {
+            eprintln!("error: {}", with_sources(&error));
+            exit_code::HARNESS
+        }
+    }
+}
+
+/// Judges the gates and phases of a run that is over, and prints what it came to.
+fn judge_run(
+    run: &str,
+    arguments: &Arguments,
+    settings: &Settings,
+    plan: Plan,
+    all: &[Selected],
+) -> u8 {
+    let root = run_directory::root(settings, Nextest::detect().as_ref());
+    let directory = match run_directory::find(&root, run) {
+        Ok(directory) => directory,
+        Err(error) => return usage(&[error.to_string()]),
+    };
+    let identity = Identity::of(&registry::all());
+    match judge::judge(&directory, &root, settings, &identity, plan, all) {
+        Ok(found) => {
+            let text = judged::render(&found, &directory, arguments.color);
+            let printed = print(|out| write!(out, "\n{text}"));
+            if printed == exit_code::PASSED { found.ended.exit_code } else { printed }
+        }
+        Err(error @ CannotJudge::NotOurs { .. }) => usage(&[error.to_string()]),
         Err(error) => {
             eprintln!("error: {}", with_sources(&error));
             exit_code::HARNESS
@@ -425,7 +460,7 @@ fn run_of_this_process(first: &Selected) -> Result<&'static Runner, String> {
         }
         let cases = registry::all();
         let names: Vec<String> = cases.iter().map(|case| case.name()).collect();
-        let runner = Runner::new(&arguments, settings, &cases, &names, false)
+        let runner = Runner::new(&arguments, settings, &cases, &names, None, false)
             .map_err(|error| with_sources(&error))?;
         let Selected { case, ref name, ignored } = *first;
         let first = Selected { case, name: name.clone(), ignored };

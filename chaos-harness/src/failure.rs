@@ -6,7 +6,7 @@ use chaos_core::TestError;
 use chaos_core::check::{CheckFailed, NotUpheld};
 use chaos_core::contention::ContentionError;
 use chaos_core::error::{Error, with_sources};
-use chaos_core::explore::ExploreError;
+use chaos_core::explore::{ExploreError, FindingKind, Point};
 use chaos_core::outcome::{Cause, sqlstate};
 use chaos_core::recovery::RecoveryError;
 use chaos_core::run::{BoundError, RunError};
@@ -111,11 +111,22 @@ fn of_exploration(error: &(dyn StdError + 'static), message: &str) -> Option<Fai
     };
     let failure = Failure::new(kind, message);
     Some(match error.downcast_ref() {
-        Some(ExploreError::Violated(explored)) => match explored.replay() {
-            Some(token) => failure.replayed_by(token),
-            None => failure,
-        },
+        Some(ExploreError::Violated(explored)) => {
+            let failure = failure.proving(explored.violated().any(shows_a_broken_promise));
+            match explored.replay() {
+                Some(token) => failure.replayed_by(token),
+                None => failure,
+            }
+        }
         _ => failure,
+    })
+}
+
+/// Whether something was wrong after a fault that no slow machine brings about. Operations that fail or hang,
+/// and what was not yet over when it was looked at, may be late.
+fn shows_a_broken_promise(point: &Point) -> bool {
+    point.findings.iter().any(|finding| {
+        matches!(finding.kind, FindingKind::Check | FindingKind::Divergence | FindingKind::Session)
     })
 }
 
@@ -147,7 +158,12 @@ fn kind_of(error: &(dyn StdError + 'static)) -> Option<FailureKind> {
     // What could not be measured is another mistake than a bound that was missed.
     match error.downcast_ref() {
         Some(BoundError::Missed(_)) => return Some(FailureKind::Bound),
-        Some(BoundError::NotMeasured { .. }) => return Some(FailureKind::Unproven),
+        // A bound on a phase or a fault that there is not, or that is more than one, judges nothing.
+        Some(
+            BoundError::NotMeasured { .. }
+            | BoundError::Unknown { .. }
+            | BoundError::Ambiguous { .. },
+        ) => return Some(FailureKind::Unproven),
         _ => {}
     }
     if let Some(RunError::NoSteadyState { .. }) = error.downcast_ref() {
@@ -244,6 +260,14 @@ mod tests {
             reason: "there was no operation".to_owned(),
         };
         assert_eq!(kind(unmeasured.into()), Some(FailureKind::Unproven));
+        let (wanted, names) = ("cut".to_owned(), vec!["calm 1s".to_owned(), "after".to_owned()]);
+        let unknown = BoundError::Unknown { what: "phase", wanted: wanted.clone(), known: names };
+        let verdict = verdict_of(&unknown.into());
+        let failure = verdict.failure().unwrap();
+        assert_eq!(failure.kind, FailureKind::Unproven);
+        assert!(failure.message.contains("`cut`; there are: `calm 1s`, `after`"), "{failure}");
+        let ambiguous = BoundError::Ambiguous { what: "phase", wanted, matching: Vec::new() };
+        assert_eq!(kind(ambiguous.into()), Some(FailureKind::Unproven));
         assert_eq!(kind("no answer".into()), Some(FailureKind::Error));
         let fixture = FixtureError::new("Ledger", "no table".into());
         assert_eq!(kind(fixture.into()), Some(FailureKind::Fixture));

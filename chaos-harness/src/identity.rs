@@ -50,6 +50,11 @@ impl Identity {
         Self { package, target: target.to_owned(), kind }
     }
 
+    /// The command that judges a run that is over.
+    pub(crate) fn judge(&self, run: &str) -> String {
+        format!("cargo test {} -- --chaos-judge={run}", self.options())
+    }
+
     /// The command that makes the report of a run.
     pub(crate) fn report(&self, run: &str) -> String {
         let Self { package, target, .. } = self;

@@ -79,6 +79,7 @@ mod fixture_error;
 pub mod gate;
 mod identity;
 mod interrupt;
+mod judge;
 mod list;
 mod nextest;
 mod phases;

@@ -5,7 +5,7 @@
 //! [`progress`] has the tests of a phase wait for those before it, and skips them if these came to too
 //! little.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use chaos_core::probability::Probability;
@@ -187,19 +187,24 @@ impl Reader<'_> {
             for (line, message) in phase.value.members.unmatched(&named) {
                 self.wrong(line, message);
             }
+            // The other phase, and the tests that are of both.
+            let mut of_two: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
             for (name, domain) in &named {
                 if !phase.value.members.include(name, *domain) {
                     continue;
                 }
-                if let Some(other) = of_test.insert((*name).to_owned(), place) {
-                    let (one, two) = (&phases[other].value.name, &phase.value.name);
-                    let message = format!(
-                        "the test `{name}` is of the phase `{one}` and of the phase `{two}`; it can \
-                         be of one only"
-                    );
-                    self.wrong(phase.line, message);
-                    return of_test;
+                match of_test.get(*name) {
+                    Some(other) => of_two.entry(*other).or_default().push(name),
+                    None => drop(of_test.insert((*name).to_owned(), place)),
                 }
+            }
+            for (other, names) in of_two {
+                let (one, two) = (&phases[other].value.name, &phase.value.name);
+                let message = format!(
+                    "{} of the phase `{one}` and of the phase `{two}`; a test can be of one only",
+                    subject(&names)
+                );
+                self.wrong(phase.line, message);
             }
         }
         of_test
@@ -231,6 +236,7 @@ impl Reader<'_> {
     /// The places of the phases, each behind those that it comes after.
     fn order(&mut self, after: &[Vec<usize>]) -> Option<Vec<usize>> {
         let mut order: Vec<usize> = Vec::new();
+        let mut has_circle = false;
         while order.len() < after.len() {
             let is_next = |place: &usize| {
                 !order.contains(place) && after[*place].iter().all(|it| order.contains(it))
@@ -246,11 +252,14 @@ impl Reader<'_> {
                     names.join(" after ")
                 );
                 self.wrong(line, message);
-                return None;
+                // As if it were resolved: there may be others.
+                has_circle = true;
+                order.extend(&circle[1..]);
+                continue;
             };
             order.push(next);
         }
-        Some(order)
+        (!has_circle).then_some(order)
     }
 
     /// A rate of a phase that unlocks nothing says nothing.
@@ -267,6 +276,22 @@ impl Reader<'_> {
                 self.wrong(rate.line, message);
             }
         }
+    }
+}
+
+/// ``the test `a` is``, ``the tests `a`, `b`, `c` and 4 others are``.
+fn subject(names: &[&str]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match names.len() {
+        0 | 1 => format!("the test {} is", shown.join("")),
+        2 => format!("the tests {} are", shown.join(" and ")),
+        SHOWN => format!("the tests {}, {} and {} are", shown[0], shown[1], shown[2]),
+        more => format!(
+            "the tests {} and {} are",
+            shown.join(", "),
+            words::counted((more - SHOWN) as u64, "other")
+        ),
     }
 }
 

@@ -97,35 +97,38 @@ impl Quarantine {
     ///
     /// # Errors
     ///
-    /// The first that does not.
-    pub(crate) fn check(&self, binary: &str, tests: &[String]) -> Result<(), QuarantineError> {
-        let wrong = self.of(binary).find(|entry| !tests.contains(&entry.test));
-        let Some(Entry { line, test, binary: named, .. }) = wrong else {
-            return self.check_once(binary);
-        };
-        let mut help = suggest(test, tests.iter().map(String::as_str));
-        if named.is_none() {
-            help.push_str("; if another test binary has it, say which: binary = \"..\"");
-        }
-        let path = PathBuf::from(shown(&self.path, &run_directory::workspace(None)));
-        let (line, test) = (*line, test.clone());
-        Err(QuarantineError::NoSuchTest { path, line, test, binary: binary.to_owned(), help })
-    }
-
-    fn check_once(&self, binary: &str) -> Result<(), QuarantineError> {
-        let mut lines = HashMap::new();
-        for Entry { test, line, .. } in self.of(binary) {
-            if let Some(first) = lines.insert(test, *line) {
-                let path = PathBuf::from(shown(&self.path, &run_directory::workspace(None)));
-                return Err(QuarantineError::Twice {
-                    path,
-                    line: *line,
-                    test: test.clone(),
-                    first,
-                });
+    /// All entries of which that is not so, in the order of the lines.
+    pub(crate) fn check(&self, binary: &str, tests: &[String]) -> Result<(), Vec<QuarantineError>> {
+        let mut first_lines = HashMap::new();
+        let mut wrong = Vec::new();
+        for entry in self.of(binary) {
+            if let Some(first) = first_lines.insert(&entry.test, entry.line) {
+                // The first is what the next one is compared with as well.
+                first_lines.insert(&entry.test, first);
+                wrong.push(self.twice(entry, first));
+            } else if !tests.contains(&entry.test) {
+                wrong.push(self.of_no_test(entry, binary, tests));
             }
         }
-        Ok(())
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+
+    fn of_no_test(&self, entry: &Entry, binary: &str, tests: &[String]) -> QuarantineError {
+        let mut help = suggest(&entry.test, tests.iter().map(String::as_str));
+        if entry.binary.is_none() {
+            help.push_str("; if another test binary has it, say which: binary = \"..\"");
+        }
+        let (test, binary) = (entry.test.clone(), binary.to_owned());
+        QuarantineError::NoSuchTest { path: self.shown(), line: entry.line, test, binary, help }
+    }
+
+    fn twice(&self, entry: &Entry, first: usize) -> QuarantineError {
+        let test = entry.test.clone();
+        QuarantineError::Twice { path: self.shown(), line: entry.line, test, first }
+    }
+
+    fn shown(&self) -> PathBuf {
+        PathBuf::from(shown(&self.path, &run_directory::workspace(None)))
     }
 
     fn of(&self, binary: &str) -> impl Iterator<Item = &Entry> {
@@ -145,7 +148,7 @@ impl Quarantine {
 
     /// The place of an entry.
     pub(crate) fn place(&self, entry: &Entry) -> String {
-        format!("{}:{}", shown(&self.path, &run_directory::workspace(None)), entry.line)
+        format!("{}:{}", self.shown().display(), entry.line)
     }
 }
 
@@ -193,24 +196,34 @@ expires = "2026-12-24"
         assert!(quarantine.entry("chaos", "cache::fills", day("2026-12-24")).is_none());
     }
 
+    fn complaints(quarantine: &Quarantine, tests: &[String]) -> Vec<String> {
+        let wrong = quarantine.check("chaos", tests).err().unwrap_or_default();
+        wrong.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
-    fn an_entry_for_no_test_is_an_error() {
-        let quarantine = quarantine(FILE).unwrap();
-        let tests = ["pool::drain".to_owned()];
-        let error = quarantine.check("chaos", &tests).unwrap_err().to_string();
-        assert!(error.contains("toml:2: there is no test `pool::drains`"), "{error}");
-        assert!(error.contains("did you mean `pool::drain`?; if another test binary"), "{error}");
-        assert!(quarantine.check("chaos", &["pool::drains".to_owned()]).is_ok());
+    fn every_entry_for_no_test_is_told() {
+        let quarantine = quarantine(&FILE.replace("binary = \"cache\"\n", "")).unwrap();
+        let found = complaints(&quarantine, &["pool::drain".to_owned(), "cache::fill".to_owned()]);
+        let [drains, fills] = found.as_slice() else { panic!("{found:?}") };
+        assert!(drains.contains("toml:2: there is no test `pool::drains`"), "{drains}");
+        let help = "did you mean `pool::drain`?; if another test binary";
+        assert!(drains.contains(help), "{drains}");
+        assert!(fills.contains("toml:9: there is no test `cache::fills`"), "{fills}");
+        let both = ["pool::drains".to_owned(), "cache::fills".to_owned()];
+        assert_eq!(complaints(&quarantine, &both), [""; 0]);
     }
 
     #[test]
     fn a_test_is_in_quarantine_once() {
-        let twice = quarantine(&FILE.replace("cache::fills\"\nbinary = \"cache", "pool::drains"));
+        let three = FILE.replace("cache::fills\"\nbinary = \"cache", "pool::drains");
+        let three = format!("{three}{}", FILE.split("\n\n").next().unwrap());
         let drains = ["pool::drains".to_owned()];
-        let error = twice.unwrap().check("chaos", &drains).unwrap_err().to_string();
-        let part =
-            "toml:9: `pool::drains` is in quarantine already, by line 2; keep one of the two";
-        assert!(error.ends_with(part), "{error}");
+        let found = complaints(&quarantine(&three).unwrap(), &drains);
+        let part = "`pool::drains` is in quarantine already, by line 2; keep one of the two";
+        let [second, third] = found.as_slice() else { panic!("{found:?}") };
+        assert!(second.ends_with(&format!("toml:9: {part}")), "{second}");
+        assert!(third.ends_with(&format!("toml:16: {part}")), "{third}");
         // One in each of two test binaries is another matter.
         let of_each = FILE.replace("cache::fills", "pool::drains").replacen(
             "reason",

@@ -28,6 +28,9 @@ use crate::settings::Settings;
 
 mod retention;
 
+/// The name of the journal of a run.
+pub(crate) const JOURNAL: &str = "run.jsonl";
+
 /// The directory of a run, which exists.
 #[derive(Debug)]
 pub(crate) struct RunDirectory {
@@ -65,15 +68,14 @@ impl RunDirectory {
         let runs = root.join("runs");
         let mut path = runs.join(&id);
         if nextest.is_some() {
-            let Identity { package, target, .. } = identity;
-            path.push(file_name(&format!("{package}.{target}")));
+            path.push(of_binary(identity));
         }
         let unwritable = |path: &Path| {
             let path = path.to_owned();
             |source| Unwritable { path, source }
         };
         fs::create_dir_all(&path).map_err(unwritable(&path))?;
-        let file = path.join("run.jsonl");
+        let file = path.join(JOURNAL);
         let journal = OpenOptions::new().create(true).append(true).open(&file);
         let journal = journal.map_err(unwritable(&file))?;
         retention::keep(&journal);
@@ -101,6 +103,11 @@ impl RunDirectory {
     pub(crate) fn journal(&self) -> &File {
         &self.journal
     }
+}
+
+/// The name of the directory that a test binary has in a run of nextest.
+pub(crate) fn of_binary(Identity { package, target, .. }: &Identity) -> String {
+    file_name(&format!("{package}.{target}"))
 }
 
 /// There is no run of this name.

@@ -90,6 +90,9 @@ pub enum RunEvent {
     GateJudged(GateJudged),
     /// The last line of a process that runs tests.
     RunEnded(RunEnded),
+    /// The run was judged when it was over (`--chaos-judge`): what it says of gates goes before what any
+    /// line above says.
+    RunJudged(RunJudged),
 }
 
 /// What a run is, and where.
@@ -518,6 +521,21 @@ pub struct RunEnded {
     /// Set when so many tests failed that the run itself is suspected, and is no evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub systemic: Option<SystemicFailure>,
+}
+
+/// What a run came to that was judged when it was over, as far as it is of this test binary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunJudged {
+    /// When it was judged, in milliseconds since 1970-01-01 UTC.
+    pub unix_ms: u64,
+    /// The gates and phases, in order.
+    pub gates: Vec<GateJudged>,
+    /// The tests that began and did not come to an end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfinished: Vec<String>,
+    /// What the whole run came to: see [`exit_code`](crate::exit_code).
+    pub exit_code: u8,
 }
 
 /// So many tests failed at their first attempts that the run itself is suspected.

@@ -109,7 +109,8 @@ const NOWHERE: &str = "/dev/null";
 const NOWHERE: &str = "NUL";
 
 impl Runner {
-    /// Makes the directory of the run, and reads what is needed to judge its tests.
+    /// Makes the directory of the run, and opens the history, unless it was opened already to choose the
+    /// tests.
     ///
     /// # Errors
     ///
@@ -119,6 +120,7 @@ impl Runner {
         settings: Settings,
         cases: &[&'static TestCase],
         names: &[String],
+        history: Option<History>,
         own_command_line: bool,
     ) -> Result<Self, CannotRun> {
         let nextest = Nextest::detect();
@@ -134,7 +136,10 @@ impl Runner {
             commit: commit.clone(),
             evidence: evidence(arguments, &settings, nextest.as_ref()),
         };
-        let history = History::open(&directory.root().join("history"), suite)?;
+        let history = match history {
+            Some(history) => history.of_run(suite),
+            None => History::open(&directory.root().join("history"), suite)?,
+        };
         let is_inherited = arguments.no_capture || settings.environment.no_capture;
         let capture = match (is_inherited, arguments.format) {
             (false, _) => Capture::Files,
@@ -197,7 +202,11 @@ impl Runner {
                 self.phases = Progress::new(plan, names);
             }
             Some(_) if selection.tests.iter().any(|test| plan.waits(&test.name)) => {
-                eprintln!("nextest runs each test by itself, so no phase of chaos.toml is locked");
+                eprintln!(
+                    "nextest runs each test by itself, so no phase of chaos.toml is locked; what they \
+                     came to is told by `{}` after the run",
+                    self.identity.judge(self.directory.id())
+                );
             }
             Some(_) => {}
         }

@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::gate::part::Why;
 use crate::phases::Plan;
 use crate::registry::TestCase;
+use crate::test_history::History;
 
 mod choice;
 pub(crate) mod listing;
@@ -36,6 +37,8 @@ pub(crate) struct Selection {
     pub(crate) filtered_out: Vec<&'static TestCase>,
     /// What a selection that was asked for by name has made of it.
     pub(crate) named: Option<Named>,
+    /// What such a selection was made from, for the run to go on with.
+    pub(crate) history: Option<History>,
     /// Whether the order is one that was asked for.
     is_shuffled: bool,
 }

@@ -22,7 +22,7 @@ use chaos_core::machine::Machine;
 use chaos_core::seed::Seed;
 use chaos_core::sizing::Sizing;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, combination};
 use crate::config::assignment::{self, Assignment, SetBy};
 use crate::config::attempts::MOST_RETRIES;
 use crate::config::profile::Hardware;
@@ -101,6 +101,24 @@ pub(crate) struct Settings {
     environment_source: Option<Source>,
 }
 
+/// What `chaos.toml`, a variable or an attribute says of retries is meant for other runs; who asks for them in
+/// the command line means this one.
+fn refuse_retries_of_measured_tests(
+    arguments: &Arguments,
+    environment: &Environment,
+) -> Result<(), Vec<String>> {
+    let Some(retries) = combination::asks_for_retries(arguments) else { return Ok(()) };
+    let Some(runs) = environment.runs else { return Ok(()) };
+    let by = match environment.source("CHAOS_RUNS") {
+        Source::CommandLine(option) => format!("`{option} {runs}`"),
+        _ => format!("CHAOS_RUNS={runs}"),
+    };
+    Err(vec![format!(
+        "{by} measures how often tests fail at first attempts, and no retries are made, which \
+         `{retries}` asks for; leave one of them out"
+    )])
+}
+
 impl Settings {
     /// Reads variables, the file and the machine.
     ///
@@ -113,15 +131,29 @@ impl Settings {
     ) -> Result<Self, Vec<String>> {
         let environment = Environment::read(&arguments.settings)
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        refuse_retries_of_measured_tests(arguments, &environment)?;
         let package = run_directory::package().unwrap_or_default();
         let workspace = run_directory::workspace(nextest);
-        let file = find::read(environment.config.as_deref(), &package, &workspace)
-            .map_err(|error| with_sources(&error).lines().map(str::to_owned).collect::<Vec<_>>())?;
-        let beside = file.as_ref().and_then(|file| file.path.parent());
+        // Of all files and options the mistakes are told at once.
+        let mut mistakes = Vec::new();
+        let read = find::read(environment.config.as_deref(), &package, &workspace);
+        let beside = match &read {
+            Ok(file) => file.as_ref().and_then(|file| file.path.parent()),
+            Err(error) => error.directory(),
+        };
+        let beside = beside.map(Path::to_owned);
         let directories: Vec<&Path> =
-            beside.into_iter().chain([package.as_path(), workspace.as_path()]).collect();
-        let quarantine = Quarantine::read(&directories)
-            .map_err(|error| with_sources(&error).lines().map(str::to_owned).collect::<Vec<_>>())?;
+            beside.iter().map(PathBuf::as_path).chain([&*package, &*workspace]).collect();
+        let file = read.unwrap_or_else(|error| tell(&mut mistakes, &error));
+        let quarantine =
+            Quarantine::read(&directories).unwrap_or_else(|error| tell(&mut mistakes, &error));
+        let assignments = assignments(arguments).unwrap_or_else(|wrong| {
+            mistakes.extend(wrong);
+            Vec::new()
+        });
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
         let chosen = environment.name.clone().map(|name| {
             let source = environment.source("CHAOS_ENVIRONMENT");
             Setting { value: name, source }
@@ -134,7 +166,7 @@ impl Settings {
         let file = file.map(|file| file.for_binary(&binary));
         let config = Config::new(file, &chosen.value, profile, hardware)
             .map_err(|error| vec![error.to_string()])?
-            .with(assignments(arguments)?);
+            .with(assignments);
         if let Some(name) = &environment.select {
             config.selection(name).map_err(|error| vec![error.to_string()])?;
         }
@@ -405,6 +437,12 @@ fn first<T>(given: Option<Setting<T>>, in_sections: Option<Setting<T>>) -> Optio
 
 fn attribute<T>(value: Option<T>) -> Option<Setting<T>> {
     Some(Setting { value: value?, source: Source::Attribute })
+}
+
+/// Adds what an error says, which may be several lines, and goes on without what could not be read.
+fn tell<T: Default>(mistakes: &mut Vec<String>, error: &(dyn std::error::Error + 'static)) -> T {
+    mistakes.extend(with_sources(error).lines().map(str::to_owned));
+    T::default()
 }
 
 /// What the variable and the options set in the words of the file.

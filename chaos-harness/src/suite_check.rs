@@ -32,20 +32,15 @@ pub(crate) fn check(
     tests: &[Selected],
 ) -> Result<Checked, Vec<String>> {
     let names: Vec<String> = tests.iter().map(|test| test.name.clone()).collect();
-    let mut mistakes: Vec<String> = settings
-        .quarantine
-        .check(binary, &names)
-        .err()
-        .map(|it| it.to_string())
-        .into_iter()
-        .collect();
+    let wrong = settings.quarantine.check(binary, &names).err().unwrap_or_default();
+    let mut mistakes: Vec<String> = wrong.iter().map(ToString::to_string).collect();
     mistakes.extend(gate::without_tests(&settings.config, binary, tests));
     let plan = Plan::of(&settings.config, tests).unwrap_or_else(|wrong| {
         mistakes.extend(wrong.iter().map(ToString::to_string));
         Plan::default()
     });
     let requirements = requirements(settings, tests).unwrap_or_else(|wrong| {
-        mistakes.push(wrong);
+        mistakes.extend(wrong);
         None
     });
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -56,11 +51,14 @@ pub(crate) fn check(
     }
 }
 
-fn requirements(settings: &Settings, tests: &[Selected]) -> Result<Option<Requirements>, String> {
+fn requirements(
+    settings: &Settings,
+    tests: &[Selected],
+) -> Result<Option<Requirements>, Vec<String>> {
     let Some(path) = settings.requirements() else { return Ok(None) };
-    let read = Requirements::read(&path).and_then(|requirements| {
-        requirements.check(tests)?;
-        Ok(requirements)
-    });
-    read.map(Some).map_err(|error| with_sources(&error))
+    let requirements = Requirements::read(&path).map_err(|error| vec![with_sources(&error)])?;
+    match requirements.check(tests) {
+        Ok(()) => Ok(Some(requirements)),
+        Err(wrong) => Err(wrong.iter().map(ToString::to_string).collect()),
+    }
 }

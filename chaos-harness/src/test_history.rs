@@ -143,6 +143,12 @@ impl History {
         Ok(Self { suite, segments, told: Once::new(), running: Mutex::default(), known })
     }
 
+    /// The same for whoever makes attempts, after it was [asked](Suite::to_be_asked) what the past was like:
+    /// what was read of the files is not read again. The tests of the run are among those asked about.
+    pub(crate) fn of_run(self, suite: Suite) -> Self {
+        Self { suite, ..self }
+    }
+
     /// Remembers that an attempt starts. To be called before it does.
     ///
     /// # Errors

@@ -6,21 +6,23 @@
 //! as [`Resources`], and [`Bounds::exceeded`] says what was beyond its bound.
 //!
 //! An attempt that failed on a machine beyond a bound is [`Verdict::Environment`]: it says nothing of
-//! the test. One that passed there has passed. A promise that a checker found broken stays a failure:
-//! no machine is slow enough to excuse it. [`quiet`] awaits that the machine is well again.
+//! the test. One that passed there has passed. What shows that a promise was broken ([`proof`]) stays a
+//! failure: no machine is slow enough to excuse it. [`quiet`] awaits that the machine is well again.
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use chaos_core::event::Event;
 use chaos_core::machine::counters::{Counters, ProcessGroup, Reading, Usage};
-use chaos_core::verdict::{FailureKind, Verdict};
+use chaos_core::verdict::{Failure, FailureKind, Verdict};
 
 pub(crate) use self::bounds::Bounds;
 pub(crate) use self::quiet::until_quiet;
 use crate::run_event::Resources;
 
 mod bounds;
+mod proof;
 mod quiet;
 
 /// How long the probe sleeps each time: as many wakings as a calm test has, 50 a second.
@@ -142,11 +144,11 @@ impl Observation {
     }
 }
 
-/// What an attempt came to, once the machine is taken into account, of which `beyond` says where it was
-/// beyond its bounds.
-pub(crate) fn judge(verdict: Verdict, beyond: &[String]) -> Verdict {
+/// What an attempt with these events came to, once the machine is taken into account, of which `beyond` says
+/// where it was beyond its bounds.
+pub(crate) fn judge(verdict: Verdict, events: &[Event], beyond: &[String]) -> Verdict {
     match verdict {
-        Verdict::Failed(failure) if !beyond.is_empty() && may_be_excused(failure.kind) => {
+        Verdict::Failed(failure) if !beyond.is_empty() && may_be_excused(&failure, events) => {
             let reason = beyond.join("; ");
             Verdict::Environment { reason, failure: Some(failure) }
         }
@@ -155,29 +157,30 @@ pub(crate) fn judge(verdict: Verdict, beyond: &[String]) -> Verdict {
 }
 
 /// Whether a machine that is beyond its bounds may be what made an attempt fail in this way.
-fn may_be_excused(kind: FailureKind) -> bool {
-    // A proof does not depend on time; the others say nothing of the test in any case.
-    !matches!(kind, FailureKind::Violation | FailureKind::Interrupted | FailureKind::Harness)
+fn may_be_excused(failure: &Failure, events: &[Event]) -> bool {
+    // These two say nothing of the test in any case.
+    let is_of_no_test = matches!(failure.kind, FailureKind::Interrupted | FailureKind::Harness);
+    !is_of_no_test && !proof::is_proof(failure, events)
 }
 
 #[cfg(test)]
 mod tests {
-    use chaos_core::verdict::Failure;
-
     use super::*;
 
     #[test]
     fn only_a_failure_that_time_can_cause_is_excused() {
         let failed = |kind| Verdict::Failed(Failure::new(kind, "late"));
         let beyond = ["the machine was busy".to_owned(), "and swapped".to_owned()];
-        let excused = judge(failed(FailureKind::Timeout), &beyond);
+        let excused = judge(failed(FailureKind::Timeout), &[], &beyond);
         let Verdict::Environment { reason, failure: Some(failure) } = excused else { panic!() };
         assert_eq!(reason, "the machine was busy; and swapped");
         assert_eq!(failure.kind, FailureKind::Timeout);
-        assert_eq!(judge(failed(FailureKind::Timeout), &[]), failed(FailureKind::Timeout));
-        let proof = failed(FailureKind::Violation);
-        assert_eq!(judge(proof.clone(), &beyond), proof);
-        assert_eq!(judge(Verdict::Passed, &beyond), Verdict::Passed);
+        assert_eq!(judge(failed(FailureKind::Timeout), &[], &[]), failed(FailureKind::Timeout));
+        for kind in [FailureKind::Check, FailureKind::Violation, FailureKind::Assertion] {
+            let proof = failed(kind);
+            assert_eq!(judge(proof.clone(), &[], &beyond), proof);
+        }
+        assert_eq!(judge(Verdict::Passed, &[], &beyond), Verdict::Passed);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::PostgresError;
 
-/// Settings by which the library finds, reaches and ends a server.
-const OURS: [&str; 15] = [
+/// Settings by which the library finds, reaches and ends a server, and reads its log.
+const OURS: [&str; 17] = [
     "cluster_name",
     "config_file",
     "data_directory",
@@ -17,6 +17,8 @@ const OURS: [&str; 15] = [
     "listen_addresses",
     "log_destination",
     "log_filename",
+    "log_line_prefix",
+    "log_timezone",
     "logging_collector",
     "port",
     "unix_socket_directories",
@@ -83,8 +85,8 @@ impl ServerOptions {
     ///
     /// The library has set `fsync = off`, `shared_buffers = 16MB`, `max_connections = 400`,
     /// `wal_level = replica` and `max_prepared_transactions = 10`; all of these may be changed.
-    /// Parameters by which the library reaches the server are refused when it is made, and so is
-    /// what the server itself refuses, in its own words.
+    /// Parameters by which the library reaches the server, or reads its log, are refused when it is
+    /// made, and so is what the server itself refuses, in its own words. `lc_messages` may be any.
     pub fn setting(mut self, name: impl Into<String>, value: impl Display) -> Self {
         self.settings.push((name.into(), value.to_string()));
         self
@@ -130,7 +132,8 @@ impl ServerOptions {
                 return Err(wrong(problem.to_owned()));
             }
             if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
-                let problem = "is how the library finds the server, and cannot be changed";
+                let problem =
+                    "is how the library finds the server or reads its log, and cannot be changed";
                 return Err(wrong(problem.to_owned()));
             }
             if value.contains(['\n', '\r', '\0']) {

@@ -104,7 +104,8 @@ fn short(number: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// `the p99 of … was 312ms, 112ms above the bound of 200ms (56 % above; n = 482)`.
+/// `the p99 of … was 312ms, 112ms above the bound of 200ms (56 % above; n = 482)`,
+/// `the error rate of … was 5 %, which is 4 points above the bound of 1 % (n = 482)`.
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { subject, figure, bound, found, n, .. } = self;
@@ -114,14 +115,21 @@ impl fmt::Display for Bound {
             return write!(f, ", within the bound of {bound_text} (n = {n})");
         }
         let side = if self.side == Side::AtMost { "above" } else { "below" };
-        // A difference of ratios says nothing to anybody.
-        if self.unit == Unit::Ratio {
-            write!(f, ", {side} the bound of {bound_text} (")?;
-        } else {
-            let difference = self.write((found - bound).abs());
-            write!(f, ", {difference} {side} the bound of {bound_text} (")?;
+        let difference = (found - bound).abs();
+        match self.unit {
+            // A difference of ratios says nothing to anybody.
+            Unit::Ratio => write!(f, ", {side} the bound of {bound_text} (")?,
+            // Nor does a share of a share: 50 % is 50 points below 100 %, and so is 50 % of it.
+            Unit::Share => {
+                let points = short(difference * 100.0);
+                let noun = if points == "1" { "point" } else { "points" };
+                write!(f, ", which is {points} {noun} {side} the bound of {bound_text} (")?;
+            }
+            Unit::Seconds | Unit::PerSecond => {
+                write!(f, ", {} {side} the bound of {bound_text} (", self.write(difference))?;
+            }
         }
-        if let Some(share) = self.missed_by() {
+        if let (Some(share), true) = (self.missed_by(), self.unit != Unit::Share) {
             write!(f, "{} % {side}; ", short(share * 100.0))?;
         }
         write!(f, "n = {n})")
@@ -278,6 +286,22 @@ mod tests {
         too_few(50.0).unwrap();
         let text = too_few(12.5).unwrap_err().to_string();
         assert!(text.contains("was 12.5/s, 37.5/s below the bound of 50/s (75 % below"), "{text}");
+    }
+
+    #[test]
+    fn how_far_a_share_is_from_its_bound_is_said_in_points() {
+        let text = |found, bound, side| {
+            let subject = subject(&Journal::in_memory());
+            let missed = subject.demand("share", Unit::Share, side, found, bound, 8).unwrap_err();
+            missed.to_string()
+        };
+        let half = text(0.5, 1.0, Side::AtLeast);
+        let said = "was 50 %, which is 50 points below the bound of 100 % (n = 8)";
+        assert!(half.ends_with(said), "{half}");
+        let some = text(0.02, 0.01, Side::AtMost);
+        assert!(some.ends_with("2 %, which is 1 point above the bound of 1 % (n = 8)"), "{some}");
+        let small = text(0.001, 0.0, Side::AtMost);
+        assert!(small.contains("0.1 %, which is 0.1 points above the bound of 0 %"), "{small}");
     }
 
     #[test]

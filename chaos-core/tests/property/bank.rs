@@ -1,4 +1,8 @@
 //! A bank with bugs to choose from.
+//!
+//! Its statements are kept by their connections. The driver tells the server to close one that is
+//! dropped, and does so beside what it sends next: a connection that is lost at the answer to that
+//! has sent the next statement, a COMMIT perhaps, or has not, as it happens.
 
 use std::cell::{Cell, RefCell};
 
@@ -34,6 +38,9 @@ pub(crate) fn operations() -> impl Strategy<Value = Op> {
         1 => (1..=3).prop_map(|account| Op::Balance { account }),
     ]
 }
+
+const SELECT: &str = "SELECT balance FROM account WHERE id = $1";
+const UPDATE: &str = "UPDATE account SET balance = $1 WHERE id = $2";
 
 /// How a deposit is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +97,8 @@ impl Bank {
         match op {
             Op::Balance { account } => {
                 let client = self.pool.get().await?;
-                client.query("SELECT balance FROM account WHERE id = $1", &[&account]).await?;
+                let select = client.prepare_cached(SELECT).await?;
+                client.query(&select, &[&account]).await?;
                 Ok(())
             }
             Op::Deposit { account, amount } => self.deposit(account, amount).await,
@@ -123,13 +131,15 @@ impl Bank {
         let is_new = match self.deposits {
             Deposits::Once => {
                 let insert = "INSERT INTO deposit VALUES ($1) ON CONFLICT DO NOTHING";
-                transaction.execute(insert, &[&key]).await? == 1
+                let insert = transaction.prepare_cached(insert).await?;
+                transaction.execute(&insert, &[&key]).await? == 1
             }
             _ => true,
         };
         if is_new {
             let update = "UPDATE account SET balance = balance + $1 WHERE id = $2";
-            transaction.execute(update, &[&amount, &account]).await?;
+            let update = transaction.prepare_cached(update).await?;
+            transaction.execute(&update, &[&amount, &account]).await?;
         }
         transaction.commit().await?;
         Ok(())
@@ -142,12 +152,12 @@ impl Bank {
         let balance = match self.cached.get()[place] {
             Some(balance) => balance,
             None => {
-                let select = "SELECT balance FROM account WHERE id = $1";
-                transaction.query_one(select, &[&account]).await?.get(0)
+                let select = transaction.prepare_cached(SELECT).await?;
+                transaction.query_one(&select, &[&account]).await?.get(0)
             }
         };
-        let update = "UPDATE account SET balance = $1 WHERE id = $2";
-        transaction.execute(update, &[&(balance + amount), &account]).await?;
+        let update = transaction.prepare_cached(UPDATE).await?;
+        transaction.execute(&update, &[&(balance + amount), &account]).await?;
         let mut cached = self.cached.get();
         cached[place] = Some(balance + amount);
         self.cached.set(cached);
@@ -159,14 +169,14 @@ impl Bank {
         let balance: i64 = {
             // Given back before the meeting: the others may need the same connection.
             let client = self.pool.get().await?;
-            let select = "SELECT balance FROM account WHERE id = $1";
-            client.query_one(select, &[&account]).await?.get(0)
+            let select = client.prepare_cached(SELECT).await?;
+            client.query_one(&select, &[&account]).await?.get(0)
         };
         drop(read);
         self.read.everybody().await;
         let client = self.pool.get().await?;
-        let update = "UPDATE account SET balance = $1 WHERE id = $2";
-        client.execute(update, &[&(balance + amount), &account]).await?;
+        let update = client.prepare_cached(UPDATE).await?;
+        client.execute(&update, &[&(balance + amount), &account]).await?;
         drop((client, written));
         self.written.everybody().await;
         Ok(())

@@ -156,8 +156,8 @@ pub(crate) async fn a_bug_that_comes_and_goes_is_found(cx: Chaos) -> TestResult 
     assert_eq!((lines(&found, "Deposit"), lines(&found, "Balance")), (1, 0), "{found}");
     assert_eq!(lines(&found, "with "), 1, "{found}");
     assert!(found.listing.contains("account: 1, amount: 1 "), "{found}");
-    // Two or three of them have the bug; where the answer outruns the cut it does no harm.
-    assert!((1..=3).contains(&found.failed) && found.runs == 5, "{found}");
+    // Of five in a row, two or three have the bug.
+    assert!((2..=3).contains(&found.failed) && found.runs == 5, "{found}");
     Ok(())
 }
 

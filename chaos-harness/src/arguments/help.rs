@@ -26,7 +26,8 @@ How they run
       --force-run-in-process  The same as CHAOS_IN_PROCESS=1
 
 What is measured
-      --chaos-runs N        Run each test until its category is decided, N times at most
+      --chaos-runs N        Run each test until its category is decided, N times at most, without
+                            retries
       --chaos-bisect        Exit as `git bisect run` expects: 0 no test is worse than it declares, 1 one is,
                             125 nothing is known. What is seen is no evidence for the history
       --chaos-baseline MODE  `save` the baselines that tests measure, or `compare` them with those
@@ -50,7 +51,7 @@ Explorations
       --check-determinism   Only run each scenario twice without faults, and name the first message
                             that differs
 
-Instead of running tests
+Instead of running tests, one of
       --chaos-config        Show every setting, where it comes from, and in which tests differ from
                             that; with FILTERS, all settings of these tests
       --chaos-selection     Show which tests --chaos-select (default: smoke) chooses and leaves out,
@@ -61,6 +62,8 @@ Instead of running tests
                             is. RUN is the name of a directory below target/chaos/runs, or `latest`,
                             which it also is by itself. A run of `cargo nextest` has one report for
                             all its processes and test binaries, and gets it only by this option.
+      --chaos-judge[=RUN]   Judge the gates and phases of a run that is over, print its summary and exit
+                            with what it comes to: after `cargo nextest run`, where nobody else does
       --chaos-inventory[=RUN]  Write the failures of a run, with what each points at, as inventory.csv
                             and inventory.md into target/chaos
       --chaos-issue TEST    Write the text of an issue about a test, in Markdown: its rate, since when, how it

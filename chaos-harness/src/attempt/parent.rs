@@ -137,7 +137,7 @@ fn supervise(
         seen.beyond = bounds.exceeded(seen);
     }
     let beyond = resources.as_ref().map_or(&[][..], |seen| &seen.beyond);
-    let verdict = watch::judge(ended.verdict(), beyond);
+    let verdict = watch::judge(ended.verdict(), &events, beyond);
     if surroundings.keep && verdict.failure().is_some() {
         // Also a process that was killed in the midst of the test has left them.
         match postgres::databases_left_by(group.leader()) {

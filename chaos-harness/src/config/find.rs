@@ -17,8 +17,18 @@ pub(crate) const NAME: &str = "chaos.toml";
 pub(crate) enum ConfigError {
     #[error("failed to read the settings in {}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("{}", join(.0))]
-    Mistakes(Vec<Mistake>),
+    #[error("{}", join(mistakes))]
+    Mistakes { path: PathBuf, mistakes: Vec<Mistake> },
+}
+
+impl ConfigError {
+    /// The directory of a file that was read and could not be understood.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Unreadable { .. } => None,
+            Self::Mistakes { path, .. } => path.parent(),
+        }
+    }
 }
 
 fn join(mistakes: &[Mistake]) -> String {
@@ -46,7 +56,7 @@ pub(crate) fn read(
             Ok(text) => {
                 return File::parse(&path, &text).map(Some).map_err(|mistakes| {
                     let seen = mistakes.into_iter().map(|mistake| mistake.seen_from(workspace));
-                    ConfigError::Mistakes(seen.collect())
+                    ConfigError::Mistakes { path: path.clone(), mistakes: seen.collect() }
                 });
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && chosen.is_none() => {}

@@ -32,17 +32,13 @@ pub(crate) struct Line {
     /// Who tells it: `journal`, `trace`, or the name of the link to a server.
     pub(crate) source: String,
     pub(crate) text: String,
+    /// Whether it is written whatever happens, and tells nothing: it is in the file, and is not shown.
+    pub(crate) is_routine: bool,
 }
 
 impl Line {
-    /// Whether it is one of those that a server writes whatever happens: each database that is made for a
-    /// test asks for checkpoints.
-    fn is_routine(&self) -> bool {
-        self.text.contains("] LOG:  checkpoint ")
-    }
-
     fn render(&self, length: usize) -> String {
-        let Self { at, source, text } = self;
+        let Self { at, source, text, .. } = self;
         // Each line of the file is one of these.
         let text = text.replace(['\n', '\r'], " ⏎ ");
         let text = crate::report::words::shortened(&redact(&text), length);
@@ -95,7 +91,7 @@ impl Excerpt {
     /// The last lines before the failure, with some of each source.
     pub(super) fn shown(&self) -> Vec<String> {
         let before = self.lines.partition_point(|line| line.at <= self.failed);
-        let telling = self.lines[..before].iter().filter(|line| !line.is_routine());
+        let telling = self.lines[..before].iter().filter(|line| !line.is_routine);
         let before: Vec<&Line> = telling.collect();
         let mut chosen: Vec<usize> = Vec::new();
         for (place, line) in before.iter().enumerate().rev() {
@@ -119,7 +115,7 @@ mod tests {
 
     fn line(ms: u64, source: &str, text: &str) -> Line {
         let at = Duration::from_millis(ms);
-        Line { at, source: source.to_owned(), text: text.to_owned() }
+        Line { at, source: source.to_owned(), text: text.to_owned(), is_routine: false }
     }
 
     fn many(source: &str, from: u64, until: u64) -> Vec<Line> {
@@ -173,9 +169,10 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_writes_whatever_happens_is_in_the_file_and_is_not_shown() {
+    fn what_is_written_whatever_happens_is_in_the_file_and_is_not_shown() {
         let mut lines = many("journal", 0, 3);
-        lines.push(line(4, "postgres", "[7] LOG:  checkpoint starting: immediate force wait"));
+        let checkpoint = line(4, "postgres", "[7] LOG:  checkpoint starting: immediate force wait");
+        lines.push(Line { is_routine: true, ..checkpoint });
         lines.push(line(4, "postgres", "[8] FATAL:  terminating connection"));
         let excerpt = Excerpt::of(lines, ms(0), ms(9));
         assert!(excerpt.text(&[]).contains("checkpoint starting"));

@@ -16,7 +16,7 @@ const VALUE_LENGTH: usize = 300;
 pub(super) fn of(events: &[Event]) -> Vec<Line> {
     let line = |event: &Event| {
         let (at, source) = (event.time(), "journal".to_owned());
-        Some(Line { at, source, text: text_of(event)? })
+        Some(Line { at, source, text: text_of(event)?, is_routine: false })
     };
     events.iter().filter_map(line).collect()
 }
@@ -117,8 +117,8 @@ mod tests {
             texts,
             [
                 "fault_started fault=1 label=\"latency 80ms\" target=postgres",
-                "bound_checked missed: the error rate of `the run` was 50 %, 25 % above the bound of 25 % \
-                 (100 % above; n = 8)",
+                "bound_checked missed: the error rate of `the run` was 50 %, which is 25 points above \
+                 the bound of 25 % (n = 8)",
                 "operation of client 3: unknown after 2ms: connection closed",
                 "test_ended",
             ]

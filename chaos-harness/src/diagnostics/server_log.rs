@@ -1,9 +1,12 @@
 //! What the servers of an attempt wrote to their logs, as far as it is of this attempt.
 //!
-//! Every server of ours begins a line with `%m [%p] %d `: the time in UTC, the process, and the
-//! database of its session. Lines of other databases belong to other tests; those of no database are
-//! of the server as a whole, such as a crash and the recovery from it. What begins with no time
-//! belongs to the line before.
+//! Every server of ours begins a line with `%m [%p %b] %e %d `: the time in UTC, the process and what it
+//! does in the server, the SQLSTATE, and the database of its session. Lines of other databases belong to other
+//! tests; those of no database are of the server as a whole, such as a crash and the recovery from it. What
+//! begins with no time belongs to the line before.
+//!
+//! PostgreSQL says what follows in the language that it is set to (`lc_messages`), also the word `ERROR`. What
+//! a line is about is therefore told by its beginning alone, which is the same in all languages.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,9 +18,13 @@ use chaos_core::event::{Event, EventKind};
 
 use super::excerpt::Line;
 use super::since_began;
+use crate::quarantine::Date;
 
 /// So much of the end of a log is read, in bytes: a server that tests share may have written a lot.
 const LOG_END: u64 = 8 * 1024 * 1024;
+
+/// The SQLSTATE of `successful_completion`: the line reports no error.
+const SUCCESS: &str = "00000";
 
 /// The lines from `from` on, of all servers of the attempt. What a server wrote before the attempt is about
 /// others.
@@ -71,7 +78,8 @@ fn lines_of(
             continue;
         };
         let source = link.or(databases.first()).map_or("postgres", |(_, link)| link).to_owned();
-        lines.push(Line { at, source, text: format!("[{}] {}", entry.process, entry.text) });
+        let text = format!("[{}] {}", entry.process, entry.text);
+        lines.push(Line { at, source, text, is_routine: entry.is_routine() });
     }
     lines
 }
@@ -81,38 +89,34 @@ struct Entry<'a> {
     /// Since 1970.
     at: Duration,
     process: &'a str,
+    /// What the process does in the server, as `backend_type` of `pg_stat_activity` says it.
+    part: &'a str,
+    sqlstate: &'a str,
     /// Empty for processes that have none.
     database: &'a str,
     text: &'a str,
 }
 
 impl<'a> Entry<'a> {
-    /// Reads `2026-11-21 00:05:40.123 UTC [4711] chaos_1 LOG:  …`.
+    /// Reads `2026-11-21 00:05:40.123 UTC [4711 client backend] 42P01 chaos_1 ERROR:  …`.
     fn of(line: &'a str) -> Option<Self> {
         let (date, rest) = line.split_once(' ')?;
         let (time, rest) = rest.split_once(" UTC [")?;
         let (process, rest) = rest.split_once("] ")?;
+        let (process, part) = process.split_once(' ')?;
+        let (sqlstate, rest) = rest.split_once(' ')?;
         let (database, text) = rest.split_once(' ')?;
-        let at = days(date)? * 86_400_000 + milliseconds(time)?;
-        let at = Duration::from_millis(at);
-        Some(Self { at, process, database, text: text.trim_start() })
+        let days = u64::try_from(Date::parse(date)?.days()).ok()?;
+        let at = Duration::from_millis(days * 86_400_000 + milliseconds(time)?);
+        Some(Self { at, process, part, sqlstate, database, text: text.trim_start() })
     }
-}
 
-/// How many days a date is after 1970-01-01, by Howard Hinnant's `days_from_civil` ("chrono-Compatible
-/// Low-Level Date Algorithms").
-fn days(date: &str) -> Option<u64> {
-    let mut parts = date.splitn(3, '-').map(|part| part.parse::<u64>().ok());
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    if !(1970..10_000).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
+    /// Whether a server writes it whatever happens: each database that is made for a test asks for
+    /// checkpoints, and the log tells their beginning and their end. What goes wrong with one has an SQLSTATE
+    /// of its own.
+    fn is_routine(&self) -> bool {
+        self.part == "checkpointer" && self.sqlstate == SUCCESS
     }
-    let year = year - u64::from(month <= 2);
-    let (era, year_of_era) = (year / 400, year % 400);
-    let month_from_march = (month + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    (era * 146_097 + day_of_era).checked_sub(719_468)
 }
 
 /// `00:05:40.123` in milliseconds.
@@ -129,13 +133,13 @@ mod tests {
     use super::*;
 
     const LOG: &str = "\
-2026-11-21 00:05:39.000 UTC [10]  LOG:  database system is ready to accept connections
-2026-11-21 00:05:40.123 UTC [4711] chaos_1 ERROR:  duplicate key value
-2026-11-21 00:05:40.123 UTC [4711] chaos_1 STATEMENT:  INSERT INTO t
+2026-11-21 00:05:39.000 UTC [10 postmaster] 00000  LOG:  database system is ready to accept connections
+2026-11-21 00:05:40.123 UTC [4711 client backend] 23505 chaos_1 ERROR:  duplicate key value
+2026-11-21 00:05:40.123 UTC [4711 client backend] 23505 chaos_1 STATEMENT:  INSERT INTO t
 \tVALUES (1)
-2026-11-21 00:05:40.200 UTC [4712] chaos_12 ERROR:  another test's
+2026-11-21 00:05:40.200 UTC [4712 client backend] 42P01 chaos_12 ERROR:  another test's
 \tand more of it
-2026-11-21 00:05:41.000 UTC [4713] chaos_1 FATAL:  terminating connection
+2026-11-21 00:05:41.000 UTC [4713 client backend] 57P01 chaos_1 FATAL:  terminating connection
 torn 2026";
 
     #[test]
@@ -153,23 +157,28 @@ torn 2026";
                 (2_000, "[4713] FATAL:  terminating connection\ntorn 2026"),
             ]
         );
-        assert!(lines.iter().all(|line| line.source == "postgres-2"));
+        assert!(lines.iter().all(|line| line.source == "postgres-2" && !line.is_routine));
     }
 
     #[test]
-    fn dates_are_those_of_the_calendar() {
-        // `date -ud 2000-03-01 +%s` and the like.
-        for (date, seconds) in [
-            ("1970-01-01", 0),
-            ("2000-02-29", 951_782_400),
-            ("2000-03-01", 951_868_800),
-            ("2026-11-21", 1_795_219_200),
-            ("2100-12-31", 4_133_894_400),
-        ] {
-            assert_eq!(days(date).map(|days| days * 86_400), Some(seconds), "{date}");
-        }
-        assert_eq!(days("2026-13-01"), None);
+    fn a_checkpoint_is_routine_in_every_language_and_its_failure_is_not() {
+        let is_routine = |rest: &str| {
+            let line = format!("2026-11-21 00:05:39.000 UTC {rest}");
+            let lines = lines_of(&line, &[("chaos_1", "postgres")], Some);
+            let [line] = lines.as_slice() else { panic!("{lines:?}") };
+            line.is_routine
+        };
+        assert!(is_routine("[7 checkpointer] 00000  LOG:  checkpoint starting: immediate"));
+        assert!(is_routine("[7 checkpointer] 00000  LOG:  Checkpoint beginnt: immediate"));
+        assert!(!is_routine("[7 checkpointer] 53100  PANIK:  konnte nicht schreiben"));
+        let named = "[8 client backend] 00000 chaos_1 LOG:  checkpoint starting: not really";
+        assert!(!is_routine(named));
+    }
+
+    #[test]
+    fn what_is_no_time_begins_no_entry() {
         assert_eq!(milliseconds("23:59:59.999"), Some(86_399_999));
         assert_eq!(milliseconds("23:59:59"), None);
+        assert!(Entry::of("2026-13-01 00:05:39.000 UTC [7 checkpointer] 00000  LOG:  x").is_none());
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn begin(spec: &Spec, journal: &Journal) -> Option<trace::Keeping> {
 pub(super) fn lines(journal: &Path) -> Vec<Line> {
     let line = |line: trace::TraceLine| {
         let (at, source) = (line.time(), "trace".to_owned());
-        Line { at, source, text: line.to_string() }
+        Line { at, source, text: line.to_string(), is_routine: false }
     };
     trace::read(journal).into_iter().map(line).collect()
 }

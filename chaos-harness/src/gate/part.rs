@@ -20,6 +20,8 @@ pub(crate) enum Why {
     Filtered,
     /// The selection of this name leaves it out.
     NotSelected(String),
+    /// It is not in the run that is judged, for a reason of whoever made that.
+    NotInRun,
     /// It was skipped.
     Skipped(SkipCause),
 }
@@ -51,6 +53,7 @@ impl Part {
             .map(|(why, count)| match why {
                 Why::Filtered => format!("{count} filtered out"),
                 Why::NotSelected(name) => format!("{count} not of the selection `{name}`"),
+                Why::NotInRun => format!("{count} not in the run"),
                 Why::Skipped(SkipCause::PhaseLocked) => format!("{count} of a locked phase"),
                 Why::Skipped(SkipCause::OutOfTime) => format!("{count} out of time"),
                 Why::Skipped(SkipCause::Stopped) => format!("{count} after the run was stopped"),

@@ -7,6 +7,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{Plan, Planned};
 use crate::gate::GateJudged;
+use crate::report::words;
 
 /// How far the phases of a run have come.
 #[derive(Debug, Default)]
@@ -69,6 +70,12 @@ impl Progress {
         }
     }
 
+    /// Counts a test that was not run, because its phase was locked.
+    pub(crate) fn locked(&self, test: &str) {
+        let Some(phase) = self.plan.of_test(test) else { return };
+        self.counts.lock()[phase].locked += 1;
+    }
+
     /// Each phase that comes after another one and has tests in this run, as a gate: whether it was
     /// unlocked, and by what.
     pub(crate) fn gates(&self) -> Vec<GateJudged> {
@@ -81,6 +88,11 @@ impl Progress {
             let missing = self.missing(place, &counts);
             let passed = missing.is_none();
             let message = match missing {
+                // Whoever started them knew of no phases.
+                Some(missing) if count.locked == 0 && count.all.0 > 0 => {
+                    let tests = words::counted(count.all.0, "test");
+                    format!("stays locked: {missing}; its {tests} ran all the same")
+                }
                 Some(missing) => {
                     let tests = if count.locked == 1 { "test was" } else { "tests were" };
                     format!("stays locked: {missing}; {} {tests} not run", count.locked)

@@ -99,11 +99,33 @@ fn what_cannot_be_meant_is_told_with_its_line_and_what_to_write_instead() {
         found[1].contains("chaos.toml:3: there is no phase `bbb`; it may be `a`, `aa`"),
         "{found:?}"
     );
-    let found = mistakes("[phases.a]\ndomains = \"network\"\n[phases.b]\ntests = \"n_3\"\n");
+    let found = mistakes(
+        "[phases.a]\ndomains = \"network\"\n[phases.b]\ntests = \"n_3\"\n[phases.c]\ntests = \"n_*\"\n\
+         [phases.d]\ntests = \"base*\"\n[phases.e]\ntests = \"base_*\"\n",
+    );
     assert!(
         found[0].contains("chaos.toml:3: the test `n_3` is of the phase `a` and of the phase `b`"),
         "{found:?}"
     );
+    assert!(
+        found[1]
+            .contains("chaos.toml:5: the tests `n_1`, `n_2`, `n_3` and 1 other are of the phase"),
+        "{found:?}"
+    );
+    assert!(
+        found[2].contains("chaos.toml:9: the tests `base_one` and `base_two` are"),
+        "{found:?}"
+    );
+    assert_eq!(found.len(), 3, "{found:?}");
+    let found = mistakes(
+        "[phases.a]\ntests = \"n_1\"\nafter = \"a\"\n[phases.b]\ntests = \"n_2\"\nafter = \"c\"\n\
+         [phases.c]\ntests = \"n_3\"\nafter = \"b\"\n",
+    );
+    assert!(found[0].contains("chaos.toml:3: phases wait for one another: `a` after `a`"));
+    assert!(
+        found[1].contains("chaos.toml:6: phases wait for one another: `b` after `c` after `b`")
+    );
+    assert_eq!(found.len(), 2, "{found:?}");
     let found = mistakes(
         "[phases.a]\ntests = \"n_1\"\nafter = \"c\"\n[phases.b]\ntests = \"n_2\"\nafter = \"a\"\n\
          [phases.c]\ntests = \"n_3\"\nafter = \"b\"\n[phases.d]\ntests = \"n_4\"\nafter = \"a\"\n",

@@ -43,6 +43,17 @@ impl Date {
         Self { year, month: small(month), day: small(day) }
     }
 
+    /// How many days it is after 1970-01-01, by Hinnant's `days_from_civil`: the inverse of
+    /// [`of_day`](Self::of_day).
+    pub(crate) fn days(self) -> i64 {
+        let year = self.year - i64::from(self.month <= 2);
+        let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let month_from_march = (i64::from(self.month) + 9) % 12;
+        let day_of_year = (153 * month_from_march + 2) / 5 + i64::from(self.day) - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        era * 146_097 + day_of_era - 719_468
+    }
+
     /// Reads `2026-11-30`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.trim().splitn(3, '-');
@@ -76,16 +87,27 @@ mod tests {
 
     #[test]
     fn days_are_those_of_the_calendar() {
+        // `date -ud 2000-03-01 +%s`, divided by 86,400, and the like.
         for (days, text) in [
+            (-135_140, "1600-01-01"),
+            (-1, "1969-12-31"),
             (0, "1970-01-01"),
             (59, "1970-03-01"),
             (789, "1972-02-29"),
             (11_016, "2000-02-29"),
+            (11_017, "2000-03-01"),
             (20_777, "2026-11-20"),
+            (47_540, "2100-02-28"),
+            (47_541, "2100-03-01"),
+            (47_846, "2100-12-31"),
         ] {
-            assert_eq!(Date::of_day(days).to_string(), text);
-            assert_eq!(Date::parse(text), Some(Date::of_day(days)));
+            let date = Date::of_day(days);
+            assert_eq!((date.to_string().as_str(), date.days()), (text, days));
+            assert_eq!(Date::parse(text), Some(date));
         }
+        let all = (-200_000..200_000).map(Date::of_day);
+        assert!(all.clone().zip(-200_000..).all(|(date, days)| date.days() == days));
+        assert!(all.is_sorted());
         assert!(Date::today() >= Date::parse("2026-01-01").unwrap());
     }
 

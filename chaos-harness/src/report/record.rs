@@ -115,6 +115,7 @@ impl RunRecord {
             }
             RunEvent::BaselinesConcluded(it) => self.baselines.push(it.clone()),
             RunEvent::GateJudged(judged) => self.gates.push(judged.clone()),
+            RunEvent::RunJudged(judged) => self.gates.clone_from(&judged.gates),
             RunEvent::RunEnded(ended) => {
                 if let Some(place) = self.current.remove(&process) {
                     self.processes[place].ended = Some(ended.clone());

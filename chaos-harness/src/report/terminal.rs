@@ -29,6 +29,7 @@ use crate::run_event::{Measuring, RunEnded, RunEvent, RunStarted, TestOutcome};
 
 mod captured;
 mod failure;
+pub(crate) mod judged;
 mod live;
 mod operation_errors;
 mod output;
@@ -79,15 +80,9 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Shows a run on the standard output and, where it is a terminal, on the standard error.
     pub(crate) fn new(options: TerminalOptions) -> Self {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let wanted = |is_terminal: bool| match options.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => is_terminal && !dumb && !set("NO_COLOR"),
-        };
+        let wanted = |is_terminal| wants_colour(options.color, is_terminal);
         let stderr = io::stderr().is_terminal();
-        let live = stderr && !dumb && !set("CI") && !options.no_capture;
+        let live = stderr && !is_dumb() && !is_set("CI") && !options.no_capture;
         let live = live.then(|| Live::on_stderr(Style { colour: wanted(stderr) }));
         let style = Style { colour: wanted(io::stdout().is_terminal()) };
         Self::with(options, style, SharedOutput::new(io::stdout()), live)
@@ -198,6 +193,22 @@ impl Terminal {
     }
 }
 
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+fn wants_colour(color: Color, is_terminal: bool) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => is_terminal && !is_dumb() && !is_set("NO_COLOR"),
+    }
+}
+
 impl Reporter for Terminal {
     fn event(&mut self, event: &RunEvent) {
         self.run.add(PROCESS, event);
@@ -232,7 +243,8 @@ impl Reporter for Terminal {
             }
             RunEvent::AttemptEnded(_)
             | RunEvent::BaselinesConcluded(_)
-            | RunEvent::GateJudged(_) => {}
+            | RunEvent::GateJudged(_)
+            | RunEvent::RunJudged(_) => {}
             RunEvent::TestEnded(ended) => self.finished(&ended.test),
             RunEvent::RunEnded(ended) => self.run_ended(ended),
         }

@@ -67,8 +67,8 @@ impl Named {
 pub(crate) enum CannotSelect {
     #[error(transparent)]
     History(#[from] HistoryError),
-    #[error("the selection `{name}`, chaos.toml:{line}: {message}")]
-    Unmatched { name: String, line: usize, message: String },
+    #[error("{}", .0.join("\n"))]
+    Unmatched(Vec<String>),
     #[error(
         "the selection `{name}` has time for no test: of its {count} tests the shortest is expected to \
          take {}, and its budget is {}; give it more: [selections.{name}] budget = \"..\"",
@@ -132,8 +132,8 @@ impl Suitable<'_> {
             kept.sort_by_cached_key(|test| place(test).unwrap_or(usize::MAX));
         }
         let left_out = left_out.iter().map(|test| test.case).collect();
-        let named = Some(Named { left_out, ..named });
-        Ok(Selection { tests: kept, filtered_out, named, is_shuffled })
+        let (named, history) = (Some(Named { left_out, ..named }), Some(history));
+        Ok(Selection { tests: kept, filtered_out, named, history, is_shuffled })
     }
 
     /// Whatever the selection names has to be there, of all tests of this binary.
@@ -147,12 +147,14 @@ impl Suitable<'_> {
             let nobody = |pattern| Some((skip.line, without_names(pattern, &names)?));
             skip.value.iter().filter_map(nobody)
         });
-        match spec.members.unmatched(&all).into_iter().chain(skipped).next() {
-            Some((line, message)) => {
-                Err(CannotSelect::Unmatched { name: spec.name.clone(), line, message })
-            }
-            None => Ok(()),
-        }
+        let mut wrong: Vec<_> = spec.members.unmatched(&all).into_iter().chain(skipped).collect();
+        wrong.sort_by_key(|(line, _)| *line);
+        let told = wrong.into_iter().map(|(line, message)| {
+            let place = self.settings.config.place(line, "");
+            format!("{place}: the selection `{}`: {message}", spec.name)
+        });
+        let told: Vec<String> = told.collect();
+        if told.is_empty() { Ok(()) } else { Err(CannotSelect::Unmatched(told)) }
     }
 
     fn history(&self, tests: &[Selected]) -> Result<History, HistoryError> {

@@ -85,6 +85,25 @@ fn counts(history: &History, test: &str) -> (u64, u64, u64) {
 }
 
 #[test]
+fn what_was_read_to_choose_the_tests_is_not_read_again_to_judge_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let earlier = History::open(directory.path(), suite("one")).unwrap();
+    attempt(&earlier, TEST, 1, failed(FailureKind::Check));
+    attempt(&earlier, TEST, 1, Verdict::Passed);
+    let asked = History::open(directory.path(), suite("")).unwrap();
+    assert_eq!(asked.past(TEST).unwrap().expected, Some(Duration::from_millis(5)));
+    // Whoever reads this once more finds nothing.
+    let file = file(directory.path(), 1);
+    let length = std::fs::read(&file).unwrap().len();
+    let mut open = OpenOptions::new().write(true).open(&file).unwrap();
+    open.write_all(&[vec![b' '; length - 1], vec![b'\n']].concat()).unwrap();
+    assert_eq!(counts(&History::open(directory.path(), suite("")).unwrap(), TEST), (0, 0, 0));
+    let history = asked.of_run(suite("two"));
+    attempt(&history, TEST, 1, failed(FailureKind::Check));
+    assert_eq!(counts(&history, TEST), (3, 2, 0));
+}
+
+#[test]
 fn only_first_attempts_that_say_something_of_the_test_count() {
     let directory = tempfile::tempdir().unwrap();
     let history = History::open(directory.path(), suite("one")).unwrap();

@@ -72,7 +72,8 @@ pub(super) const RULES: &[Rule] = &[
         name: "nothing-proven",
         class: Class::TestDesign,
         when: "a checker had nothing to judge, or could not come to an end; no recovery could be \
-               watched; or there was nothing that a figure could be taken from",
+               watched; there was nothing that a figure could be taken from; or a bound is on a phase \
+               or a fault that the run does not have",
         applies: nothing_proven,
     },
     Rule {

@@ -9,6 +9,7 @@ crate::tests![
     filters_select_by_part_by_whole_name_and_by_any_of_several,
     what_libtest_accepts_is_accepted,
     a_wrong_argument_is_named_and_runs_nothing,
+    options_that_exclude_one_another_are_both_named,
     the_result_line_is_that_of_libtest,
     formats_for_machines_have_nothing_else_on_standard_output,
     the_list_of_tests_comes_in_three_forms,
@@ -62,6 +63,29 @@ fn a_wrong_argument_is_named_and_runs_nothing() {
         assert!(run.stderr.starts_with("error: ") && run.stderr.contains(wrong), "{}", run.stderr);
         assert!(run.events.is_empty() && run.stdout.is_empty());
     }
+}
+
+fn options_that_exclude_one_another_are_both_named() {
+    for (arguments, named) in [
+        ("--chaos-config --list", ["`--list`", "`--chaos-config`"]),
+        ("--chaos-issue a --chaos-bisect", ["`--chaos-issue`", "`--chaos-bisect`"]),
+        ("--chaos-runs 9 --chaos-retries 2", ["`--chaos-runs 9`", "`--chaos-retries 2`"]),
+    ] {
+        let run = Suite::new().run(arguments);
+        run.assert_code(exit_code::USAGE);
+        assert!(named.iter().all(|name| run.stderr.contains(name)), "{}", run.stderr);
+        assert!(run.events.is_empty() && run.stdout.is_empty());
+    }
+    let measured = Suite::new().with("CHAOS_RUNS", "9");
+    let run = measured.run("--chaos-set attempts.retries=2 --exact suite::passes");
+    run.assert_code(exit_code::USAGE);
+    let both = ["CHAOS_RUNS=9", "`--chaos-set attempts.retries=2`"];
+    assert!(both.iter().all(|name| run.stderr.contains(name)), "{}", run.stderr);
+    // What is meant for other runs, and what asks for none, is no contradiction.
+    let suite = Suite::new().with("CHAOS_RETRIES", "2");
+    suite.run("--chaos-runs 2 --exact suite::passes").assert_code(exit_code::PASSED);
+    let run = Suite::new().run("--chaos-runs 2 --chaos-retries 0 --exact suite::passes");
+    run.assert_code(exit_code::PASSED);
 }
 
 fn the_result_line_is_that_of_libtest() {

@@ -9,6 +9,7 @@ use crate::binary::Suite;
 
 crate::tests![
     a_mistake_in_the_file_runs_nothing_and_names_its_line,
+    of_all_files_every_mistake_is_told_at_once,
     an_option_goes_before_a_variable_and_that_before_the_file_and_the_attribute,
     an_override_is_for_its_tests_alone,
     every_setting_is_shown_with_its_source,
@@ -41,6 +42,65 @@ fn a_mistake_in_the_file_runs_nothing_and_names_its_line() {
     assert!(run.events.is_empty() && run.stdout.is_empty());
     // Nor does a list depend on the file.
     suite.run("--list").assert_code(exit_code::PASSED);
+}
+
+fn of_all_files_every_mistake_is_told_at_once() {
+    let toml = "[gates.domains.netwrok]\npass-rate = \"9 %\"\n[gates.domains.sabotaeg]\nvacuous = 0\n\
+                [phases.one]\ntests = [\"nobody\"]\nafter = \"three\"\n[phases.two]\ntests = \"none\"\n\
+                [selections.part]\ntests = \"no_such\"\ndomains = \"nor_this\"\nskip = \"nor_that\"\n";
+    let (suite, path) = suite_with(toml);
+    let entry = |test: &str| {
+        let rest = "reason = \"a\"\nissue = \"b\"\nowner = \"c\"\nexpires = \"2126-12-31\"\n";
+        format!("[[test]]\ntest = \"{test}\"\n{rest}")
+    };
+    let quarantine = path.with_file_name("chaos-quarantine.toml");
+    std::fs::write(&quarantine, entry("suite::pases") + &entry("suite::panisc")).unwrap();
+    let assert_told = |arguments: &str, places: &[&str]| {
+        let run = suite.run(arguments);
+        run.assert_code(exit_code::USAGE);
+        let lines: Vec<_> = run.stderr.lines().collect();
+        assert_eq!(lines.len(), places.len(), "{lines:#?}");
+        for (line, place) in lines.iter().zip(places) {
+            assert!(line.starts_with("error: ") && line.contains(place), "{place}: {line}");
+        }
+        assert!(run.events.is_empty() && run.stdout.is_empty());
+    };
+    let in_quarantine = [
+        "chaos-quarantine.toml:1: there is no test `suite::pases`",
+        "chaos-quarantine.toml:7: there is no test `suite::panisc`",
+    ];
+    let in_settings = [
+        "chaos.toml:1: no test has the domain `netwrok`",
+        "chaos.toml:3: no test has the domain `sabotaeg`",
+        "chaos.toml:6: no test is called `nobody`",
+        "chaos.toml:7: there is no phase `three`",
+        "chaos.toml:9: no test is called `none`",
+    ];
+    assert_told("", &[&in_quarantine[..], &in_settings[..]].concat());
+    // What cannot be understood in one place does not hide what cannot be in another.
+    std::fs::write(&quarantine, "[[test]]\ntset = 1\n").unwrap();
+    std::fs::write(&path, "gates.vacuous = -1\nphases.one = 1\n").unwrap();
+    let in_files = [
+        "chaos.toml:1:17: `gates.vacuous` is -1, which is not a whole number",
+        "chaos.toml:2:8: `phases.one` is a table; write [phases.one]",
+        "chaos-quarantine.toml:2:1: `test` has no setting `tset`; did you mean `test`?",
+        "chaos-quarantine.toml:2:1: say until when: expires = ",
+        "chaos-quarantine.toml:2:1: say where it is worked on: issue = ",
+        "chaos-quarantine.toml:2:1: say which test: test = ",
+        "chaos-quarantine.toml:2:1: say who sees to it: owner = ",
+        "chaos-quarantine.toml:2:1: say why: reason = ",
+        "`--chaos-set` is wrong: `watch` has no setting `sterved`",
+    ];
+    assert_told("--chaos-set watch.sterved=5%", &in_files);
+    std::fs::remove_file(&quarantine).unwrap();
+    let (_, selection) = toml.split_once("[selections").unwrap();
+    std::fs::write(&path, format!("[selections{selection}")).unwrap();
+    let in_selection = [
+        "chaos.toml:2: the selection `part`: no test is called `no_such`",
+        "chaos.toml:3: the selection `part`: no test has the domain `nor_this`",
+        "chaos.toml:4: the selection `part`: no test is called `nor_that`",
+    ];
+    assert_told("--chaos-select part", &in_selection);
 }
 
 fn an_option_goes_before_a_variable_and_that_before_the_file_and_the_attribute() {

@@ -103,6 +103,11 @@ fn a_panic_keeps_the_log_of_a_server_that_is_gone_with_it() {
     run.assert_failure(FailureKind::Panic, &["the pool is empty"]);
     let text = kept(&suite, &run);
     assert_told(&text);
+    // What the server writes whatever happens is in the file alone.
+    find(&text, &["postgres", "LOG:", "checkpoint starting"]);
+    let attempts = run.attempts();
+    let shown = &attempts[0].diagnostics.as_ref().unwrap().shown;
+    assert!(!shown.iter().any(|line| line.contains("checkpoint")), "{shown:#?}");
     let panicked = find(&text, &["journal", "panicked", "the pool is empty"]);
     assert!(panicked.0 <= find(&text, &["test_ended"]).0, "{text}");
     let names = files(&suite, "tells_and_panics");

@@ -11,6 +11,8 @@ crate::tests![
     one_test_runs_by_its_name_and_answers_with_its_exit_code,
     processes_of_one_run_share_its_directory,
     one_report_has_the_tests_of_all_processes_when_it_is_asked_for,
+    a_run_is_judged_as_a_whole_when_it_is_over,
+    what_was_killed_under_nextest_is_no_pass,
     retries_are_left_to_nextest_and_counted_on,
     what_no_retry_forgives_is_not_forgiven_by_those_of_nextest,
     repetitions_of_a_stress_run_do_not_collide,
@@ -78,6 +80,78 @@ fn one_report_has_the_tests_of_all_processes_when_it_is_asked_for() {
     let unknown = suite.run("--chaos-report=another");
     unknown.assert_code(exit_code::USAGE);
     assert!(unknown.stderr.contains("`another`") && unknown.stderr.contains(RUN_ID));
+}
+
+/// A suite with gates and with phases, whose ground breaks.
+fn house() -> Suite {
+    let suite = nextest();
+    let toml = "[gates]\npass-rate = \"90 %\"\n[gates.domains.roof]\npass-rate = \"50 %\"\n\
+                [phases.ground]\ndomains = \"ground\"\npass-rate = \"100 %\"\n\
+                [phases.walls]\ndomains = \"walls\"\nafter = \"ground\"\n";
+    let config = suite.scratch("chaos.toml");
+    std::fs::write(&config, toml).unwrap();
+    suite.with("CHAOS_CONFIG", config.to_str().unwrap())
+}
+
+fn a_run_is_judged_as_a_whole_when_it_is_over() {
+    let suite = house();
+    let none = suite.run("--chaos-judge");
+    none.assert_code(exit_code::USAGE);
+    assert!(none.stderr.contains("there is no run `latest`"), "{}", none.stderr);
+    // What nextest does with four tests, of which one may fail, and does.
+    std::fs::write(suite.scratch("cellar_breaks"), "").unwrap();
+    for test in ["a_roof", "c_ground", "d_cellar", "b_walls"] {
+        let run = suite.run(&format!("--exact suite::phases::{test} --nocapture"));
+        run.assert_code(exit_code::PASSED);
+        if test == "b_walls" {
+            let command = format!("-p chaos-harness --test contract -- --chaos-judge={RUN_ID}`");
+            assert!(run.stderr.contains(&command), "{}", run.stderr);
+        }
+    }
+    // Judged twice it is the same.
+    for arguments in ["--chaos-judge", &format!("--chaos-judge={RUN_ID}")] {
+        let judged = suite.run(arguments);
+        judged.assert_code(exit_code::GATE);
+        let text = judged.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in [
+            "tests 3 passed, 1 failed as it may",
+            "FAILED pass-rate: 3 of 4 tests passed (75.0 %), 15.0 points below the 90.0 %",
+            "passed pass-rate of `roof`: 1 of 1",
+            "FAILED phase `walls`: stays locked: `ground` came to 1 of 2 (50 %), 100 % are needed; its 1 \
+             test ran all the same",
+            "test result: FAILED. 3 passed; 0 failed; 1 ignored",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in {}", judged.stdout);
+        }
+        assert!(text.contains("judged by a part of the suite:"), "{text}");
+        assert!(text.contains(" not in the run)"), "{text}");
+        let report = std::fs::read_to_string(suite.scratch("chaos/report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let gates = report["gates"].as_array().unwrap();
+        assert_eq!(gates.len(), 3, "{gates:#?}");
+    }
+    suite.run("--exact suite::fails_a_check --nocapture").assert_code(exit_code::FAILED);
+    let failed = suite.run("--chaos-judge");
+    failed.assert_code(exit_code::FAILED);
+    assert!(failed.stdout.contains("failures:\n    suite::fails_a_check\n"), "{}", failed.stdout);
+}
+
+fn what_was_killed_under_nextest_is_no_pass() {
+    let suite = house();
+    suite.run("--exact suite::passes --nocapture").assert_code(exit_code::PASSED);
+    suite.run("--chaos-judge").assert_code(exit_code::PASSED);
+    let mut command = suite.command("--exact suite::phases::f_tree_grows --nocapture");
+    let mut running = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    crate::binary::eventually("the test has begun", || {
+        let has_begun = |event: &RunEvent| matches!(event, RunEvent::AttemptStarted(it) if it.test.ends_with("f_tree_grows"));
+        suite.events().iter().any(has_begun).then_some(())
+    });
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let judged = suite.run("--chaos-judge");
+    judged.assert_code(exit_code::FAILED);
+    let part = "did not come to an end (were they killed?):\n    suite::phases::f_tree_grows\n";
+    assert!(judged.stdout.contains(part), "{}", judged.stdout);
 }
 
 fn retries_are_left_to_nextest_and_counted_on() {

@@ -17,6 +17,7 @@ use crate::binary::{Suite, eventually};
 
 crate::tests![
     a_failure_on_an_overloaded_machine_is_environment_and_no_evidence,
+    no_overload_excuses_a_violated_check,
     a_probe_that_is_woken_late_and_threads_that_starve_are_told_apart,
     once_the_machine_is_quiet_the_same_failure_counts,
     the_watch_can_be_turned_off,
@@ -100,9 +101,20 @@ fn a_failure_on_an_overloaded_machine_is_environment_and_no_evidence() {
     assert_eq!((category.n, category.failures), (0, 0), "it is no evidence");
 }
 
+fn no_overload_excuses_a_violated_check() {
+    let suite = suite_with("watch = { retries = 1, quiet-within = \"0s\" }\n");
+    let overload = Overload::of_this_thread(60);
+    let run = suite.run("--exact suite::works_and_loses_money");
+    drop(overload);
+    run.assert_failure(FailureKind::Check, &["money is conserved: expected 10000, found 9995"]);
+    let [attempt] = run.attempts()[..] else { panic!("{:#?}", run.attempts()) };
+    let beyond = &attempt.resources.as_ref().unwrap().beyond;
+    assert!(!beyond.is_empty(), "the machine was overloaded: {attempt:#?}");
+}
+
 fn a_probe_that_is_woken_late_and_threads_that_starve_are_told_apart() {
     let judged = |watch: &str| {
-        let suite = suite_with(&format!("watch = {{ retries = 0, {watch} }}\n"));
+        let suite = suite_with(&format!("watch = {{ retries = 0, steal = \"100 %\", {watch} }}\n"));
         let overload = Overload::of_this_thread(60);
         let run = suite.run(&format!("--exact {TEST}"));
         drop(overload);
@@ -112,7 +124,8 @@ fn a_probe_that_is_woken_late_and_threads_that_starve_are_told_apart() {
             other => format!("{other:?}"),
         }
     };
-    let late = judged("scheduling-delay = \"5ms\", starved = \"100 %\"");
+    // What wakes waits at least for the tick that ends the turn of another: up to 4 ms.
+    let late = judged("scheduling-delay = \"1ms\", starved = \"100 %\"");
     assert!(late.starts_with("a waiting task was woken ") && !late.contains(';'), "{late}");
     let starved = judged("scheduling-delay = \"1h\", starved = \"80 %\"");
     assert!(starved.starts_with("the test had no processor in "), "{starved}");

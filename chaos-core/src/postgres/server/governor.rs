@@ -291,7 +291,10 @@ impl<'server> Governor<'server> {
     /// that do not: a server does not start beside them.
     async fn await_orphans(&self) {
         let home = self.layout.home();
-        let gone = || process::of_server(home).is_empty();
+        let segment = process::shared_memory(home);
+        // One that is ending is not found any more while it still holds the memory that it shared.
+        let is_held = || segment.as_deref().is_some_and(process::is_attached);
+        let gone = || process::of_server(home).is_empty() && !is_held();
         if until(STOP_LIMIT, "end", gone).await.is_err() {
             for pid in process::of_server(home) {
                 // It may have ended in the meantime.

@@ -47,7 +47,8 @@ max_wal_size = 128MB
 unix_socket_permissions = 0700
 logging_collector = off
 log_destination = stderr
-log_line_prefix = '%m [%p] %d '
+# What each line is about can be told in whatever language the rest of it is.
+log_line_prefix = '%m [%p %b] %e %d '
 timezone = 'UTC'
 log_timezone = 'UTC'
 ";

@@ -144,6 +144,21 @@ pub(super) fn shared_memory(home: &Path) -> Option<String> {
     segment.bytes().all(|byte| byte.is_ascii_digit()).then(|| segment.to_owned())
 }
 
+/// Whether a process holds the segment of this number. False where the system does not tell.
+pub(super) fn is_attached(segment: &str) -> bool {
+    fs::read_to_string("/proc/sysvipc/shm").is_ok_and(|table| is_held_in(&table, segment))
+}
+
+/// Whether the table, in the form of `/proc/sysvipc/shm` (proc(5)), has a holder of the segment: its
+/// number stands in the second column, how many processes hold it in the seventh.
+fn is_held_in(table: &str, segment: &str) -> bool {
+    let held = |line: &str| {
+        let mut columns = line.split_whitespace().skip(1);
+        columns.next() == Some(segment) && columns.nth(4).is_some_and(|holders| holders != "0")
+    };
+    table.lines().any(held)
+}
+
 /// Frees a segment that a killed server left; one that stopped by itself left none.
 pub(super) fn free(segment: &str) {
     // There is no safe call for it. Where the program is missing 56 bytes stay until the reboot.
@@ -207,6 +222,16 @@ mod tests {
         assert!(!ours(&["postgres", "-D", "/dev/shm/chaos-harness-0/own-12/data"]));
         assert!(!ours(&["postgres: chaos-0ab: checkpointer "]));
         assert!(!ours(&[]));
+    }
+
+    #[test]
+    fn a_segment_is_held_while_a_process_is_attached_to_it() {
+        let table = "       key      shmid perms                  size  cpid  lpid nattch   uid\n \
+                     39966814   10551337   600                    56 12700 12752      1   106\n \
+                     39966815   10551338   600                    56 12701 12753      0   106\n";
+        assert!(is_held_in(table, "10551337"));
+        assert!(!is_held_in(table, "10551338"));
+        assert!(!is_held_in(table, "39966814"), "the key is not the number");
     }
 
     #[test]

@@ -32,8 +32,11 @@ async fn tells_and_passes(cx: Chaos) -> TestResult {
 
 #[chaos_test]
 async fn tells_and_panics(cx: Chaos) {
-    let pg = cx.postgres_server().await.unwrap();
+    // So it is by default from version 15 on.
+    let options = ServerOptions::new().setting("log_checkpoints", "on");
+    let pg = cx.postgres_server_with(options).await.unwrap();
     tell(&cx, &pg).await.unwrap();
+    pg.admin().await.unwrap().batch_execute("CHECKPOINT").await.unwrap();
     panic!("the pool is empty");
 }
 
