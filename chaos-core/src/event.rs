@@ -243,7 +243,7 @@ pub enum EventKind {
     BaselineMeasured {
         /// What.
         name: String,
-        /// How long it took each time, in nanoseconds.
+        /// How long it took, in nanoseconds: each value is the median of a round of runs.
         samples: Vec<u64>,
     },
     /// The test said that something noticed a fault.

@@ -30,6 +30,7 @@ mod quantile;
 mod rate_change;
 mod retry_posterior;
 mod sample;
+mod serial_dependence;
 
 pub use self::assessment::{Assessment, Assessor, LOOKED_AT, NEWS, Segment, is_decided};
 pub use self::bootstrap::RESAMPLES;
@@ -44,3 +45,4 @@ pub use self::rate_change::{ALARM, RateChange, WINDOW};
 pub use self::retry_posterior::RetryPosterior;
 pub(crate) use self::sample::relative_width;
 pub use self::sample::{SampleSummary, median};
+pub use self::serial_dependence::SerialDependence;

@@ -63,12 +63,20 @@ pub struct BaselineCompared {
     pub least_effect: f64,
     /// How likely such values are if nothing had changed, corrected for the number of comparisons.
     pub p_value: f64,
+    /// How many neighbours count as one value, because they are alike.
+    #[serde(default = "one")]
+    pub group: usize,
     /// The stored values.
     pub base: BaselineFigures,
     /// The new values.
     pub new: BaselineFigures,
     /// What the comparison says, for a person.
     pub message: String,
+}
+
+/// Journals of earlier versions say nothing of groups, because there were none.
+const fn one() -> usize {
+    1
 }
 
 impl BaselineCompared {
@@ -81,6 +89,7 @@ impl BaselineCompared {
             ratio_95: comparison.ratio_95.into(),
             least_effect: comparison.least_effect,
             p_value: comparison.p_value,
+            group: comparison.group,
             base: (&comparison.base).into(),
             new: (&comparison.new).into(),
             message: comparison.to_string(),

@@ -18,8 +18,8 @@ use crate::file_lock;
 
 mod text;
 
-/// The version of the format.
-const VERSION: u32 = 1;
+/// The version of the format. In version 1 values were single runs, one right after another.
+const VERSION: u32 = 2;
 
 /// All that a file holds.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -126,6 +126,18 @@ pub enum StoreError {
         /// Where, with line and column, and why.
         place_and_reason: String,
     },
+    /// The file has values of another kind.
+    #[error(
+        "{} has version {version}, whose values are single runs in a row and not to be compared with \
+         those of rounds that are taken now; remove it, and let `--chaos-baseline save` write it anew on \
+         each machine that it is for", path.display()
+    )]
+    TooOld {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
     /// The file is of a newer version of the library.
     #[error("{} has version {version}, and this library reads up to {VERSION}", path.display())]
     TooNew {
@@ -207,6 +219,9 @@ impl Store {
         })?;
         if file.version > VERSION {
             return Err(StoreError::TooNew { path: path.to_owned(), version: file.version });
+        }
+        if file.version < VERSION {
+            return Err(StoreError::TooOld { path: path.to_owned(), version: file.version });
         }
         let metric = |metric: MetricText| {
             let MetricText { test, name, saved, beside, samples_ns } = metric;

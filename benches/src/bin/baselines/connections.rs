@@ -17,11 +17,16 @@ impl Bench {
         self.time("connect over the port of the link, and query", over_tcp).await?;
         let pool = pg.pool(8)?;
         self.time("checkout", async || pool.get().await).await?;
-        let checkout_and_query = async || -> Result {
+        let filled = async || -> Result<_> {
+            let pool = pg.pool(1)?;
+            drop(pool.get().await?);
+            Ok(pool)
+        };
+        self.time_with("checkout and query", filled, async |pool| -> Result {
             pool.get().await?.query_one("SELECT 1", &[]).await?;
             Ok(())
-        };
-        self.time("checkout and query", checkout_and_query).await?;
+        })
+        .await?;
         self.time("a pool of its own, and its first checkout", async || -> Result {
             let pool = pg.pool(1)?;
             drop(pool.get().await?);

@@ -2,23 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use chaos_core::baseline::Baseline;
 use chaos_core::prelude::*;
+use tokio_postgres::Client;
 
 use crate::bench::{Bench, Result};
 
-/// How many values the recovery from a fault of the network has: each of them takes a fault.
-const RECOVERIES: usize = 30;
+/// How many values the recovery from a fault of the network has in a pass: each of them takes a fault.
+const RECOVERIES: usize = 5;
 
-/// How many values the recovery from a fault of the server has: each takes a start of the server.
-const RESTARTS: usize = 12;
+/// How many values the recovery from a fault of the server has in a pass: each takes a start of the server.
+const RESTARTS: usize = 3;
 
 /// What is not back by then is not measured, but an error.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Bench {
     pub(crate) async fn faults(&self, pg: &Postgres) -> Result {
-        let client = pg.connect().await?;
         let while_idle = async || {
             let held = pg.inject(latency(1.ms()).may_be_idle());
             held.clear();
@@ -26,14 +25,12 @@ impl Bench {
         };
         self.time("latency injected and cleared", while_idle).await?;
         let slow = pg.inject(latency(1.ms()));
-        self.time("query under a latency of 1ms", async || client.simple_query("SELECT 1").await)
-            .await?;
+        let connected = async || pg.connect().await;
+        let query = async |client: &Client| client.simple_query("SELECT 1").await;
+        self.time_with("query under a latency of 1ms", connected, query).await?;
         slow.clear();
         let watched = pg.inject(error(SqlState::T_R_DEADLOCK_DETECTED).on(commit()).may_be_idle());
-        self.time("query under a fault that waits for COMMIT", async || {
-            client.simple_query("SELECT 1").await
-        })
-        .await?;
+        self.time_with("query under a fault that waits for COMMIT", connected, query).await?;
         watched.clear();
         self.time("table locked and unlocked", async || -> Result {
             let lock = pg.sabotage(lock_table("loaded")).await?;
@@ -69,7 +66,7 @@ impl Bench {
                 held.clear();
                 times.push(until_answered(&query).await?);
             }
-            self.keep(&Baseline::of(name, times)?);
+            self.keep(name, &times);
         }
         Ok(())
     }
@@ -91,7 +88,7 @@ impl Bench {
             until_answered(&query).await?;
             times.push(began.elapsed());
         }
-        self.keep(&Baseline::of("recovery after a crash of the server", times)?);
+        self.keep("recovery after a crash of the server", &times);
         let mut times = Vec::new();
         for _ in 0..RESTARTS {
             let client = pg.connect().await?;
@@ -103,7 +100,7 @@ impl Bench {
             until_answered(&query).await?;
             times.push(began.elapsed());
         }
-        self.keep(&Baseline::of("recovery after a backend was killed", times)?);
+        self.keep("recovery after a backend was killed", &times);
         Ok(())
     }
 }

@@ -1,18 +1,31 @@
-//! Statements of all kinds, on one connection.
+//! Statements of all kinds, each value over a connection of its own.
 
-use tokio_postgres::Client;
+use chaos_core::prelude::*;
+use tokio_postgres::{Client, Statement};
 
 use crate::bench::{Bench, Result};
 
 impl Bench {
-    pub(crate) async fn reads(&self, client: &Client) -> Result {
-        self.time("simple query", async || client.simple_query("SELECT 1").await).await?;
-        self.time("empty query", async || client.simple_query("").await).await?;
-        self.time("extended query", async || client.query_one("SELECT 1", &[]).await).await?;
-        let statement = client.prepare("SELECT balance FROM account WHERE id = $1").await?;
-        self.time("prepared query", async || client.query_one(&statement, &[&7]).await).await?;
-        let prepare = async || client.prepare("SELECT details FROM account WHERE id = $1").await;
-        self.time("prepare", prepare).await?;
+    pub(crate) async fn reads(&self, pg: &Postgres) -> Result {
+        let client = async || pg.connect().await;
+        self.time_with("simple query", client, async |client| {
+            client.simple_query("SELECT 1").await
+        })
+        .await?;
+        self.time_with("empty query", client, async |client| client.simple_query("").await).await?;
+        let extended = async |client: &Client| client.query_one("SELECT 1", &[]).await;
+        self.time_with("extended query", client, extended).await?;
+        let prepared = async || -> Result<(Client, Statement)> {
+            let client = pg.connect().await?;
+            let statement = client.prepare("SELECT balance FROM account WHERE id = $1").await?;
+            Ok((client, statement))
+        };
+        self.time_with("prepared query", prepared, async |(client, statement)| {
+            client.query_one(statement, &[&7]).await
+        })
+        .await?;
+        let prepare = "SELECT details FROM account WHERE id = $1";
+        self.time_with("prepare", client, async |client| client.prepare(prepare).await).await?;
         for (name, sql) in [
             (
                 "nested query",
@@ -38,18 +51,19 @@ impl Bench {
             ("JSON aggregate", "SELECT jsonb_agg(details) FROM account WHERE id <= 100"),
             ("explain", "EXPLAIN SELECT * FROM account WHERE id = 7"),
         ] {
-            self.time(name, async || client.query(sql, &[]).await).await?;
+            self.time_with(name, client, async |client| client.query(sql, &[]).await).await?;
         }
-        let pipelined = async || {
-            let one = client.query_one(&statement, &[&1]);
-            let two = client.query_one(&statement, &[&2]);
-            let three = client.query_one(&statement, &[&3]);
+        self.time_with("three pipelined queries", prepared, async |(client, statement)| {
+            let one = client.query_one(statement, &[&1]);
+            let two = client.query_one(statement, &[&2]);
+            let three = client.query_one(statement, &[&3]);
             tokio::try_join!(one, two, three)
-        };
-        self.time("three pipelined queries", pipelined).await
+        })
+        .await
     }
 
-    pub(crate) async fn writes(&self, client: &Client) -> Result {
+    pub(crate) async fn writes(&self, pg: &Postgres) -> Result {
+        let client = async || pg.connect().await;
         for (name, sql) in [
             ("insert", "INSERT INTO entry (account, amount) VALUES (7, 1)"),
             (
@@ -68,7 +82,7 @@ impl Bench {
             ),
             ("delete", "DELETE FROM entry WHERE id = (SELECT min(id) FROM entry)"),
         ] {
-            self.time(name, async || client.query(sql, &[]).await).await?;
+            self.time_with(name, client, async |client| client.query(sql, &[]).await).await?;
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ pub(super) fn compared() -> Conclusion {
         "compared": [{
             "test": "latency_is_survived", "name": "checkout", "change": "slower",
             "ratio": 2.0, "ratio_95": { "low": 1.98, "high": 2.02 }, "least_effect": 1.1,
-            "p_value": 5.4e-6, "base": figures(0.5), "new": figures(1.0),
+            "p_value": 5.4e-6, "group": 1, "base": figures(0.5), "new": figures(1.0),
             "message": "latency_is_survived: checkout takes 2.00 times as long (1.98 to 2.02): median \
                         255us, 127us in the baseline (n = 10 and 10, p = 5.41e-6)",
         }],
