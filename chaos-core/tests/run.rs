@@ -226,11 +226,16 @@ async fn a_system_that_did_not_work_before_is_not_broken_further() {
 #[tokio::test]
 async fn an_operation_that_does_not_end_is_dropped_and_unknown() {
     let (cx, link, _) = echo().await;
-    let plan = Schedule::new().calm(50.ms());
+    let plan = Schedule::new().calm(500.ms());
     let load = Load::clients(2).settle(50.ms()).think_time(1.ms());
+    // Neither is left behind on a busy machine.
+    let both = tokio::sync::Barrier::new(2);
     let run = cx.run(plan, load, async |client| match client.operation() {
-        3 => std::future::pending().await,
-        _ => call(link.address()).await,
+        0 => {
+            both.wait().await;
+            call(link.address()).await
+        }
+        _ => std::future::pending().await,
     });
     let run = run.await.unwrap();
     let unknown: Vec<_> =

@@ -45,6 +45,8 @@ pub(super) struct Session {
 struct Holders {
     now: Option<Holder>,
     before: Option<Holder>,
+    /// Who seems to have left a transaction open, and who went on in it.
+    suspicion: Option<(Option<Holder>, Option<Holder>)>,
 }
 
 /// Who took a connection from its pool, and when.
@@ -175,24 +177,31 @@ impl Session {
     }
 
     fn written(&self, bytes: &[u8]) {
-        self.tracker.lock().written(bytes);
-    }
-
-    fn read(&self, bytes: &[u8]) {
-        let found = self.tracker.lock().read(bytes);
-        if found {
-            self.was_handed_out_in_transaction();
+        let mut tracker = self.tracker.lock();
+        let was_suspicious = tracker.is_suspicious();
+        let is_confirmed = tracker.written(bytes);
+        let is_suspicious = tracker.is_suspicious();
+        drop(tracker);
+        if is_confirmed {
+            self.confirm();
+        } else if was_suspicious && !is_suspicious {
+            self.holders.lock().suspicion = None;
         }
     }
 
-    fn was_handed_out_in_transaction(&self) {
+    fn read(&self, bytes: &[u8]) {
+        let is_suspicious = self.tracker.lock().read(bytes);
+        if is_suspicious {
+            let mut holders = self.holders.lock();
+            holders.suspicion = Some((holders.before.clone(), holders.now.clone()));
+        }
+    }
+
+    /// Tells the pool of what is suspicious, as nothing will clear it any more.
+    pub(super) fn confirm(&self) {
+        let Some((culprit, victim)) = self.holders.lock().suspicion.take() else { return };
         if let Some(pool) = self.pool.upgrade().filter(|_| !self.is_poisoned()) {
-            let holders = self.holders.lock();
-            pool.found_open_transaction(
-                self.process(),
-                holders.before.as_ref(),
-                holders.now.as_ref(),
-            );
+            pool.found_open_transaction(self.process(), culprit.as_ref(), victim.as_ref());
         }
     }
 
@@ -200,6 +209,7 @@ impl Session {
     fn close(&self) {
         let pool = self.pool.upgrade().filter(|pool| pool.is_gone() && !self.is_poisoned());
         if let Some(pool) = pool.filter(|_| self.tracker.lock().ended_in_transaction()) {
+            self.confirm();
             pool.found_open_transaction(self.process(), self.holder().as_ref(), None);
         }
         self.is_closed.store(true, Ordering::Release);

@@ -140,6 +140,9 @@ where
         }
         self.moments().await?;
         self.fields().await?;
+        // One that came too late as often as not comes with the beginning now, and meets the same each
+        // time.
+        self.moments().await?;
         self.one_by_one().await
     }
 

@@ -90,11 +90,13 @@ pub(crate) async fn a_schedule_exhausts_a_pool(cx: Chaos) -> TestResult {
     let pool = cx.postgres().await?.chaos_pool(2)?;
     let plan = Schedule::new()
         .calm(200.ms())
-        .hold(300.ms(), &pool, exhaust())
+        .hold(1500.ms(), &pool, exhaust())
         .calm(500.ms());
-    assert_eq!(plan.to_string(), "calm 200ms → exhaust on pool 300ms → calm 500ms");
+    assert_eq!(plan.to_string(), "calm 200ms → exhaust on pool 1.5s → calm 500ms");
+    // Longer than two queries take on a busy machine, and shorter than the fault.
+    let timeouts = Timeouts { wait: Some(500.ms()), ..impatient() };
     let operation = async |_: Client| -> TestResult {
-        Ok(pool.timeout_get(&impatient()).await?.batch_execute("SELECT 1").await?)
+        Ok(pool.timeout_get(&timeouts).await?.batch_execute("SELECT 1").await?)
     };
     let run = cx.run(plan, 4, operation).await?;
     assert!(run.count(Outcome::Failed) >= 4, "{:?}", run.count(Outcome::Failed));

@@ -224,8 +224,10 @@ impl PoolWatch {
         self.found.lock().push(found);
     }
 
-    /// What went wrong so far.
+    /// What went wrong, at the end.
     pub(in crate::postgres) fn found(&self) -> Vec<LeftBehind> {
+        let sessions: Vec<_> = self.sessions.lock().values().cloned().collect();
+        sessions.iter().for_each(|session| session.confirm());
         self.found.lock().clone()
     }
 }

@@ -6,8 +6,8 @@
 //! were made. So a connection that is handed out again is judged by the first request that is
 //! written afterwards. That may still be one of the last holder, who has given it up: then the end
 //! of the transaction is in the queue as well, the `ROLLBACK` that the driver sends for one that is
-//! dropped, or the `COMMIT` that nobody waited for. So the verdict waits until everything was
-//! answered, and such an end in the meantime has it begin anew.
+//! dropped, or the `COMMIT` that nobody waited for. So that is only suspicious, even when everything
+//! was answered, until the next request: such an end clears it, other work confirms it.
 //!
 //! Only the beginnings of messages are read.
 
@@ -82,6 +82,8 @@ pub(super) struct Tracker {
     behind: Option<u64>,
     /// It was written in the midst of a transaction, unless that is about to be rolled back.
     is_suspect: bool,
+    /// All of that was answered, in the midst of the transaction: what is asked next decides.
+    is_suspicious: bool,
     /// The client said goodbye.
     is_terminated: bool,
     process: Option<i32>,
@@ -101,6 +103,7 @@ impl Tracker {
             is_fresh: false,
             behind: None,
             is_suspect: false,
+            is_suspicious: false,
             is_terminated: false,
             process: None,
             account: Account::new(book),
@@ -167,23 +170,30 @@ impl Tracker {
         self.is_suspect = false;
     }
 
-    /// Takes what the client wrote.
-    pub(super) fn written(&mut self, mut bytes: &[u8]) {
+    /// Whether it seems that the connection was handed out in the midst of a transaction.
+    pub(super) const fn is_suspicious(&self) -> bool {
+        self.is_suspicious
+    }
+
+    /// Takes what the client wrote. Returns whether it confirms what is suspicious.
+    pub(super) fn written(&mut self, mut bytes: &[u8]) -> bool {
+        let mut confirmed = false;
         while self.is_readable && !bytes.is_empty() {
             let (length, framed) = self.upstream.step(bytes);
             bytes = &bytes[length..];
             match framed {
                 Ok(Some(Framed { kind: MessageKind::Frontend(kind), length })) => {
-                    self.request(kind, length);
+                    confirmed |= self.request(kind, length);
                 }
                 Ok(_) => {}
                 Err(_) => self.is_readable = false,
             }
         }
+        confirmed
     }
 
-    /// Takes what the server wrote. Returns whether it turned out that the connection was handed out
-    /// in the midst of a transaction.
+    /// Takes what the server wrote. Returns whether from now on it is suspicious that the connection
+    /// was handed out in the midst of a transaction.
     pub(super) fn read(&mut self, mut bytes: &[u8]) -> bool {
         let mut found = false;
         while self.is_readable && !bytes.is_empty() {
@@ -200,7 +210,7 @@ impl Tracker {
         found
     }
 
-    fn request(&mut self, kind: Frontend, length: u64) {
+    fn request(&mut self, kind: Frontend, length: u64) -> bool {
         let head = self.upstream.head();
         let is =
             |end: &&[u8]| head.get(..end.len()).is_some_and(|head| head.eq_ignore_ascii_case(end));
@@ -213,7 +223,9 @@ impl Tracker {
             Frontend::Parse | Frontend::Bind | Frontend::Execute | Frontend::FunctionCall => true,
             _ => false,
         };
-        if is_end && (self.is_suspect || self.behind.is_some()) {
+        let was_suspicious = self.is_suspicious && (is_end || is_work);
+        self.is_suspicious &= !was_suspicious;
+        if is_end && (was_suspicious || self.is_suspect || self.behind.is_some()) {
             // What was taken for the work of the new holder was that of the last one.
             self.hand_out();
         }
@@ -234,6 +246,7 @@ impl Tracker {
             Frontend::SslRequest | Frontend::GssEncRequest => self.is_readable = false,
             _ => {}
         }
+        was_suspicious && is_work
     }
 
     fn answer(&mut self, kind: Backend) -> bool {
@@ -249,6 +262,7 @@ impl Tracker {
                     self.is_suspect = self.state.is_transaction();
                 } else if self.is_suspect && self.answers >= self.requests {
                     self.is_suspect = false;
+                    self.is_suspicious = true;
                     return true;
                 }
             }
@@ -289,7 +303,7 @@ mod tests {
         let sent = [greeting, message(b'p', b"secret\0")].concat();
         let key = message(b'K', &[0, 0, 4, 210, 1, 2, 3, 4]);
         let received = [message(b'R', &[0; 4]), key, message(b'Z', b"I")].concat();
-        sent.chunks(piece).for_each(|chunk| tracker.written(chunk));
+        sent.chunks(piece).for_each(|chunk| assert!(!tracker.written(chunk)));
         received.chunks(piece).for_each(|chunk| assert!(!tracker.read(chunk)));
         tracker
     }
@@ -304,7 +318,7 @@ mod tests {
                 ("SELECT 1/0", b'E', State::Failed),
                 ("ROLLBACK", b'I', State::Idle),
             ] {
-                query(request).chunks(piece).for_each(|it| tracker.written(it));
+                query(request).chunks(piece).for_each(|it| assert!(!tracker.written(it)));
                 assert_eq!(tracker.settled(), State::Unknown, "not answered yet");
                 ready(state).chunks(piece).for_each(|it| assert!(!tracker.read(it)));
                 assert_eq!(tracker.settled(), settled);
@@ -320,8 +334,28 @@ mod tests {
         tracker.hand_out();
         tracker.written(&query("INSERT INTO t VALUES (1)"));
         assert!(tracker.read(&ready(b'T')));
-        tracker.written(&query("SELECT 1"));
+        assert!(tracker.written(&query("SELECT 1")));
         assert!(!tracker.read(&ready(b'T')), "told once");
+        assert!(!tracker.written(&query("SELECT 1")), "told once");
+    }
+
+    #[test]
+    fn a_rollback_that_the_driver_writes_late_clears_the_suspicion() {
+        let mut tracker = connected(100);
+        tracker.written(&query("BEGIN"));
+        assert!(!tracker.read(&ready(b'T')));
+        tracker.hand_out();
+        // Of the last holder, written and answered before its ROLLBACK was.
+        tracker.written(&[message(b'P', b"\0UPDATE t\0\0\0"), message(b'S', b"")].concat());
+        assert!(tracker.read(&ready(b'T')) && tracker.is_suspicious());
+        // Whoever is next has not asked for anything yet.
+        tracker.hand_out();
+        assert!(!tracker.written(&[message(b'C', b"Ss1\0"), message(b'S', b"")].concat()));
+        assert!(!tracker.read(&ready(b'T')) && tracker.is_suspicious());
+        assert!(!tracker.written(&query("ROLLBACK")) && !tracker.is_suspicious());
+        assert!(!tracker.read(&ready(b'I')));
+        assert!(!tracker.written(&query("SELECT 1")));
+        assert!(!tracker.read(&ready(b'I')));
     }
 
     #[test]
