@@ -87,9 +87,11 @@ pub struct Comparison {
     /// How likely values are that are so much larger (or smaller, when they are) if nothing had
     /// changed, corrected for the number of comparisons.
     pub p_value: f64,
-    /// How many neighbours count as one value, because they are alike and say no more together: 1 where
-    /// all values are independent, as far as their order shows.
-    pub group: usize,
+    /// How many neighbours of the stored values count as one, because they are alike and say no more
+    /// together: 1 where all values are independent, as far as their order shows.
+    pub base_group: usize,
+    /// The same of the new values: as many, unless there are too few for that.
+    pub new_group: usize,
     /// How many comparisons were made together.
     pub comparisons: usize,
 }
@@ -99,6 +101,21 @@ impl Comparison {
     #[must_use]
     pub fn ratio(&self) -> f64 {
         self.new.median / self.base.median
+    }
+
+    /// `n = 60 and 60, p = 3.00e-4`, `n = 50 in groups of 8 and 450 in groups of 64, as neighbours are
+    /// alike, p = 2.17e-3`.
+    fn write_evidence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { base_group, new_group, .. } = *self;
+        write!(f, "n = {}", self.new.n)?;
+        if new_group != base_group {
+            write!(f, " in groups of {new_group}")?;
+        }
+        write!(f, " and {}", self.base.n)?;
+        if base_group.max(new_group) > 1 {
+            write!(f, " in groups of {base_group}, as neighbours are alike")?;
+        }
+        write!(f, ", p = {:.2e}", self.p_value)
     }
 }
 
@@ -113,9 +130,10 @@ pub fn compare(pairs: &[Pair<'_>]) -> Vec<Comparison> {
 /// slower although none is.
 ///
 /// Values whose neighbours are alike are put into groups until the medians of the groups are not
-/// ([`SerialDependence`](crate::stats::SerialDependence) at 5 %), and those are tested: a
-/// hundred values that were measured in one state of the machine are evidence of one. A pair with fewer than two values on one side, or with something that is
-/// no number, is left out.
+/// ([`SerialDependence`](crate::stats::SerialDependence) at 5 %), and those are tested: a hundred values
+/// that were measured in one state of the machine are evidence of one. Five groups are left on each side
+/// at least. A pair with fewer than two values on one side, or with something that is no number, is left
+/// out.
 ///
 /// ```
 /// use chaos_core::baseline::{Change, Pair, compare_at};
@@ -163,7 +181,8 @@ pub fn compare_at(level: Probability, pairs: &[Pair<'_>]) -> Vec<Comparison> {
                 ratio_95: ratio_95.expect("neither side is empty"),
                 least_effect,
                 p_value,
-                group: grouped.size,
+                base_group: grouped.base_size,
+                new_group: grouped.new_size,
                 comparisons,
             }
         })
@@ -184,21 +203,15 @@ impl fmt::Display for Comparison {
         };
         write!(
             f,
-            "{} {what} {:.2} times as long ({:.2} to {:.2}): median {}, {} in the baseline (n = {} \
-             and {}",
+            "{} {what} {:.2} times as long ({:.2} to {:.2}): median {}, {} in the baseline (",
             self.name,
             self.ratio(),
             self.ratio_95.low,
             self.ratio_95.high,
             time(self.new.median),
             time(self.base.median),
-            self.new.n,
-            self.base.n,
         )?;
-        if self.group > 1 {
-            write!(f, " in groups of {}, as neighbours are alike", self.group)?;
-        }
-        write!(f, ", p = {:.2e}", self.p_value)?;
+        self.write_evidence(f)?;
         match self.comparisons {
             1 => f.write_str(")"),
             many => write!(f, " after Holm's correction for {many} comparisons)"),
@@ -272,6 +285,26 @@ mod tests {
         let alarms = count(1.0);
         assert!(alarms <= 12, "{alarms} alarms of {runs}");
         assert!(count(8.0) > 50, "a change beyond all states is found");
+    }
+
+    /// What takes steady times is measured for a moment, what scatters for seconds.
+    #[test]
+    fn a_large_change_is_found_though_one_side_has_many_alike_values_and_the_other_few() {
+        let states = |seed: u64, n: u64, factor: f64| -> Vec<f64> {
+            let state = |at: u64| Seed(seed).named("state").numbered(at / 50).draws();
+            let slow = |at: u64| (0.3 * state(at).standard_normal()).exp();
+            times(seed, n, factor).iter().zip(0..).map(|(time, at)| time * slow(at)).collect()
+        };
+        for run in 0..50 {
+            let (base, new) = (states(2 * run, 450, 1.0), states(2 * run + 1, 50, 10.0));
+            assert_eq!(change(&base, &new), Change::Slower, "{run}");
+            let (base, new) = (states(2 * run, 50, 10.0), states(2 * run + 1, 450, 1.0));
+            assert_eq!(change(&base, &new), Change::Faster, "{run}");
+        }
+        let (base, new) = (states(0, 450, 1.0), times(1, 50, 10.0));
+        let text = compare(&[Pair::new("checkout", &base, &new)])[0].to_string();
+        assert!(text.contains("(n = 50 in groups of 8 and 450 in groups of "), "{text}");
+        assert!(text.contains(", as neighbours are alike, p = "), "{text}");
     }
 
     #[test]

@@ -12,30 +12,49 @@ use crate::stats::{SerialDependence, median};
 /// of the values.
 const LEVEL: f64 = 0.05;
 
-/// The values of both sides in groups of one size, and how many values are in a group.
+/// How many groups are left on each side at least. Of four and four the least probability is 1 in 70: too
+/// much to show anything at 5 % among ten comparisons, however far apart they are. Of five and five it is
+/// 1 in 252.
+const LEAST_GROUPS: usize = 5;
+
+/// The values of both sides in groups, and how many values are in a group of each.
 #[derive(Debug, PartialEq)]
 pub(super) struct Grouped {
     pub(super) base: Vec<f64>,
     pub(super) new: Vec<f64>,
-    pub(super) size: usize,
+    pub(super) base_size: usize,
+    pub(super) new_size: usize,
 }
 
 impl Grouped {
     /// Groups of as many values as it takes on both sides: medians of many values scatter less than
-    /// those of few, and only what scatters alike can be compared.
+    /// those of few, and what scatters alike is compared best. A side that has too few values for that has
+    /// smaller groups, as one or two groups could never show that anything changed.
     pub(super) fn of(base: &[f64], new: &[f64]) -> Self {
+        let (base_most, new_most) = (largest_group(base.len()), largest_group(new.len()));
         let mut size = 1;
         loop {
-            let grouped = Self { base: in_groups(base, size), new: in_groups(new, size), size };
-            if !(is_dependent(&grouped.base) || is_dependent(&grouped.new)) {
-                return grouped;
+            let (base_size, new_size) = (size.min(base_most), size.min(new_most));
+            let (base_groups, new_groups) = (in_groups(base, base_size), in_groups(new, new_size));
+            let is_largest = size >= base_most.max(new_most);
+            if is_largest || !(is_dependent(&base_groups) || is_dependent(&new_groups)) {
+                return Self { base: base_groups, new: new_groups, base_size, new_size };
             }
             size *= 2;
         }
     }
 }
 
-/// Fewer than ten values are not called so, so that groups do not grow without end.
+/// The largest power of two of which so many values make the least number of groups.
+const fn largest_group(values: usize) -> usize {
+    let mut size = 1;
+    while values / (2 * size) >= LEAST_GROUPS {
+        size *= 2;
+    }
+    size
+}
+
+/// Fewer than ten values are not called so.
 fn is_dependent(values: &[f64]) -> bool {
     SerialDependence::positive(values).is_some_and(|test| test.p_value < LEVEL)
 }
@@ -72,17 +91,32 @@ mod tests {
     fn independent_values_stay_as_they_are_and_alike_neighbours_become_one() {
         let kept = (0..100).filter(|run| {
             let (base, new) = (in_states(2 * run, 60, 1), in_states(2 * run + 1, 60, 1));
-            Grouped::of(&base, &new).size == 1
+            let grouped = Grouped::of(&base, &new);
+            (grouped.base_size, grouped.new_size) == (1, 1)
         });
         let kept = kept.count();
         // Two sides with 5 % each: fewer than 80 of 100 have a probability below 0.1 %.
         assert!(kept >= 80, "{kept}");
         // Eight states of sixteen values: unless chance made nearly all of them the same.
         let grouped = (0..20).filter(|run| {
-            Grouped::of(&in_states(*run, 128, 16), &in_states(run + 100, 60, 1)).size >= 4
+            Grouped::of(&in_states(*run, 128, 16), &in_states(run + 100, 60, 1)).base_size >= 4
         });
         let grouped = grouped.count();
         assert!(grouped >= 16, "{grouped}");
+    }
+
+    #[test]
+    fn a_side_with_few_values_keeps_as_many_groups_as_it_takes_to_show_anything() {
+        for run in 0..50 {
+            let (long, short) = (in_states(run, 450, 50), in_states(run + 100, 50, 1));
+            for (base, new) in [(&long, &short), (&short, &long)] {
+                let grouped = Grouped::of(base, new);
+                assert!(grouped.base.len() >= LEAST_GROUPS, "{grouped:?}");
+                assert!(grouped.new.len() >= LEAST_GROUPS, "{grouped:?}");
+            }
+        }
+        let sizes = [2, 9, 10, 19, 20, 50, 80].map(largest_group);
+        assert_eq!(sizes, [1, 1, 2, 2, 4, 8, 16]);
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub struct BaselineCompared {
     pub least_effect: f64,
     /// How likely such values are if nothing had changed, corrected for the number of comparisons.
     pub p_value: f64,
-    /// How many neighbours count as one value, because they are alike.
+    /// How many neighbours count as one value, because they are alike, on the side where that is more.
     #[serde(default = "one")]
     pub group: usize,
     /// The stored values.
@@ -89,7 +89,7 @@ impl BaselineCompared {
             ratio_95: comparison.ratio_95.into(),
             least_effect: comparison.least_effect,
             p_value: comparison.p_value,
-            group: comparison.group,
+            group: comparison.base_group.max(comparison.new_group),
             base: (&comparison.base).into(),
             new: (&comparison.new).into(),
             message: comparison.to_string(),
