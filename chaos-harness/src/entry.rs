@@ -56,11 +56,20 @@ pub fn main() -> ExitCode {
 fn harness() -> u8 {
     let arguments = match Arguments::parse(std::env::args_os().skip(1)) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&[error.to_string()]),
+        Err(error) => {
+            let code = usage(&[error.to_string()]);
+            let bisects = std::env::args_os().any(|argument| argument == "--chaos-bisect");
+            return if bisects { exit_code::BISECTION_ENDS } else { code };
+        }
     };
-    let bisects = arguments.bisects;
-    let code = asked_for(arguments);
-    if bisects { exit_code::for_bisection(code) } else { code }
+    if !arguments.bisects {
+        return asked_for(arguments);
+    }
+    if let Err(errors) = Settings::check_command(&arguments) {
+        usage(&errors);
+        return exit_code::BISECTION_ENDS;
+    }
+    exit_code::for_bisection(asked_for(arguments))
 }
 
 /// Does what the command line asks for.

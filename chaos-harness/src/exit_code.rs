@@ -21,9 +21,13 @@ pub const HARNESS: u8 = 3;
 /// locked, the quarantine of a test has ended, or something became slower than its baseline.
 pub const GATE: u8 = 4;
 
+/// The command line or a variable could not be understood, with `--chaos-bisect`. It is the same at each
+/// commit, so the bisection ends, as it does for any code above 127; [`USAGE`] would call the commit bad.
+pub const BISECTION_ENDS: u8 = 255;
+
 /// What [`PASSED`], [`FAILED`] and others become for `git bisect run` (`--chaos-bisect`): 0 for a commit
-/// that is good, 1 for one that is bad, 125 for one of which nothing is known; who interrupts the run
-/// ends the bisection.
+/// that is good, 1 for one that is bad, 125 for one of which nothing is known, as when its `chaos.toml`
+/// cannot be understood; who interrupts the run ends the bisection.
 #[must_use]
 pub const fn for_bisection(code: u8) -> u8 {
     match code {

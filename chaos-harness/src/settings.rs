@@ -120,6 +120,16 @@ fn refuse_retries_of_measured_tests(
 }
 
 impl Settings {
+    /// Reads the command line and the variables alone, which are the same whatever commit is checked out.
+    ///
+    /// # Errors
+    ///
+    /// Everything that could not be understood.
+    pub(crate) fn check_command(arguments: &Arguments) -> Result<(), Vec<String>> {
+        environment(arguments)?;
+        assignments(arguments).map(drop)
+    }
+
     /// Reads variables, the file and the machine.
     ///
     /// # Errors
@@ -129,9 +139,7 @@ impl Settings {
         arguments: &Arguments,
         nextest: Option<&Nextest>,
     ) -> Result<Self, Vec<String>> {
-        let environment = Environment::read(&arguments.settings)
-            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-        refuse_retries_of_measured_tests(arguments, &environment)?;
+        let environment = environment(arguments)?;
         let package = run_directory::package().unwrap_or_default();
         let workspace = run_directory::workspace(nextest);
         // Of all files and options the mistakes are told at once.
@@ -443,6 +451,14 @@ fn attribute<T>(value: Option<T>) -> Option<Setting<T>> {
 fn tell<T: Default>(mistakes: &mut Vec<String>, error: &(dyn std::error::Error + 'static)) -> T {
     mistakes.extend(with_sources(error).lines().map(str::to_owned));
     T::default()
+}
+
+/// What variables and options say.
+fn environment(arguments: &Arguments) -> Result<Environment, Vec<String>> {
+    let environment = Environment::read(&arguments.settings)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    refuse_retries_of_measured_tests(arguments, &environment)?;
+    Ok(environment)
 }
 
 /// What the variable and the options set in the words of the file.

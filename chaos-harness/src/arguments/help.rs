@@ -29,7 +29,8 @@ What is measured
       --chaos-runs N        Run each test until its category is decided, N times at most, without
                             retries
       --chaos-bisect        Exit as `git bisect run` expects: 0 no test is worse than it declares, 1 one is,
-                            125 nothing is known. What is seen is no evidence for the history
+                            125 nothing is known, 255 the command line or a variable is wrong. What is
+                            seen is no evidence for the history
       --chaos-baseline MODE  `save` the baselines that tests measure, or `compare` them with those
                             that were saved: what became slower fails the run
 

@@ -182,7 +182,14 @@ fn a_bisection_is_told_what_is_good_bad_and_unknown() {
     suite.run("--chaos-bisect --exact suite::panics").assert_code(1);
     suite.run("--chaos-bisect --exact suite::fails_as_it_may").assert_code(1);
     suite.run("--chaos-bisect --exact suite::is_not_there_yet").assert_code(125);
-    suite.run("--chaos-bisect --chaos-timeout soon").assert_code(125);
+    // A command that is wrong at each commit ends the bisection; a file is of the commit.
+    for wrong in ["--chaos-timeout soon", "--chaos-rnus 9", "--list", "--chaos-set foo.bar=1"] {
+        suite.run(&format!("--chaos-bisect {wrong}")).assert_code(255);
+    }
+    let file = suite.scratch("chaos.toml");
+    std::fs::write(&file, "[attempts]\nretires = 2\n").unwrap();
+    let config = [("CHAOS_CONFIG", file.to_str().unwrap())];
+    suite.run_with("--chaos-bisect --exact suite::passes", &config).assert_code(125);
     suite.run("--chaos-bisect --chaos-runs 60 --exact suite::passes").assert_code(0);
     suite.run("--chaos-bisect --chaos-runs 60 --exact suite::panics").assert_code(1);
     // Five runs decide nothing.
