@@ -7,7 +7,8 @@
 //! written afterwards. That may still be one of the last holder, who has given it up: then the end
 //! of the transaction is in the queue as well, the `ROLLBACK` that the driver sends for one that is
 //! dropped, or the `COMMIT` that nobody waited for. So that is only suspicious, even when everything
-//! was answered, until the next request: such an end clears it, other work confirms it.
+//! was answered, until the next request. A `ROLLBACK` clears it, anything else confirms it: whoever
+//! has asked for a `COMMIT` had given up no work before it.
 //!
 //! Only the beginnings of messages are read.
 
@@ -23,7 +24,8 @@ use crate::wire::sql::{is_commit, statements};
 
 /// How the driver ends the transaction of a holder who has dropped it, or has given up waiting for
 /// its commit.
-const ENDS: [&[u8]; 2] = [b"ROLLBACK", b"COMMIT\0"];
+const ENDS: [&[u8]; 2] = [ROLLBACK, b"COMMIT\0"];
+const ROLLBACK: &[u8] = b"ROLLBACK";
 
 /// As much of a query is looked at, at most.
 const LONGEST_QUERY: u64 = 16 << 10;
@@ -212,9 +214,11 @@ impl Tracker {
 
     fn request(&mut self, kind: Frontend, length: u64) -> bool {
         let head = self.upstream.head();
-        let is =
-            |end: &&[u8]| head.get(..end.len()).is_some_and(|head| head.eq_ignore_ascii_case(end));
-        let is_end = kind == Frontend::Query && ENDS.iter().any(is);
+        let is = |end: &[u8]| {
+            kind == Frontend::Query
+                && head.get(..end.len()).is_some_and(|head| head.eq_ignore_ascii_case(end))
+        };
+        let (is_end, is_rollback) = (ENDS.iter().any(|end| is(end)), is(ROLLBACK));
         let is_whole = (head.len() + HEADER) as u64 == length;
         self.account.request(kind, head, is_whole, self.requests + 1);
         // Closing a statement, and what ends a transaction, may come from the last holder.
@@ -225,7 +229,8 @@ impl Tracker {
         };
         let was_suspicious = self.is_suspicious && (is_end || is_work);
         self.is_suspicious &= !was_suspicious;
-        if is_end && (was_suspicious || self.is_suspect || self.behind.is_some()) {
+        let is_cleared = was_suspicious && is_rollback;
+        if is_cleared || is_end && (self.is_suspect || self.behind.is_some()) {
             // What was taken for the work of the new holder was that of the last one.
             self.hand_out();
         }
@@ -246,7 +251,7 @@ impl Tracker {
             Frontend::SslRequest | Frontend::GssEncRequest => self.is_readable = false,
             _ => {}
         }
-        was_suspicious && is_work
+        was_suspicious && !is_cleared
     }
 
     fn answer(&mut self, kind: Backend) -> bool {
@@ -337,6 +342,19 @@ mod tests {
         assert!(tracker.written(&query("SELECT 1")));
         assert!(!tracker.read(&ready(b'T')), "told once");
         assert!(!tracker.written(&query("SELECT 1")), "told once");
+    }
+
+    #[test]
+    fn a_commit_by_the_holder_after_the_next_confirms_it() {
+        let mut tracker = connected(100);
+        tracker.written(&query("BEGIN"));
+        assert!(!tracker.read(&ready(b'T')));
+        tracker.hand_out();
+        tracker.written(&query("INSERT INTO t VALUES (1)"));
+        assert!(tracker.read(&ready(b'T')));
+        tracker.hand_out();
+        assert!(tracker.written(&query("COMMIT")) && !tracker.is_suspicious());
+        assert!(!tracker.read(&ready(b'I')));
     }
 
     #[test]
