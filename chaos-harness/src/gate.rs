@@ -185,9 +185,10 @@ impl Scope<'_> {
 
     fn pass_rate(&self) -> Option<GateJudged> {
         let limit = self.limit(|limits| limits.pass_rate.as_ref())?;
-        let is_judged = |test: &&&TestRecord| {
-            !matches!(test.outcome(), None | Some(TestOutcome::Skipped | TestOutcome::Environment))
+        let has_no_answer = |test: &TestRecord| {
+            matches!(test.outcome(), None | Some(TestOutcome::Skipped | TestOutcome::Environment))
         };
+        let is_judged = |test: &&&TestRecord| test.is_cut_short || !has_no_answer(test);
         let judged: Vec<_> = self.tests.iter().filter(is_judged).copied().collect();
         let failed: Vec<_> = judged.iter().filter(|test| has_failed(test)).copied().collect();
         let (passed, total) = (judged.len() - failed.len(), judged.len());
@@ -354,7 +355,8 @@ fn quarantined(
 }
 
 fn has_failed(test: &TestRecord) -> bool {
-    matches!(test.outcome(), Some(TestOutcome::Failed | TestOutcome::FailedAsAllowed))
+    test.is_cut_short
+        || matches!(test.outcome(), Some(TestOutcome::Failed | TestOutcome::FailedAsAllowed))
 }
 
 fn is_flaky(test: &TestRecord) -> bool {

@@ -79,6 +79,9 @@ pub(crate) fn judge(
         return Err(CannotJudge::NotOurs { binary, run: directory.to_owned() });
     };
     let unfinished = unfinished(&run);
+    for test in &mut run.tests {
+        test.is_cut_short = unfinished.contains(&test.name);
+    }
     let left_out = left_out(&run, all);
     let gates = gates(&run, settings, identity, plan, all, &left_out);
     let ended = ended(&run, &gates, &unfinished, all);
@@ -154,6 +157,7 @@ fn gates(
             phases.locked(&test.name);
         }
         let passed = match test.outcome() {
+            _ if test.is_cut_short => false,
             Some(TestOutcome::Skipped | TestOutcome::Environment) | None => continue,
             Some(TestOutcome::Failed | TestOutcome::FailedAsAllowed) => false,
             Some(_) => true,

@@ -56,6 +56,8 @@ pub(crate) struct TestRecord {
     pub(crate) skip_cause: Option<SkipCause>,
     /// Its end; absent while it runs, and for ever when the harness was killed.
     pub(crate) ended: Option<TestEnded>,
+    /// Whether the run is over without an end of this test: whatever judges the run takes it for failed.
+    pub(crate) is_cut_short: bool,
 }
 
 /// An attempt at a test.
@@ -174,6 +176,7 @@ impl RunRecord {
             ignored: None,
             skip_cause: None,
             ended: None,
+            is_cut_short: false,
         });
         self.latest.insert((process.unwrap_or(usize::MAX), name.to_owned()), place);
         place

@@ -143,7 +143,10 @@ fn what_was_killed_under_nextest_is_no_pass() {
     let mut command = suite.command("--exact suite::phases::f_tree_grows --nocapture");
     let mut running = command.stdout(std::process::Stdio::null()).spawn().unwrap();
     crate::binary::eventually("the test has begun", || {
-        let has_begun = |event: &RunEvent| matches!(event, RunEvent::AttemptStarted(it) if it.test.ends_with("f_tree_grows"));
+        let has_begun = |event: &RunEvent| match event {
+            RunEvent::AttemptStarted(started) => started.test.ends_with("f_tree_grows"),
+            _ => false,
+        };
         suite.events().iter().any(has_begun).then_some(())
     });
     running.kill().unwrap();
@@ -152,6 +155,10 @@ fn what_was_killed_under_nextest_is_no_pass() {
     judged.assert_code(exit_code::FAILED);
     let part = "did not come to an end (were they killed?):\n    suite::phases::f_tree_grows\n";
     assert!(judged.stdout.contains(part), "{}", judged.stdout);
+    let text = judged.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let gate = "FAILED pass-rate: 1 of 2 tests passed (50.0 %), 40.0 points below the 90.0 % that are \
+                needed; failed: `suite::phases::f_tree_grows`";
+    assert!(text.contains(gate), "{text}");
 }
 
 fn retries_are_left_to_nextest_and_counted_on() {
