@@ -22,6 +22,17 @@ fn actions(arguments: &Arguments) -> [(&'static str, bool); 10] {
     ]
 }
 
+/// The option that is about a whole run, which stands behind it after `=`: a word apart is a filter, and
+/// another run than was named would be taken.
+fn about_a_run(arguments: &Arguments) -> Option<&'static str> {
+    let options = [
+        ("--chaos-report", arguments.report.is_some()),
+        ("--chaos-judge", arguments.judge.is_some()),
+        ("--chaos-inventory", arguments.inventory.is_some()),
+    ];
+    options.into_iter().find(|(_, is_asked)| *is_asked).map(|(option, _)| option)
+}
+
 /// Refuses options of which one would have no effect.
 pub(super) fn check(arguments: &Arguments) -> Result<(), UsageError> {
     // Whoever asks for help gets it, as everywhere.
@@ -34,7 +45,12 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), UsageError> {
         (Some((action, _)), None) if arguments.bisects => {
             Err(UsageError::NothingToBisect { action })
         }
-        _ => Ok(()),
+        _ => match (about_a_run(arguments), arguments.filters.first()) {
+            (Some(option), Some(argument)) => {
+                Err(UsageError::RunApart { option, argument: argument.clone() })
+            }
+            _ => Ok(()),
+        },
     }
 }
 
@@ -88,6 +104,15 @@ mod tests {
             assert!(parse(&format!("--help {one} --list --chaos-config")).is_ok());
         }
         assert_eq!(actions(&Arguments::default()).len(), all.len());
+    }
+
+    #[test]
+    fn the_name_of_a_run_is_not_taken_for_a_filter() {
+        for option in ["--chaos-report", "--chaos-judge", "--chaos-inventory"] {
+            let error = parse(&format!("{option} 7c2a5973")).unwrap_err().to_string();
+            assert!(error.contains(&format!("write `{option}=7c2a5973`")), "{error}");
+            assert!(parse(&format!("{option}=7c2a5973")).is_ok());
+        }
     }
 
     #[test]
