@@ -70,9 +70,11 @@ fn options_that_exclude_one_another_are_both_named() {
         ("--chaos-config --list", ["`--list`", "`--chaos-config`"]),
         ("--chaos-issue a --chaos-bisect", ["`--chaos-issue`", "`--chaos-bisect`"]),
         ("--chaos-runs 9 --chaos-retries 2", ["`--chaos-runs 9`", "`--chaos-retries 2`"]),
+        ("--chaos-judge 6f3d", ["`--chaos-judge`", "`--chaos-judge=6f3d`"]),
     ] {
         let run = Suite::new().run(arguments);
-        run.assert_code(exit_code::USAGE);
+        let bisects = arguments.ends_with("--chaos-bisect");
+        run.assert_code(if bisects { exit_code::BISECTION_ENDS } else { exit_code::USAGE });
         assert!(named.iter().all(|name| run.stderr.contains(name)), "{}", run.stderr);
         assert!(run.events.is_empty() && run.stdout.is_empty());
     }
