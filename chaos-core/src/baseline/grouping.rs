@@ -45,6 +45,20 @@ impl Grouped {
     }
 }
 
+/// The values in the smallest groups that can be taken for independent; nothing where fewer than
+/// `least` are left of them.
+pub(super) fn independent(values: &[f64], least: usize) -> Option<Vec<f64>> {
+    let mut size = 1;
+    while values.len() / size >= least {
+        let groups = in_groups(values, size);
+        if !is_dependent(&groups) {
+            return Some(groups);
+        }
+        size *= 2;
+    }
+    None
+}
+
 /// The largest power of two of which so many values make the least number of groups.
 const fn largest_group(values: usize) -> usize {
     let mut size = 1;
@@ -117,6 +131,24 @@ mod tests {
         }
         let sizes = [2, 9, 10, 19, 20, 50, 80].map(largest_group);
         assert_eq!(sizes, [1, 1, 2, 2, 4, 8, 16]);
+    }
+
+    #[test]
+    fn values_are_in_groups_until_they_are_independent_or_too_few_are_left() {
+        let lengths = |lasting| {
+            let groups = move |run| independent(&in_states(run, 640, lasting), 10);
+            (0..20).map(move |run| groups(run).map(|groups| groups.len()))
+        };
+        assert!(
+            lengths(1).filter(|it| *it == Some(640)).count() >= 15,
+            "{:?}",
+            lengths(1).collect::<Vec<_>>()
+        );
+        for length in lengths(16) {
+            assert!(length.is_some_and(|it| it < 640), "{length:?}");
+        }
+        let drift: Vec<f64> = (0..640).map(f64::from).collect();
+        assert_eq!(independent(&drift, 10), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Baseline, BaselineError, LEAST_SAMPLES};
+use super::{Baseline, BaselineError, LEAST_SAMPLES, grouping};
 use crate::error::TestError;
 use crate::stats::{median, relative_width};
 
@@ -47,7 +47,10 @@ impl Sampling {
     /// interval of their mean is within 5 % of it, up to 1000 values or 5 seconds.
     ///
     /// A value is the median of up to 5 runs, of as many as begin within 5 ms: of one where a run takes
-    /// that long. The runs of the next value begin at least 10 ms after those of this one.
+    /// that long. The runs of the next value begin at least 10 ms after those of this one. Where
+    /// neighbours are alike, the interval is that of the medians of groups of 2, 4, 8 … of them, as many
+    /// as it takes until the groups are not, and there are at least 10 groups: what was measured while the
+    /// machine was in one or two states is measured for longer.
     pub const fn new() -> Self {
         Self {
             warm_up: 3,
@@ -106,7 +109,10 @@ impl Sampling {
         if n >= self.at_most || took >= self.within {
             return true;
         }
-        let is_narrow = || relative_width(seconds).is_some_and(|width| width <= self.width);
+        // Values of few states of the machine look more certain than they are.
+        let independent = || grouping::independent(seconds, LEAST_SAMPLES);
+        let width = || independent().and_then(|groups| relative_width(&groups));
+        let is_narrow = || width().is_some_and(|width| width <= self.width);
         took >= self.spread && n % BATCH == 0 && is_narrow()
     }
 
@@ -286,6 +292,18 @@ mod tests {
         assert!(baseline.durations().len() < calls.len(), "a value is of several runs");
         let longest = calls.chunk_by(|a, b| *b - *a < 5.ms()).map(<[_]>::len).max().unwrap();
         assert!(longest <= RUNS, "{longest} runs follow each other without a pause");
+    }
+
+    #[test]
+    fn values_of_few_states_of_the_machine_do_not_suffice() {
+        let slow_in = |is_slow: fn(usize) -> bool| {
+            (0..200).map(|at| if is_slow(at) { 1.1 } else { 1.0 }).collect::<Vec<_>>()
+        };
+        let (alternating, one_change) = (slow_in(|at| at % 2 == 0), slow_in(|at| at < 100));
+        let sampling = Sampling::new();
+        assert!(sampling.suffices(&alternating, 1.secs()));
+        assert!(!sampling.suffices(&one_change, 1.secs()));
+        assert!(sampling.suffices(&one_change, 5.secs()), "it goes on for ever");
     }
 
     #[tokio::test]
