@@ -45,9 +45,9 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "machine-trouble",
         class: Class::Environment,
-        when: "the error is one of the machine (no space left, no descriptors, no memory, a port in \
-               use, no PostgreSQL found or started; by its kind of I/O, SQLSTATE 53100, 53200 or \
-               class 58, or its words), and the test injected no fault but delays and lost \
+        when: "the error is one of the machine (no space left, no descriptors, no memory, a port \
+               in use, no PostgreSQL found or started; recognised by its I/O error kind, SQLSTATE \
+               53100, 53200 or class 58, or its text), and the test injected only delays and lost \
                connections",
         applies: machine_trouble,
     },
@@ -66,15 +66,15 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "never-brought-about",
         class: Class::TestDesign,
-        when: "a `sometimes!` never held, or what has to be reached never was",
+        when: "a `sometimes!` never held, or a place that has to be reached never was",
         applies: |case| case.is(&[FailureKind::NeverHeld]),
     },
     Rule {
         name: "nothing-proven",
         class: Class::TestDesign,
-        when: "a checker had nothing to judge, or could not come to an end; no recovery could be \
-               watched; there was nothing that a figure could be taken from; or a bound is on a phase \
-               or a fault that the run does not have",
+        when: "a checker had nothing to judge, or could not finish; no recovery could be watched; \
+               a figure could not be computed; or a bound is on a phase or a fault that the run \
+               does not have",
         applies: nothing_proven,
     },
     Rule {
@@ -92,8 +92,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "stuck-under-fault",
         class: Class::PotentialBug,
-        when: "the test was still running at its deadline while a fault was active: something waits \
-               without a limit of its own",
+        when: "the test was still running at its deadline while a fault was active: something \
+               waits without a timeout",
         applies: |case| late(case, true),
     },
     Rule {
@@ -106,13 +106,13 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "bound-missed-by-far",
         class: Class::PotentialBug,
-        when: "a bound was missed by more than a factor of two, or its figure never came to an end",
+        when: "a bound was missed by more than a factor of two, or what it bounds never happened",
         applies: |case| bound(case, false),
     },
     Rule {
         name: "slow-recovery",
         class: Class::TuningNeeded,
-        when: "recovery took longer than it may, by no more than that again",
+        when: "recovery took up to twice as long as it may",
         applies: |case| recovery(case, true),
     },
     Rule {
@@ -124,18 +124,18 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "fault-let-through",
         class: Class::PotentialBug,
-        when: "the test returned an error that a fault makes which was active, or had ended 100 ms \
-               before at most, and had touched something: by its own SQLSTATE, as a lost or refused \
-               connection, as a limit of time that was reached. The code under test did not handle \
-               the fault that it was given",
+        when: "the test returned an error that a fault causes (its own SQLSTATE, a lost or \
+               refused connection, a timeout), and this fault had touched something and was \
+               active, or had ended at most 100 ms before. The code under test did not handle the \
+               fault",
         applies: errors::let_through,
     },
     Rule {
         name: "not-over-its-fault",
         class: Class::PotentialBug,
-        when: "the test returned an error of a connection (lost, refused, or none free in the pool), \
-               and a fault that had lost connections was over: the code under test did not get over \
-               it by itself",
+        when: "the test returned a connection error (lost, refused, or none free in the pool), \
+               and a fault that had broken connections was over: the code under test did not \
+               recover by itself",
         applies: errors::not_over_it,
     },
     Rule {
@@ -147,31 +147,31 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "limit-without-fault",
         class: Class::TuningNeeded,
-        when: "the test returned an error of a limit (time, SQLSTATE 57014, 55P03, 25P03, 57P05; \
-               connections of the pool or the server, 53300, 53400), with no fault active that is \
-               behind it",
+        when: "the test returned an error about a limit (a timeout, SQLSTATE 57014, 55P03, 25P03, \
+               57P05; connections of the pool or the server, 53300, 53400), and no active fault \
+               explains it",
         applies: errors::limit,
     },
     Rule {
         name: "statement-refused",
         class: Class::PotentialBug,
-        when: "the test returned SQLSTATE class 21, 22, 23, 25 or 42: a statement or its data is wrong, \
-               or breaks a constraint, and no fault is behind it",
+        when: "the test returned SQLSTATE class 21, 22, 23, 25 or 42: a statement or its data is \
+               wrong, or violates a constraint, and no fault explains it",
         applies: errors::refused,
     },
     Rule {
         name: "lost-without-fault",
         class: Class::Environment,
-        when: "the test returned an error of a connection that was lost or refused (by its kind of \
-               I/O, or SQLSTATE class 08, 57P01 to 57P03), and had injected no fault but delays",
+        when: "the test returned the error of a lost or refused connection (by its I/O error \
+               kind, or SQLSTATE class 08, 57P01 to 57P03), and had injected only delays",
         applies: errors::lost,
     },
     Rule {
         name: "promise-broken",
         class: Class::PotentialBug,
-        when: "a check, an invariant, a property or an assertion in the code did not hold, a promise \
-               breaks at some point of an exploration, something was left in a database, or a panic \
-               that the test declares did not come",
+        when: "a check, an invariant, a property or an assertion in the code did not hold, an \
+               exploration found a broken promise, something was left in a database, or a \
+               declared panic did not happen",
         applies: |case| {
             case.is(&[
                 FailureKind::Check,
