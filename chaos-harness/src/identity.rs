@@ -57,8 +57,7 @@ impl Identity {
 
     /// The command that makes the report of a run.
     pub(crate) fn report(&self, run: &str) -> String {
-        let Self { package, target, .. } = self;
-        format!("cargo test -p {package} --test {target} -- --chaos-report={run}")
+        format!("cargo test {} -- --chaos-report={run}", self.options())
     }
 
     /// The command that builds the tests and runs none.
@@ -133,6 +132,15 @@ mod tests {
                 format!("CHAOS_SEED=42 CHAOS_RETRIES=0 cargo test -p bank {target}{ending}");
             assert_eq!(reproduce(krate, file), expected);
         }
+    }
+
+    #[test]
+    fn a_report_and_a_judgement_are_asked_of_the_target_that_ran() {
+        let unit = Identity::from("bank".into(), "bank", Some(Path::new("src/pool.rs")));
+        assert_eq!(unit.report("7c2a"), "cargo test -p bank -- --chaos-report=7c2a");
+        assert_eq!(unit.judge("7c2a"), "cargo test -p bank -- --chaos-judge=7c2a");
+        let test = Identity::from("bank".into(), "chaos", Some(Path::new("tests/chaos.rs")));
+        assert_eq!(test.report("7c2a"), "cargo test -p bank --test chaos -- --chaos-report=7c2a");
     }
 
     #[test]

@@ -22,15 +22,25 @@ pub(super) fn is_proof(failure: &Failure, events: &[Event]) -> bool {
 /// failed for, such as an audit that is to find something, is no proof.
 fn tells_of_a_violation(failure: &Failure, events: &[Event]) -> bool {
     events.iter().any(|event| match &event.what {
-        EventKind::Check { name, passed: false, .. } => failure.message.contains(name.as_str()),
+        EventKind::Check { name, passed: false, .. } => has_name(&failure.message, name),
         EventKind::Judged { report } => {
-            report.validity() == Validity::Violated && failure.message.contains(&report.checker)
+            report.validity() == Validity::Violated && has_name(&failure.message, &report.checker)
         }
         EventKind::Assertion { assertion } => {
-            assertion.is_violated() && failure.message.contains(&assertion.name)
+            assertion.is_violated() && has_name(&failure.message, &assertion.name)
         }
         _ => false,
     })
+}
+
+/// Whether a message has a name in whole words: a check that is called `open` is not what `reopened` tells of.
+fn has_name(message: &str, name: &str) -> bool {
+    let is_end = |next: Option<char>| !next.is_some_and(char::is_alphanumeric);
+    !name.is_empty()
+        && message.match_indices(name).any(|(at, _)| {
+            let (before, behind) = (&message[..at], &message[at + name.len()..]);
+            is_end(before.chars().next_back()) && is_end(behind.chars().next())
+        })
 }
 
 #[cfg(test)]
@@ -59,6 +69,16 @@ mod tests {
         for kind in [FailureKind::Timeout, FailureKind::Bound, FailureKind::Recovery] {
             assert!(!proves(kind, "it took too long"), "{kind}");
         }
+    }
+
+    #[test]
+    fn a_name_within_other_words_proves_nothing() {
+        let events = [check("open", false), check("", false)];
+        let proves = |message: &str| is_proof(&Failure::new(FailureKind::Panic, message), &events);
+        assert!(!proves("the pool was reopened too late") && !proves("it opened no connection"));
+        assert!(proves("open: does not hold") && proves("case 2: `open` does not hold"));
+        // `match_indices` is of bytes, and what is around it may be of several.
+        assert!(proves("“open”") && !proves("éopen") && !proves("anything else"));
     }
 
     #[test]
