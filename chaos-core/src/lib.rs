@@ -1,33 +1,51 @@
-//! Fault injectors, an ephemeral PostgreSQL and statistics for chaos tests.
+//! Faults, links, an ephemeral PostgreSQL, workloads and checkers for chaos tests.
 //!
-//! Most users depend on `chaos-harness` only, which re-exports what is here and runs the tests.
-//! This crate is the part that breaks things and measures what follows.
+//! **Most users depend on `chaos-harness` only**, which re-exports everything here and runs the tests:
+//! begin there. Depend on this crate to use faults in an ordinary `#[tokio::test]` or in a benchmark,
+//! or for the macros of [`mod@assert`] in the code under test:
+//!
+//! ```no_run
+//! use chaos_core::journal::Journal;
+//! use chaos_core::prelude::*;
+//! use chaos_core::seed::Seed;
+//!
+//! # async fn test() -> TestResult {
+//! let cx = Chaos::new(Seed(42), Journal::in_memory());
+//! let cache = cx.link("cache", "127.0.0.1:6379".parse()?).await?; // any TCP service
+//! let request = async { /* your code, with a client that connects to `cache.address()` */ };
+//! cache.during(latency(50.ms()), request).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`postgres`] says what to add where a server is to be started without the harness.
 //!
 //! # Map of the code
 //!
-//! From the bottom to the top; a module imports only what stands above it in this list.
+//! From the bottom layer to the top; a module imports only what is above it in this list.
 //!
 //! * [`units`], [`duration`], [`probability`], [`rate`], [`seed`], [`stats`]: pure values.
-//! * [`machine`], [`sizing`]: where all this runs, what it bears, and what it has used.
+//! * [`machine`], [`sizing`]: the machine, the loads and times that suit it, and what was used.
 //! * [`direction`], [`delay`], [`trigger`], [`fault`], [`outcome`], [`commit`], [`verdict`]: the nouns.
 //!   Faults are data.
-//! * [`history`], [`check`]: what clients did and saw, and the checkers that judge it by a promise.
-//! * [`mod@assert`]: what the code under test says of itself.
+//! * [`history`], [`check`]: what clients did and saw, and checkers that test it against a promise.
+//! * [`mod@assert`]: assertions in the code under test.
 //! * [`event`], [`journal`], [`leftover`], [`metrics`], [`scope`]: everything that happens is an event.
-//!   `trace` (a cargo feature): what the code under test traces, and our faults among it.
-//! * [`packets`]: what this machine allows to be done to real packets, and the wire on which it is.
+//!   `trace` (a cargo feature): traces of the code under test, and faults as spans.
+//! * [`packets`]: faults of real packets: whether this machine allows them, and the wire for them.
 //! * `wire`: bytes framed into the messages of a protocol, without any input or output.
 //! * `engine`: what faults do to the bytes of a connection, without any input or output.
 //! * [`link`]: real connections that pass through the engine.
-//! * [`sabotage`]: faults of everything else, which take effect by a request.
-//! * [`postgres`]: an ephemeral server, and a database of one's own behind a link of its own.
-//! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`]: a workload beside faults on a
-//!   timeline, and what is asked of it.
-//! * [`workload`]: what clients do to a service, recorded as a history, with the checker of each.
+//! * [`sabotage`]: all other faults, which take effect through a request.
+//! * [`postgres`]: an ephemeral server, and for each test a database behind a link.
+//! * [`schedule`], [`load`], [`client`], [`run`], [`recovery`]: operations of clients beside faults on a
+//!   timeline, their figures, and bounds on them.
+//! * [`workload`]: what clients do to a service, recorded as a history, with a checker for each.
 //! * [`explore`]: a scenario, run once for each point at which it can break.
-//! * `toxiproxy` (a cargo feature): Toxiproxy's API over our links, and our faults in its servers.
-//! * [`contention`]: a load that is raised until clients meet.
-//! * [`Chaos`]: what a test is given. [`baseline`]: how long something takes, compared with another day.
+//! * `property` (a cargo feature): random operations and faults, and shrinking of failing cases.
+//! * `toxiproxy` (a cargo feature): Toxiproxy's API over links, and faults in its servers.
+//! * [`contention`]: a load that is raised until clients conflict.
+//! * [`Chaos`]: what a test is given. [`baseline`]: times, compared with those of an earlier run.
 
 pub mod assert;
 pub mod baseline;

@@ -1,25 +1,28 @@
-//! An ephemeral PostgreSQL server, and a database of one's own behind a link of its own.
+//! An ephemeral PostgreSQL server, and for each test a database behind a link of its own.
 //!
-//! The server is shared by all tests of a user that run at the same time, whichever process they
-//! run in, and is gone soon after the last of them. It listens on a unix socket and on a free port
-//! of 127.0.0.1, asks for a random password, and keeps its data in memory where it can.
+//! All tests of a user that run at the same time share the server, whichever process they run in; it
+//! stops soon after the last of them. It listens on a unix socket and on a free port of 127.0.0.1, has
+//! a random password, and keeps its data in memory where it can.
+//!
+//! PostgreSQL 13 to 18 is looked for in `CHAOS_PG_BIN`, `PATH`, `pg_config --bindir`, the cache
+//! directory and the usual places of Debian, Fedora, Homebrew and Postgres.app.
 //!
 //! # Environment
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `CHAOS_PG_BIN` | the directory that holds `initdb` and `postgres`; else they are looked for |
-//! | `CHAOS_POSTGRES_URL` | use this server instead; only databases made for tests are dropped |
-//! | `CHAOS_ALLOW_REMOTE=1` | even if it is not on this machine |
+//! | `CHAOS_PG_BIN` | the directory of `initdb` and `postgres` |
+//! | `CHAOS_POSTGRES_URL` | uses this server instead of starting one; only databases made for tests are dropped |
+//! | `CHAOS_ALLOW_REMOTE=1` | allows that server to be on another machine |
 //! | `CHAOS_PG_DIR` | where servers keep their files while they run |
 //! | `CHAOS_CACHE_DIR` | where initialised clusters and installed programs are kept |
-//! | `CHAOS_KEEP=1` | keep the databases of attempts that failed |
+//! | `CHAOS_KEEP=1` | keeps the databases of attempts that failed |
 //!
 //! # The server's supervisor
 //!
-//! The server is started and removed by a helper process, which is the running program itself
-//! started again. A program in which [`supervise_if_asked`] is never called cannot start one;
-//! `chaos_harness::main!()` calls it. Under another harness, give it a test to be called from:
+//! A helper process, which is the running program started again, starts and removes the server. For
+//! that the program has to call [`supervise_if_asked`]; `chaos_harness::main!()` does. Under another
+//! harness, call it from a test:
 //!
 //! ```
 //! use chaos_core::postgres::supervise_if_asked;

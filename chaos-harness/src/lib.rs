@@ -1,62 +1,117 @@
-//! Run chaos tests against a real PostgreSQL and learn how far to trust the verdict.
+//! Chaos tests for Rust services: your real code runs against a real PostgreSQL while faults are
+//! injected, and the report says whether it kept its promises, how long it took to recover, and how
+//! far the verdict can be trusted.
 //!
-//! A test file with `harness = false` in the manifest holds functions marked [`chaos_test`] and one
-//! [`main!`]. It takes the arguments of ordinary Rust tests (`cargo test --test chaos -- --help`
-//! lists them) and answers with the codes in [`exit_code`].
+//! # Getting started
+//!
+//! ```toml
+//! # Cargo.toml, with chaos-harness among the dev-dependencies
+//! [[test]]
+//! name = "chaos"
+//! harness = false
+//! ```
+//!
+//! ```
+//! // tests/chaos.rs
+//! use chaos_harness::prelude::*;
+//!
+//! /// Queries succeed again within two seconds of an outage.
+//! #[chaos_test(retries = 3)]
+//! async fn queries_recover(cx: Chaos) -> TestResult {
+//!     let pg = cx.postgres().await?; // a database of its own, behind a link of its own
+//!     let pool = pg.pool(4)?; // give this ordinary pool to your code
+//!
+//!     let plan = Schedule::new().calm(500.ms()).hold(500.ms(), &pg, cut()).calm(1.secs());
+//!     let query = async |_: Client| -> TestResult {
+//!         pool.get().await?.simple_query("SELECT 1").await?;
+//!         Ok(())
+//!     };
+//!     let run = cx.run(plan, 4, query).await?; // four clients, over and over
+//!     Ok(run.recovers_within(2.secs())?)
+//! }
+//!
+//! chaos_harness::main!();
+//! ```
+//!
+//! Run it with `cargo test --test chaos`. Filters and the other arguments of ordinary Rust tests
+//! work; `cargo test --test chaos -- --help` lists all options. The exit codes are those in
+//! [`exit_code`]. PostgreSQL has to be installed: [`postgres`] says where it is looked for.
 //!
 //! Every attempt at a test runs in a process of its own. A test that exits, aborts, overflows its
-//! stack, hangs, or leaves a process behind fails with a sentence that says so, and takes no other
-//! test with it.
+//! stack, hangs, or leaves a process behind fails with that as the reason, and takes no other test
+//! with it.
+//!
+//! # Where to find what
+//!
+//! This crate re-exports all of `chaos-core`, so everything is reached from here.
+//!
+//! | for | see |
+//! |---|---|
+//! | the options of a test, and its parameters | [`chaos_test`], [`Fixture`] |
+//! | what a test can do | [`Chaos`], [`prelude`] |
+//! | faults of connections, and how to inject them | [`fault`], [`link::Target`], [`schedule`] |
+//! | faults of the server, its sessions and pools | [`sabotage`], [`postgres`] |
+//! | a fault at every point of a scenario | [`explore`] |
+//! | random operations and faults | `property` (a cargo feature, on by default) |
+//! | clients with a checker, and checkers alone | [`workload`], [`mod@check`] |
+//! | figures of a run and bounds on them | [`run`], [`metrics`], [`baseline`] |
+//! | assertions in the code under test | [`mod@assert`] |
+//!
+//! The guides in the directory `docs` of the repository explain each of these, `chaos.toml`, reports,
+//! flakiness and gates.
 //!
 //! # Environment
 //!
+//! A variable overrides `chaos.toml`, which overrides the attribute of a test.
+//!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `CHAOS_CONFIG` | where `chaos.toml` lies; relative to the root of the workspace | in the directory of the package, else the nearest one above it within the workspace |
+//! | `CHAOS_CONFIG` | the path of `chaos.toml`, relative to the root of the workspace | in the directory of the package, else the nearest one above it within the workspace |
 //! | `CHAOS_ENVIRONMENT` | the environment of `chaos.toml`: `ci`, `local`, `validation`, or one that the file defines | `ci` where `CI` is set, else `local` |
 //! | `CHAOS_PROFILE` | the hardware profile of `chaos.toml` | the first whose conditions are met |
 //! | `CHAOS_SELECT` | runs a part of the suite: `smoke`, `comprehensive`, or a selection of `chaos.toml` | all tests |
-//! | `CHAOS_SEED` | the seed of the first attempt at every test, over the one in the attribute | random |
-//! | `CHAOS_TIMEOUT` | how long an attempt may take, over the time in the attribute: `30s`, `2m` | `60s` |
-//! | `CHAOS_RETRIES` | how many more attempts a failed test gets, over the number in the attribute | the attribute's |
-//! | `CHAOS_MAX_FAILURES` | how many tests may fail before failed tests are no longer retried | any number |
+//! | `CHAOS_SEED` | the seed of the first attempt at every test | the attribute's, or random |
+//! | `CHAOS_SET` | values of any keys of `chaos.toml` for this run: `watch.starved=95%; run.keep=true` | |
+//! | `CHAOS_TIMEOUT` | how long an attempt may take: `30s`, `2m` | the attribute's, or `60s` |
+//! | `CHAOS_RETRIES` | how many more attempts a failed test gets | the attribute's, or 0 |
+//! | `CHAOS_MAX_FAILURES` | once more tests than this have failed, failed tests are no longer retried | any number |
 //! | `CHAOS_FLAKY_RESULT` | `fail` fails a test that passed on a retry | `pass` |
-//! | `CHAOS_RUNS` | measures each selected test in so many runs at most, instead of running it once | |
-//! | `CHAOS_LOAD_MULTIPLIER` | what `cx.load(..)` multiplies numbers of clients with, from 0.01 to 100 | measured against a machine of 4 cores and 8 GiB |
-//! | `CHAOS_TIMEOUT_MULTIPLIER` | what `cx.timeout(..)` multiplies times with, from 0.01 to 100 | 1, and more on slow and busy machines |
-//! | `CHAOS_POOL_SIZE` | what `cx.pool_size(..)` answers, whatever it is asked for | what is asked for, by the load multiplier |
-//! | `CHAOS_DIAGNOSTICS` | how much before a failure is kept of journal, traces and server logs; `0s` keeps nothing | `5s` |
-//! | `CHAOS_TRACE` | with the feature `tracing`: what is kept where the code under test sets no subscriber: `error`, `warn`, `info`, `debug`, `trace`, or `off` to set none | `info` |
+//! | `CHAOS_RUNS` | measures each selected test in at most this many runs, instead of running it once | |
+//! | `CHAOS_LOAD_MULTIPLIER` | the factor by which `cx.load(..)` multiplies numbers of clients, from 0.01 to 100 | 1 on a machine of 4 cores and 8 GiB |
+//! | `CHAOS_TIMEOUT_MULTIPLIER` | the factor by which `cx.timeout(..)` multiplies times, from 0.01 to 100 | 1, more on slow or busy machines |
+//! | `CHAOS_POOL_SIZE` | the answer of `cx.pool_size(..)` | the size asked for, times the load multiplier |
+//! | `CHAOS_DIAGNOSTICS` | how long before a failure journal, traces and server logs are kept; `0s` keeps nothing | `5s` |
+//! | `CHAOS_TRACE` | with the feature `tracing`: the level that is kept where the code under test sets no subscriber: `error`, `warn`, `info`, `debug`, `trace`, or `off` to set none | `info` |
 //! | `CHAOS_DIR` | where journals, history and reports go; relative to the root of the workspace | `target/chaos` |
 //! | `CHAOS_IN_PROCESS` | `1` runs each attempt in the process of the harness, for debuggers | `0` |
-//! | `CHAOS_REPLAY` | the token of a point, which explorations try alone, or of a case, which properties do | every point, all cases |
+//! | `CHAOS_REPLAY` | the token that a failure names: explorations try that point only, properties that case | every point, all cases |
 //! | `CHAOS_BASELINE` | `save` or `compare`: what to do with the baselines that tests measure, see [`baselines`] | |
-//! | `CHAOS_SHRINK_SECS` | for how long a failing case of a property is made smaller; it comes on top of the test's timeout | `30` |
+//! | `CHAOS_SHRINK_SECS` | for how many seconds a failing case of a property is made smaller; with the attribute this comes on top of the timeout | `30` |
 //! | `CHAOS_KEEP` | `1` keeps the databases of attempts that failed | `0` |
-//! | `RUST_TEST_THREADS` | how many tests run at once; `--test-threads` goes before it | one for each processor |
+//! | `RUST_TEST_THREADS` | how many tests run at once; `--test-threads` overrides it | one for each processor |
 //! | `RUST_TEST_SHUFFLE` | anything but `0` runs tests in random order | sorted by name |
-//! | `RUST_TEST_SHUFFLE_SEED` | the same, in the order that this number stands for | |
+//! | `RUST_TEST_SHUFFLE_SEED` | the same, in the order for this number | |
 //! | `RUST_TEST_NOCAPTURE` | anything but `0` lets tests write to the terminal | captured |
 //!
-//! `CHAOS_IN_PROCESS` gives up what a process of its own buys: one test runs at a time, nothing is
-//! captured, there is no deadline, and a test that hangs, aborts or exits takes the run with it.
+//! With `CHAOS_IN_PROCESS` one test runs at a time, nothing is captured, there is no deadline, and a
+//! test that hangs, aborts or exits takes the run with it.
 //! [`postgres`] lists the variables that choose a server.
 //!
 //! # Map of the code
 //!
 //! * `entry`: how a process begins, as a helper, as an attempt, or as the harness.
-//! * `arguments`, `environment`, `nextest`, `identity`: what it is told. `config`: `chaos.toml`.
-//!   `settings`: which of them goes before which. [`registry`], `selection`,
-//!   `list`: its tests.
-//! * `runner`: the tests of a run, their attempts and retries. `capability`, `exclusive`,
+//! * `arguments`, `environment`, `nextest`, `identity`: its input. `config`: `chaos.toml`. `settings`:
+//!   their precedence. [`registry`], `selection`, `list`: its tests.
+//! * `runner`: the tests of a run, their attempts and retries. `capability`, `exclusive`, `phases`,
 //!   `interrupt`: when they run, and when they do not.
-//! * `cases`: what a property expands to.
-//! * `diagnostics`: what happened around a failure, in one file.
-//! * `watch`: whether the machine could carry an attempt.
-//! * `attempt`: one attempt, from both sides. `failure`, `activity`, `summary`: what it came to.
-//! * [`baselines`]: how long things took, saved and compared.
-//! * [`run_event`]: what happens in a run. `run_directory`, `run_journal`, `history`: where it is
-//!   kept. `report`: how it is shown.
+//! * `attempt`: one attempt, from both sides. `failure`, `activity`, `summary`: its result. `cases`:
+//!   what a property expands to.
+//! * `watch`: whether the machine was overloaded. `diagnostics`: what happened around a failure, in
+//!   one file.
+//! * [`run_event`]: what happens in a run. `run_directory`, `run_journal`, `test_history`: where it is
+//!   kept.
+//! * [`gate`], `quarantine`, `coverage`, `judge`: what a run is judged by. [`triage`]: where to look
+//!   first. [`baselines`]: times, saved and compared. `report`: how it is shown.
 
 mod activity;
 mod arguments;
