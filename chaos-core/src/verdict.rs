@@ -81,7 +81,8 @@ pub struct Failure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
     /// Whether an exploration shows that a promise was broken, and not only that something took too
-    /// long: a proof that no overloaded machine excuses, as [`FailureKind::Check`] is one by its kind.
+    /// long, or the process was ended for what only its own code does, such as a stack overflow: a proof
+    /// that no overloaded machine excuses, as [`FailureKind::Check`] is one by its kind.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_proof: bool,
 }

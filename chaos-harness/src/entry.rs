@@ -126,7 +126,7 @@ fn asked_for(arguments: Arguments) -> u8 {
         return judge_run(run, &arguments, &settings, plan, &all);
     }
     if arguments.coverage {
-        return cover(requirements.as_ref(), &all, &settings);
+        return cover(requirements.as_ref(), &all, &settings, &identity);
     }
     let warnings = warnings.iter().filter(|_| !arguments.list);
     warnings.for_each(|warning| eprintln!("warning: {warning}"));
@@ -337,17 +337,24 @@ fn compare(runs: &str, settings: &Settings) -> u8 {
     print(|out| write!(out, "{comparison}"))
 }
 
-/// Prints which requirements have a test, and how those fared in the latest run.
-fn cover(requirements: Option<&Requirements>, tests: &[Selected], settings: &Settings) -> u8 {
+/// Prints which requirements have a test, and how those fared in the latest run of this test binary.
+fn cover(
+    requirements: Option<&Requirements>,
+    tests: &[Selected],
+    settings: &Settings,
+    identity: &Identity,
+) -> u8 {
     let Some(requirements) = requirements else {
         let help = "name the file of requirements in chaos.toml: [coverage] requirements = \
                     \"docs/requirements.md\"";
         return usage(&[help.to_owned()]);
     };
     let root = run_directory::root(settings, Nextest::detect().as_ref());
-    // Before the first run there is nothing to say of how they fare.
-    let run = run_directory::find(&root, LATEST).ok();
-    let run = run.and_then(|directory| json::records(&directory).ok()).unwrap_or_default();
+    // Tests of another binary may have the same names. Before the first run there is nothing to say of
+    // how ours fare.
+    let latest = run_directory::find(&root, LATEST).into_iter().chain(run_directory::newest(&root));
+    let records = latest.filter_map(|directory| json::records(&directory).ok()).flatten();
+    let run: Vec<_> = records.filter(|run| run.is_of(identity)).take(1).collect();
     let text = requirements.render(tests, &run);
     print(|out| out.write_all(text.as_bytes()))
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::journal::write_line;
+use chaos_core::verdict::FailureKind;
 
 use crate::exit_code;
 use crate::gate::part::{Part, Why};
@@ -70,11 +71,8 @@ pub(crate) fn judge(
     plan: Plan,
     all: &[Selected],
 ) -> Result<Judged, CannotJudge> {
-    let own = |run: &RunRecord| {
-        let mut started = run.processes.iter().map(|process| &process.started);
-        started.any(|it| it.binary == identity.target && it.package == identity.package)
-    };
-    let Some(mut run) = json::records(directory)?.into_iter().find(own) else {
+    let Some(mut run) = json::records(directory)?.into_iter().find(|run| run.is_of(identity))
+    else {
         let binary = identity.target.clone();
         return Err(CannotJudge::NotOurs { binary, run: directory.to_owned() });
     };
@@ -113,14 +111,23 @@ fn append(path: &Path, event: RunEvent) -> io::Result<()> {
 }
 
 /// The tests that a process was to run and of which nobody heard the end: nextest ends what takes longer than
-/// its `slow-timeout`, and a machine may run out of memory.
+/// its `slow-timeout`, and a machine may run out of memory. nextest asks with SIGTERM first, of which the
+/// process still tells.
 fn unfinished(run: &RunRecord) -> Vec<String> {
-    let has_ended = |test: &TestRecord| test.ended.is_some() || test.ignored.is_some();
+    let has_ended = |test: &TestRecord| {
+        (test.ended.is_some() && !was_interrupted(test)) || test.ignored.is_some()
+    };
     let ended: BTreeSet<&str> =
         run.tests.iter().filter(|test| has_ended(test)).map(|test| &*test.name).collect();
     let begun = run.processes.iter().flat_map(|process| &process.started.selected);
     let left: BTreeSet<&String> = begun.filter(|name| !ended.contains(name.as_str())).collect();
     left.into_iter().cloned().collect()
+}
+
+/// Whether its last attempt was ended from outside.
+fn was_interrupted(test: &TestRecord) -> bool {
+    let failure = test.last_ended().and_then(|ended| ended.failure());
+    failure.is_some_and(|failure| failure.kind == FailureKind::Interrupted)
 }
 
 /// The tests of this binary that no process was to run.
@@ -186,6 +193,8 @@ fn ended(
     let mut is_overloaded = false;
     for test in &run.tests {
         match test.outcome() {
+            // It is among the unfinished.
+            _ if test.is_cut_short => {}
             Some(TestOutcome::Failed) => failed += 1,
             Some(TestOutcome::Environment) => {
                 is_overloaded |= must_pass(&test.name, all);

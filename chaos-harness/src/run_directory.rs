@@ -19,11 +19,14 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::arguments::LATEST;
 use crate::identity::Identity;
 use crate::nextest::Nextest;
+use crate::run_journal::RunJournal;
 use crate::settings::Settings;
 
 mod retention;
@@ -38,6 +41,8 @@ pub(crate) struct RunDirectory {
     path: PathBuf,
     id: String,
     journal: File,
+    /// Set when the journal lacks a line.
+    is_incomplete: Arc<AtomicBool>,
 }
 
 /// A directory or file of the harness could not be made.
@@ -81,7 +86,7 @@ impl RunDirectory {
         retention::keep(&journal);
         retention::prune(&runs);
         retention::point(&root, &path);
-        Ok(Self { root, path, id, journal })
+        Ok(Self { root, path, id, journal, is_incomplete: Arc::default() })
     }
 
     /// The directory that all runs share.
@@ -99,9 +104,23 @@ impl RunDirectory {
         &self.id
     }
 
-    /// The journal of this run.
-    pub(crate) fn journal(&self) -> &File {
-        &self.journal
+    /// The journal of this run, to be written by one reporter.
+    ///
+    /// # Errors
+    ///
+    /// When its handle cannot be duplicated.
+    pub(crate) fn journal(&self) -> io::Result<RunJournal> {
+        let journal = self.journal.try_clone().inspect_err(|_| self.has_lost())?;
+        Ok(RunJournal::new(journal, Arc::clone(&self.is_incomplete)))
+    }
+
+    fn has_lost(&self) {
+        self.is_incomplete.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the journal of this run lacks a line, so that nobody can judge the run by it.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.is_incomplete.load(Ordering::Relaxed)
     }
 }
 
@@ -122,7 +141,7 @@ pub(crate) struct NoSuchRun {
 fn newest_of(names: &[String]) -> String {
     match names {
         [] => ", where there are none".to_owned(),
-        names => format!("; the newest are `{}`", names.join("`, `")),
+        names => format!("; the newest are `{}`", names[..names.len().min(3)].join("`, `")),
     }
 }
 

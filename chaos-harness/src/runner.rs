@@ -41,6 +41,7 @@ mod policy;
 mod reporters;
 mod seeds;
 mod suspicion;
+mod swallowed;
 mod test;
 
 use self::beginning::Budget;

@@ -16,6 +16,7 @@ pub trait Termination {
     /// # Errors
     ///
     /// What the test returned as its error.
+    #[track_caller]
     fn into_result(self) -> Result<(), TestError>;
 }
 
@@ -27,14 +28,14 @@ impl Termination for () {
 
 impl<E: Display + 'static> Termination for Result<(), E> {
     fn into_result(self) -> Result<(), TestError> {
-        // A boxed error keeps its chain of sources; any other one is only its text.
-        self.map_err(|error| {
-            let mut error = Some(error);
-            let any: &mut dyn std::any::Any = &mut error;
-            match any.downcast_mut::<Option<TestError>>() {
-                Some(boxed) => boxed.take().expect("it was put there above"),
-                None => error.expect("it was put there above").to_string().into(),
-            }
+        let Err(error) = self else { return Ok(()) };
+        // A boxed error keeps its chain of sources; any other one is only its text, and was returned by the
+        // test, wherever in it.
+        let mut error = Some(error);
+        let any: &mut dyn std::any::Any = &mut error;
+        Err(match any.downcast_mut::<Option<TestError>>() {
+            Some(boxed) => boxed.take().expect("it was put there above"),
+            None => error.expect("it was put there above").to_string().into(),
         })
     }
 }

@@ -15,17 +15,17 @@ pub(super) fn with_assertions(verdict: Verdict, seen: &[Assertion]) -> Verdict {
     let violated: Vec<&Assertion> = seen.iter().filter(|it| it.is_violated()).collect();
     let Some(first) = violated.first() else { return verdict };
     match verdict {
-        Verdict::Passed => {
-            let lines: Vec<String> = violated.iter().map(ToString::to_string).collect();
-            Verdict::Failed(at(first, Failure::new(FailureKind::Assertion, lines.join("\n"))))
-        }
         Verdict::Failed(mut failure) => {
             for assertion in violated {
                 failure.message.push_str(&format!("\nbefore, {assertion}"));
             }
             Verdict::Failed(failure)
         }
-        other => other,
+        // Neither a machine that lacks something nor one that is too quiet makes it untrue.
+        _ => {
+            let lines: Vec<String> = violated.iter().map(ToString::to_string).collect();
+            Verdict::Failed(at(first, Failure::new(FailureKind::Assertion, lines.join("\n"))))
+        }
     }
 }
 
@@ -108,6 +108,15 @@ mod tests {
         assert_eq!(failure.kind, FailureKind::Check);
         assert!(failure.message.contains("always! `small` did not hold 1 of 3"), "{failure}");
         assert_eq!(with_assertions(Verdict::Passed, &seen[1..]), Verdict::Passed);
+        let reason = || "too few clients met".to_owned();
+        for other in [
+            Verdict::Skipped { reason: reason() },
+            Verdict::Environment { reason: reason(), failure: None },
+        ] {
+            assert_eq!(with_assertions(other.clone(), &seen[1..]), other);
+            let failed = with_assertions(other, &seen);
+            assert_eq!(failed.failure().unwrap().kind, FailureKind::Assertion);
+        }
     }
 
     #[test]

@@ -198,7 +198,8 @@ fn conclude(
             }
             Verdict::Failed(failure)
         }
-        other => other,
+        // What the machine lacks excuses the test, and nothing that it had started by then.
+        other => background_panic(&background).map_or(other, Verdict::Failed),
     }
 }
 
@@ -293,6 +294,18 @@ mod tests {
         assert_eq!(kind(&verdict), Some(FailureKind::Error));
         let message = &verdict.failure().unwrap().message;
         assert!(message.starts_with("no answer\n") && message.contains("lost"), "{message}");
+    }
+
+    #[test]
+    fn what_the_machine_lacks_hides_no_panic_in_the_background() {
+        let skipped = || {
+            let reason = "no server".to_owned();
+            Ending::Returned(Err(chaos_core::Error::Unavailable { reason }.into()))
+        };
+        let verdict = conclude(skipped(), vec![], vec!["idle".into()], None);
+        assert!(matches!(verdict, Verdict::Skipped { .. }), "{verdict:?}");
+        let verdict = conclude(skipped(), vec![panic("lost", false)], vec![], None);
+        assert_eq!(kind(&verdict), Some(FailureKind::BackgroundPanic));
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub(crate) fn main(spec: &Spec) -> ! {
     let code = match attempt(spec) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("the process of the attempt failed: {error}");
+            // Where the disk is full nobody may be able to read it; to panic for that would hide the code.
+            writeln!(io::stderr(), "the process of the attempt failed: {error}").ok();
             exit_code::HARNESS
         }
     };

@@ -105,11 +105,13 @@ impl Ended<'_> {
         };
         let name = signals::name(signal);
         if signal != signals::ABORT {
-            let hint = signals::hint(signal);
-            return failed(FailureKind::Signal, format!("the process was ended by {name}{hint}"));
+            let message = format!("the process was ended by {name}{}", signals::hint(signal));
+            let failure = Failure::new(FailureKind::Signal, message);
+            return Verdict::Failed(failure.proving(signals::is_of_the_code(signal)));
         }
         if self.stderr.is_some_and(|text| text.contains("has overflowed its stack")) {
-            return failed(FailureKind::Signal, format!("stack overflow ({name})"));
+            let failure = Failure::new(FailureKind::Signal, format!("stack overflow ({name})"));
+            return Verdict::Failed(failure.proving(true));
         }
         // With `panic = "abort"`, and when a panic meets another one, the last thing in the journal
         // is the panic.
@@ -217,6 +219,11 @@ mod signals {
         }
     }
 
+    /// Whether only what the code itself did brings it about, on however slow a machine.
+    pub(super) fn is_of_the_code(signal: i32) -> bool {
+        [Signal::SEGV, Signal::ILL, Signal::FPE].iter().any(|own| own.as_raw() == signal)
+    }
+
     pub(super) fn hint(signal: i32) -> &'static str {
         if signal == Signal::KILL.as_raw() {
             " (by the kernel for want of memory, or by somebody's `kill -9`)"
@@ -261,6 +268,17 @@ mod tests {
         let events = passed();
         let late = Ended { killed_after: Some(Duration::from_secs(1)), ..ended(9, &events) };
         assert_eq!(kind(&late.verdict()), Some(FailureKind::Hang));
+    }
+
+    #[test]
+    fn no_machine_excuses_a_wild_pointer_or_an_overflow_and_one_may_kill() {
+        let is_proof = |status, stderr| {
+            let ended = Ended { stderr: Some(stderr), ..ended(status, &[]) };
+            ended.verdict().failure().unwrap().is_proof
+        };
+        assert!(is_proof(11, "") && is_proof(4, "") && is_proof(8, ""));
+        assert!(is_proof(6, "thread 'a' has overflowed its stack\n"));
+        assert!(!is_proof(6, "memory allocation of 9 bytes failed\n") && !is_proof(9, ""));
     }
 
     #[test]

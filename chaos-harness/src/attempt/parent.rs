@@ -1,8 +1,8 @@
 //! The process of an attempt, seen from outside.
 
-use std::fs::File;
-use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -137,7 +137,14 @@ fn supervise(
         seen.beyond = bounds.exceeded(seen);
     }
     let beyond = resources.as_ref().map_or(&[][..], |seen| &seen.beyond);
-    let verdict = watch::judge(ended.verdict(), &events, beyond);
+    let verdict = match ended.verdict() {
+        // A verdict that could not be written looks like none.
+        Verdict::Failed(failure) if failure.kind == FailureKind::Exit => {
+            unwritable(&spec.journal).unwrap_or(Verdict::Failed(failure))
+        }
+        verdict => verdict,
+    };
+    let verdict = watch::judge(verdict, &events, beyond);
     if surroundings.keep && verdict.failure().is_some() {
         // Also a process that was killed in the midst of the test has left them.
         match postgres::databases_left_by(group.leader()) {
@@ -146,6 +153,16 @@ fn supervise(
         }
     }
     Ok((verdict, events, resources))
+}
+
+/// What an attempt came to whose journal there was no room for, if so it is: the disk says.
+fn unwritable(journal: &Path) -> Option<Verdict> {
+    let probe = journal.with_extension("probe");
+    let written = File::create(&probe).and_then(|mut file| file.write_all(&[b'\n'; 4096]));
+    fs::remove_file(&probe).ok();
+    let error = written.err()?;
+    let message = format!("failed to write the journal of the attempt: {error}");
+    Some(Verdict::Failed(Failure::new(FailureKind::Harness, message)))
 }
 
 /// Says where the databases of a failed attempt are.
@@ -218,5 +235,23 @@ fn kill(process: &mut Process) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::other("the process hangs in the kernel and cannot be killed"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_for_which_there_was_no_room_is_no_failure_of_the_test() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = directory.path().join("attempt-1.jsonl");
+        assert_eq!(unwritable(&journal), None);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 0, "the probe is gone");
+        drop(directory);
+        let verdict = unwritable(&journal).unwrap();
+        let failure = verdict.failure().unwrap();
+        assert_eq!(failure.kind, FailureKind::Harness);
+        assert!(failure.message.starts_with("failed to write the journal of the attempt: "));
     }
 }

@@ -8,6 +8,7 @@ use chaos_core::verdict::{Failure, Verdict};
 
 use crate::baselines::Conclusion;
 use crate::gate::GateJudged;
+use crate::identity::Identity;
 use crate::report::words;
 use crate::run_event::{
     AttemptEnded, AttemptStarted, FaultSummary, Regression, RunEnded, RunEvent, RunStarted,
@@ -126,6 +127,12 @@ impl RunRecord {
         }
     }
 
+    /// Whether it is of this test binary.
+    pub(crate) fn is_of(&self, Identity { package, target, .. }: &Identity) -> bool {
+        let mut started = self.processes.iter().map(|process| &process.started);
+        started.any(|it| it.binary == *target && it.package == *package)
+    }
+
     /// The latest run of a test.
     pub(crate) fn test(&self, process: u32, name: &str) -> Option<&TestRecord> {
         self.place_of(process, name).map(|place| &self.tests[place])
@@ -229,8 +236,11 @@ impl TestRecord {
         self.attempts.iter().rev().find(|attempt| attempt.failure().is_some())
     }
 
-    /// Why it did not run, or why an attempt found that it cannot.
+    /// Why it did not run, or why an attempt found that it cannot. None of a test that failed before that.
     pub(crate) fn reason_for_skipping(&self) -> Option<&str> {
+        if !matches!(self.outcome(), None | Some(TestOutcome::Skipped)) {
+            return None;
+        }
         self.ignored.as_deref().or_else(|| {
             self.attempts.iter().rev().find_map(|attempt| match attempt.verdict() {
                 Some(Verdict::Skipped { reason }) => Some(reason.as_str()),

@@ -27,11 +27,11 @@ pub(super) fn prune(runs: &Path) {
     }
 }
 
-/// The names of the newest runs, the newest first.
+/// The names of the runs, the newest first.
 pub(super) fn newest(runs: &Path) -> Vec<String> {
     let directories = directories_by_age(runs).unwrap_or_default();
     let names = directories.iter().rev().filter_map(|path| path.file_name());
-    names.take(3).map(|name| name.to_string_lossy().into_owned()).collect()
+    names.map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
 fn directories_by_age(runs: &Path) -> io::Result<Vec<PathBuf>> {

@@ -34,7 +34,7 @@ impl Runner {
         passes
     }
 
-    /// None, and said why, if the journal of the run cannot be read.
+    /// None, and said why, if the journal of the run cannot be read, or lacks what they are judged by.
     fn judge_gates(&self, left_out: Vec<(Option<String>, Why)>) -> Option<Vec<GateJudged>> {
         let records = match json::records(self.directory.path()) {
             Ok(records) => records,
@@ -48,6 +48,10 @@ impl Runner {
         let (binary, part) = (&self.identity.target, Part::of(left_out, &records));
         let mut judged = gate::judge(config, quarantine, binary, today, &records, &part);
         judged.extend(self.phases.gates());
+        if self.directory.is_incomplete() && !judged.is_empty() {
+            eprintln!("failed to judge the gates of the run: its journal is incomplete");
+            return None;
+        }
         Some(judged)
     }
 

@@ -7,7 +7,6 @@ use crate::report::Reporter;
 use crate::report::json::{FILE, JsonReport};
 use crate::report::terminal::{Terminal, TerminalOptions};
 use crate::run_directory::RunDirectory;
-use crate::run_journal::RunJournal;
 
 /// The reporters of a run: its journal, its report, and what is shown.
 ///
@@ -21,8 +20,8 @@ pub(super) fn for_run(
     own_command_line: bool,
 ) -> Vec<Box<dyn Reporter>> {
     let mut reporters: Vec<Box<dyn Reporter>> = Vec::new();
-    match directory.journal().try_clone() {
-        Ok(file) => reporters.push(Box::new(RunJournal::new(file))),
+    match directory.journal() {
+        Ok(journal) => reporters.push(Box::new(journal)),
         Err(error) => eprintln!("the run has no journal: {error}"),
     }
     let report = if nextest.is_some() {

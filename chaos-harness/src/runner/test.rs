@@ -12,7 +12,7 @@ use chaos_core::{journal, postgres};
 
 use super::beginning::Reason;
 use super::measure::{self, Series};
-use super::{Policy, Runner, declaration, elsewhere, nanoseconds, seeds, unix_ms};
+use super::{Policy, Runner, declaration, elsewhere, nanoseconds, seeds, swallowed, unix_ms};
 use crate::activity::Activity;
 use crate::attempt::output::Capture;
 use crate::attempt::parent::{self, Attempted, Surroundings};
@@ -143,7 +143,8 @@ impl Runner {
             (Verdict::Failed(failure), _) if failure.kind == FailureKind::Interrupted => {
                 (TestOutcome::Skipped, Answer::Ignored(failure.message.clone()))
             }
-            (Verdict::Skipped { reason }, _) => {
+            // What is missing at a retry takes no failure back that was there before it.
+            (Verdict::Skipped { reason }, None) => {
                 (TestOutcome::Skipped, Answer::Ignored(reason.clone()))
             }
             (Verdict::Passed, None) if refused.is_some() => {
@@ -199,8 +200,9 @@ impl Runner {
         if !matches!(outcome, TestOutcome::Skipped | TestOutcome::Environment) {
             self.phases.judged(&test.name, must_pass, answer == Answer::Passed);
         }
-        if last.verdict.is_passed() {
+        if last.verdict.is_passed() && answer == Answer::Passed {
             self.measured.add(last);
+            remarks.extend(swallowed::remark(&last.summary));
         }
         if !measured {
             remarks.extend(self.suspect(&test.name, &ended));
@@ -426,7 +428,8 @@ impl<'a> Attempts<'a> {
             }
         }
         let is_worse = series.is_worse_than(declaration::declared(self.case));
-        made.passed = !is_worse;
+        // What could not be run at all was not measured either.
+        made.passed = !is_worse && series.runs > 0;
         if !is_worse && !series.is_decided() {
             self.runner.is_undecided.store(true, Ordering::Relaxed);
         }

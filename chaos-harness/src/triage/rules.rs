@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use chaos_core::duration::{self, Display};
 use chaos_core::fault::Effect;
+use chaos_core::run::{Bound, Side};
 use chaos_core::verdict::{Failure, FailureKind};
 
 use super::{Class, errors};
 use crate::run_event::{AttemptSummary, FaultSummary};
 
-/// A bound that was missed by no more than its own size is one that wants tuning.
+/// A bound that was missed by no more than its own size, so by a factor of two, is one that wants tuning.
 const LITTLE: f64 = 1.0;
 
 /// A failed attempt.
@@ -98,13 +99,14 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "bound-missed-by-little",
         class: Class::TuningNeeded,
-        when: "a bound was missed by no more than its own size (a p99 of 380ms under a bound of 200ms)",
+        when: "a bound was missed by no more than a factor of two (a p99 of 380ms under a bound of \
+               200ms, a rate of 30/s where at least 50/s are asked for)",
         applies: |case| bound(case, true),
     },
     Rule {
         name: "bound-missed-by-far",
         class: Class::PotentialBug,
-        when: "a bound was missed by more than its own size, or what it bounds never happened",
+        when: "a bound was missed by more than a factor of two, or what it bounds never happened",
         applies: |case| bound(case, false),
     },
     Rule {
@@ -273,8 +275,12 @@ fn bound(case: &Case<'_>, by_little: bool) -> Option<String> {
     }
     // The demand that failed the test is the last one that did not hold.
     let missed = case.summary.bounds.iter().rev().find(|bound| !bound.held)?;
-    let share = missed.bound.missed_by();
-    let is_little = share.is_some_and(|share| share <= LITTLE);
+    let Bound { side, bound, found, .. } = missed.bound;
+    let is_little = match side {
+        Side::AtMost => found - bound <= LITTLE * bound,
+        // As many times too little: of the bound itself nothing can lack more.
+        Side::AtLeast => bound - found <= LITTLE * found,
+    };
     (is_little == by_little).then(|| missed.bound.to_string())
 }
 
@@ -357,6 +363,15 @@ mod tests {
         AttemptSummary { bounds: vec![bound], ..AttemptSummary::default() }
     }
 
+    fn with_rate(found: f64) -> AttemptSummary {
+        let bound = json!({
+            "held": false, "subject": "calm", "figure": "rate", "unit": "per_second",
+            "side": "at_least", "bound": 50.0, "found": found, "n": 40,
+        });
+        let bound = serde_json::from_value(bound).unwrap();
+        AttemptSummary { bounds: vec![bound], ..AttemptSummary::default() }
+    }
+
     fn too_slow(millis: u64) -> String {
         RecoveryError::TooSlow {
             label: "cut on postgres".to_owned(),
@@ -390,6 +405,9 @@ mod tests {
             (TestDesign, "late-without-fault", Timeout, "still running", with_fault(Some(BEFORE))),
             (TuningNeeded, "bound-missed-by-little", Bound, "p99", with_bound(0.38)),
             (PotentialBug, "bound-missed-by-far", Bound, "p99", with_bound(0.5)),
+            (TuningNeeded, "bound-missed-by-little", Bound, "rate", with_rate(25.0)),
+            (PotentialBug, "bound-missed-by-far", Bound, "rate", with_rate(24.0)),
+            (PotentialBug, "bound-missed-by-far", Bound, "rate", with_rate(0.0)),
             (TuningNeeded, "slow-recovery", Recovery, &too_slow(1_900), quiet()),
             (PotentialBug, "no-recovery", Recovery, &too_slow(2_100), quiet()),
             (PotentialBug, "no-recovery", Recovery, "no recovery after `cut`", quiet()),

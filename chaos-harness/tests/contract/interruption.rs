@@ -24,7 +24,7 @@ fn start(suite: &Suite) -> (Child, Vec<String>) {
     (harness, processes.split_whitespace().map(str::to_owned).collect())
 }
 
-fn kill(signal: &str, pid: u32) {
+pub(crate) fn kill(signal: &str, pid: u32) {
     // Every shell knows `kill`; a program of that name is not on every system.
     let script = format!("kill {signal} {pid}");
     assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());

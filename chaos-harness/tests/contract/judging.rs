@@ -12,6 +12,7 @@ crate::tests![
     a_test_in_quarantine_fails_no_run_until_it_ends,
     an_entry_for_no_test_ends_the_run_before_the_first_one,
     requirements_without_a_test_are_told_and_unknown_ones_refused,
+    a_requirement_fares_as_the_test_of_this_binary_does,
     failures_are_listed_by_what_they_point_at_and_runs_are_compared,
     a_test_that_broke_is_shown_with_its_past_and_can_be_written_about,
     a_bisection_is_told_what_is_good_bad_and_unknown,
@@ -98,6 +99,24 @@ fn requirements_without_a_test_are_told_and_unknown_ones_refused() {
     let run = suite_of(&list.replace("N1", "N2")).run("--exact suite::passes");
     run.assert_code(exit_code::USAGE);
     assert!(run.stderr.contains("covers `N1`") && run.stderr.contains("`N2`"), "{}", run.stderr);
+}
+
+fn a_requirement_fares_as_the_test_of_this_binary_does() {
+    let config = "[coverage]\nrequirements = \"list.md\"\n";
+    let list = "| id | what |\n|---|---|\n| N1 | refused |\n";
+    let suite = suite(&[("chaos.toml", config), ("list.md", list)]);
+    suite.run("--exact suite::judging::covers_a_requirement").assert_code(exit_code::PASSED);
+    suite.run("--exact suite::judging::covers_a_requirement").assert_code(exit_code::PASSED);
+    // As if the later run were of another binary with a test of the same name.
+    let journal = suite.latest().join("run.jsonl");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let of_other = text.replace("\"binary\":\"contract\"", "\"binary\":\"other\"");
+    let failed = of_other.replace("\"outcome\":\"passed\"", "\"outcome\":\"failed\"");
+    assert_ne!(of_other, text);
+    assert_ne!(failed, of_other);
+    std::fs::write(&journal, failed).unwrap();
+    let shown = suite.run("--chaos-coverage").stdout;
+    assert!(shown.contains("passed ") && !shown.contains("FAILED"), "{shown}");
 }
 
 fn failures_are_listed_by_what_they_point_at_and_runs_are_compared() {

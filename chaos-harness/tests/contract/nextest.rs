@@ -5,6 +5,7 @@ use chaos_harness::exit_code;
 use chaos_harness::run_event::RunEvent;
 
 use crate::binary::{Suite, events_in};
+use crate::interruption::kill;
 
 crate::tests![
     listing_twice_prints_names_and_nothing_else,
@@ -137,6 +138,13 @@ fn a_run_is_judged_as_a_whole_when_it_is_over() {
 }
 
 fn what_was_killed_under_nextest_is_no_pass() {
+    // With its `slow-timeout` nextest asks first, and kills what does not go.
+    for signal in ["-TERM", "-KILL"] {
+        what_got_under_nextest_is_no_pass(signal);
+    }
+}
+
+fn what_got_under_nextest_is_no_pass(signal: &str) {
     let suite = house();
     suite.run("--exact suite::passes --nocapture").assert_code(exit_code::PASSED);
     suite.run("--chaos-judge").assert_code(exit_code::PASSED);
@@ -149,7 +157,7 @@ fn what_was_killed_under_nextest_is_no_pass() {
         };
         suite.events().iter().any(has_begun).then_some(())
     });
-    running.kill().unwrap();
+    kill(signal, running.id());
     running.wait().unwrap();
     let judged = suite.run("--chaos-judge");
     judged.assert_code(exit_code::FAILED);

@@ -22,6 +22,7 @@ crate::tests![
     once_the_machine_is_quiet_the_same_failure_counts,
     the_watch_can_be_turned_off,
     contention_that_the_machine_cannot_produce_is_environment,
+    what_the_machine_could_not_carry_once_was_not_measured,
     loads_and_times_are_fitted_by_what_is_configured,
 ];
 
@@ -180,6 +181,15 @@ fn contention_that_the_machine_cannot_produce_is_environment() {
         panic!("{:#?}", run.attempts())
     };
     assert!(reason.contains("seen at most of 25.0 % with 32 clients, in 4 steps"), "{reason}");
+}
+
+fn what_the_machine_could_not_carry_once_was_not_measured() {
+    let suite =
+        suite_with("watch = { quiet-within = \"0s\" }\n").with("CHAOS_LOAD_MULTIPLIER", "2");
+    let run = suite.run("--chaos-runs 2 --exact suite::wants_contention");
+    run.assert_code(exit_code::ENVIRONMENT);
+    assert_eq!(run.attempts().len(), 2);
+    assert_eq!(run.outcome("suite::wants_contention"), Some(TestOutcome::Environment));
 }
 
 fn loads_and_times_are_fitted_by_what_is_configured() {

@@ -13,6 +13,7 @@ crate::tests![
     a_failure_that_is_allowed_fails_no_run,
     the_command_in_the_report_reproduces_the_seed,
     a_violated_check_is_not_forgiven_by_a_retry,
+    what_is_missing_at_a_retry_takes_no_failure_back,
     a_flaky_test_passes_as_often_as_it_says_and_pauses_before_its_retries,
     only_the_failures_that_are_named_are_retried,
     a_strict_run_fails_what_passed_on_a_retry,
@@ -77,6 +78,15 @@ fn a_violated_check_is_not_forgiven_by_a_retry() {
     let verdicts: Vec<_> = run.attempts().iter().map(|a| a.verdict.is_passed()).collect();
     assert_eq!(verdicts, [false, true], "one more attempt, to see whether the seed reproduces it");
     assert!(run.stdout.contains("no retry forgives"), "{}", run.stdout);
+}
+
+fn what_is_missing_at_a_retry_takes_no_failure_back() {
+    let run = Suite::new().run("--exact suite::loses_what_it_needs");
+    run.assert_code(exit_code::FAILED);
+    assert!(matches!(run.attempts()[1].verdict, Verdict::Skipped { .. }), "{:#?}", run.attempts());
+    assert_eq!(run.outcome("suite::loses_what_it_needs"), Some(TestOutcome::Failed));
+    assert!(run.stdout.contains("money is conserved: expected 1, found 0"), "{}", run.stdout);
+    assert!(!run.stdout.contains("the server has gone"), "it was not skipped: {}", run.stdout);
 }
 
 fn a_flaky_test_passes_as_often_as_it_says_and_pauses_before_its_retries() {

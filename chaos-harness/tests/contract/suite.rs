@@ -209,6 +209,14 @@ async fn violates_a_check_at_first(cx: Chaos) -> TestResult {
     violated_at_first(&cx, "violation")
 }
 
+/// Fails a check, and at the next attempt lacks what it needs.
+#[chaos_test(retries = 3)]
+async fn loses_what_it_needs(cx: Chaos) -> TestResult {
+    violated_at_first(&cx, "needs")?;
+    let reason = "the server has gone".to_owned();
+    Err(chaos_harness::Error::Unavailable { reason }.into())
+}
+
 #[chaos_test(retries = 3, backoff = "40ms", flaky(reason = "it is made to be", min_passes = 2))]
 async fn needs_two_passes(cx: Chaos) -> TestResult {
     violated_at_first(&cx, "passes")
