@@ -143,16 +143,16 @@ impl Runner {
             (Verdict::Failed(failure), _) if failure.kind == FailureKind::Interrupted => {
                 (TestOutcome::Skipped, Answer::Ignored(failure.message.clone()))
             }
-            // What is missing at a retry takes no failure back that was there before it.
-            (Verdict::Skipped { reason }, None) => {
-                (TestOutcome::Skipped, Answer::Ignored(reason.clone()))
-            }
-            (Verdict::Passed, None) if refused.is_some() => {
+            (Verdict::Passed | Verdict::Skipped { .. }, None) if refused.is_some() => {
                 let why = refused.unwrap_or_default();
                 match quarantined.is_some() || test.case.options.gate == Gate::MayFail {
                     true => (TestOutcome::FailedAsAllowed, Answer::Ignored(why)),
                     false => (TestOutcome::Failed, Answer::Failed(why)),
                 }
+            }
+            // What is missing at a retry takes no failure back that was there before it.
+            (Verdict::Skipped { reason }, None) => {
+                (TestOutcome::Skipped, Answer::Ignored(reason.clone()))
             }
             _ if passed && measured => (TestOutcome::Measured, Answer::Passed),
             (_, None) if passed => (TestOutcome::Passed, Answer::Passed),
@@ -358,8 +358,11 @@ impl<'a> Attempts<'a> {
             }
             waited = self.pause(ordinal + 1 - first);
         }
-        if made.passed && first > 1 {
-            made.refused = elsewhere::refusal(self.runner, self.name, first, &self.policy);
+        let is_skipped =
+            made.ended.last().is_some_and(|it| matches!(it.verdict, Verdict::Skipped { .. }));
+        if first > 1 && (made.passed || is_skipped) {
+            let answer = (first, made.passed);
+            made.refused = elsewhere::refusal(self.runner, self.name, answer, &self.policy);
         }
         made
     }

@@ -208,6 +208,10 @@ fn what_no_retry_forgives_is_not_forgiven_by_those_of_nextest() {
     assert_eq!(violated.each_ref().map(|it| it.0), [false; 3], "{violated:#?}");
     let told = "passed on attempt 2 and fails all the same: before, a check failed, which no retry";
     assert!(violated[1].1.contains(told), "{}", violated[1].1);
+    let skipped = attempts(&nextest(), "suite::loses_what_it_needs");
+    assert_eq!(skipped.each_ref().map(|it| it.0), [false; 3], "{skipped:#?}");
+    let told = "skipped on attempt 2 and fails all the same: before, a check failed, which is not";
+    assert!(skipped[1].1.contains(told), "{}", skipped[1].1);
     let strict = nextest().with("CHAOS_FLAKY_RESULT", "fail");
     let strict = attempts(&strict, "suite::passes_at_the_third_attempt");
     assert_eq!(strict.each_ref().map(|it| it.0), [false; 3], "{strict:#?}");
