@@ -254,6 +254,17 @@ impl History {
         Ok(trend::category_before(memory, assessor, &self.asked(test)))
     }
 
+    /// Whether one of the latest other runs that made a first attempt at a test was suspected as a whole.
+    ///
+    /// # Errors
+    ///
+    /// When the files cannot be read.
+    pub(crate) fn was_suspected(&self, test: &str) -> Result<bool, HistoryError> {
+        let memory = &mut self.known.lock().memory;
+        self.segments.read_news(memory).map_err(|source| self.error("read", source))?;
+        Ok(trend::was_suspected(memory, &self.asked(test)))
+    }
+
     /// Remembers that so much failed in this run that the run itself is suspected: its attempts are no
     /// evidence from now on.
     ///

@@ -2,7 +2,8 @@
 //!
 //! Flaky failures come in clusters: three in four of them together with a dozen others (Parry and
 //! others, "Systemic Flakiness", 2025), as the machine or a service they share is at fault. When many
-//! tests fail that were known to be stable, the run says nothing of each of them.
+//! tests fail that were known to be stable, the run says nothing of each of them. Where they fail again in the
+//! next runs it does: otherwise tests that one change broke together would be called stable for ever.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,7 +23,7 @@ pub(super) struct Suspicion {
 }
 
 impl Suspicion {
-    /// A test that was known to be stable was attempted.
+    /// A test that was known to be stable, and of which no run was suspected lately, was attempted.
     pub(super) fn saw(&self, failed: bool) {
         self.stable.fetch_add(1, Ordering::Relaxed);
         self.failed.fetch_add(u64::from(failed), Ordering::Relaxed);

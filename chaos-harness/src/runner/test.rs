@@ -238,7 +238,8 @@ impl Runner {
         };
         match self.history.category_before(test) {
             Ok(Category::Stable) => {
-                if self.nextest.is_none() {
+                // What lasts is no bad day of the machine, but a change.
+                if self.nextest.is_none() && !self.history.was_suspected(test).unwrap_or(false) {
                     self.suspicion.saw(failed);
                 }
                 failed.then(|| {

@@ -300,10 +300,18 @@ fn a_run_that_is_suspected_is_no_evidence() {
     attempt(&suspected, TEST, 1, failed(FailureKind::Check));
     assert_eq!(counts(&suspected, TEST), (1, 1, 0));
     suspected.record_systemic(7, 9).unwrap();
+    assert!(!suspected.was_suspected(TEST).unwrap(), "it was the first");
     let next = History::open(directory.path(), suite("next")).unwrap();
+    assert!(next.was_suspected(TEST).unwrap() && !next.was_suspected("other").unwrap());
     attempt(&next, TEST, 1, Verdict::Passed);
+    assert!(next.was_suspected(TEST).unwrap(), "a latest other run still was");
     let (summary, trend) = next.judge(TEST).unwrap();
     assert_eq!((summary.n, summary.failures, trend.systemic), (1, 0, 1));
+    for (run, was_suspected) in [("second", true), ("third", true), ("fourth", false)] {
+        let later = History::open(directory.path(), suite(run)).unwrap();
+        assert_eq!(later.was_suspected(TEST).unwrap(), was_suspected, "{run}");
+        attempt(&later, TEST, 1, Verdict::Passed);
+    }
 }
 
 #[test]

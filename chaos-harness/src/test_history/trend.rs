@@ -20,6 +20,10 @@ const MOST_FAILURES: usize = 10;
 const MOST_SEEDS: usize = 5;
 const MOST_ELSEWHERE: usize = 10;
 
+/// As many runs after one that was suspected are taken for what they are. Three failures in a row are enough
+/// for a regression of what was stable, and then nobody takes it for stable any more.
+const AFTER_SUSPICION: usize = 3;
+
 /// What is asked about.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
@@ -185,6 +189,21 @@ pub(super) fn category_before(
     let earlier = attempts.here.iter().filter(|record| record.run != run);
     let failed: Vec<bool> = earlier.map(has_failed).collect();
     assessor.assess(&failed).classification.category
+}
+
+/// Whether one of the latest other runs that made a first attempt at the test here was suspected.
+pub(super) fn was_suspected(memory: &mut Memory, asked: &Asked<'_>) -> bool {
+    let run = memory.run(asked.run);
+    let records = memory.records(asked.test).to_vec();
+    let is_here = |record: &&Record| {
+        let surroundings = memory.surroundings(record.run);
+        surroundings.is_none_or(|surroundings| surroundings == asked.surroundings)
+    };
+    let earlier = records.iter().rev().filter(|it| it.run != run && is_first_attempt(it));
+    let mut runs: Vec<u32> = earlier.filter(is_here).map(|record| record.run).collect();
+    // A run that measures makes many first attempts.
+    runs.dedup();
+    runs.iter().take(AFTER_SUSPICION).any(|run| memory.is_systemic(*run))
 }
 
 fn is_first_attempt(record: &Record) -> bool {

@@ -1,5 +1,7 @@
 //! What a run is judged by beside its tests, and what is said of its failures.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use chaos_harness::exit_code;
@@ -15,6 +17,7 @@ crate::tests![
     a_requirement_fares_as_the_test_of_this_binary_does,
     failures_are_listed_by_what_they_point_at_and_runs_are_compared,
     a_test_that_broke_is_shown_with_its_past_and_can_be_written_about,
+    what_breaks_together_is_suspected_once_and_is_a_regression_if_it_lasts,
     a_bisection_is_told_what_is_good_bad_and_unknown,
     an_error_points_at_the_fault_behind_it_or_at_what_its_kind_says,
     an_inventory_names_who_sees_to_a_failure,
@@ -155,8 +158,25 @@ fn with_past(suite: &Suite, test: &str, passes: u64) {
             r#"{{"package":"chaos-harness","binary":"contract","test":"{test}","version":1,"event":{{"ended":{{"id":{number},"run":"{number}","attempt":1,"seed":{number},"unix_ms":{when},"duration_ns":1,"outcome":"passed","counts":true}}}}}}"#
         ) + "\n"
     };
-    std::fs::write(directory.join("00000001.jsonl"), (1..=passes).map(line).collect::<String>())
-        .unwrap();
+    let mut file =
+        File::options().create(true).append(true).open(directory.join("00000001.jsonl")).unwrap();
+    file.write_all((1..=passes).map(line).collect::<String>().as_bytes()).unwrap();
+}
+
+fn what_breaks_together_is_suspected_once_and_is_a_regression_if_it_lasts() {
+    let suite = Suite::new();
+    let tests =
+        ["panics", "panics_in_a_task", "panics_otherwise", "aborts", "exits", "fails_a_check"];
+    let names = tests.map(|test| format!("suite::{test}"));
+    names.iter().for_each(|name| with_past(&suite, name, 100));
+    let arguments = format!("--exact {}", names.join(" "));
+    let run = suite.run(&arguments);
+    assert!(run.stdout.contains("6 of 6 stable tests failed at once"), "{}", run.stdout);
+    let later = [(); 3].map(|()| suite.run(&arguments).stdout);
+    assert!(!later.concat().contains("stable tests failed at once"), "{later:#?}");
+    let rates = "[REGRESSION] 3 of the latest 3 failed (17–86 %), 0 of 100 before (0–2 %)";
+    let told = later[2].lines().filter(|line| line.starts_with("test ") && line.contains(rates));
+    assert_eq!(told.count(), 6, "{}", later[2]);
 }
 
 fn a_test_that_broke_is_shown_with_its_past_and_can_be_written_about() {
