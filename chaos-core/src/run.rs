@@ -1,7 +1,7 @@
-//! A workload that runs beside a schedule of faults, and what came of it.
+//! Operations of clients beside a schedule of faults, and the results.
 //!
-//! What came of it is asked of a [`Run`]: of all of it, of a [`Phase`] of its schedule, or of what one
-//! fault did, its [`Impact`].
+//! A [`Run`] has the results of the whole run, of each [`Phase`] of its schedule, and the [`Impact`] of
+//! each fault, with bounds that a test can put on them.
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;

@@ -1,8 +1,8 @@
 //! Faults on a timeline.
 //!
-//! A [`Schedule`] is a value: it can be printed before it is run, and written to the journal. Its
-//! faults are injected and cleared by [`Chaos::run`](crate::Chaos::run), so there is no guard that
-//! could be forgotten.
+//! A [`Schedule`] is a value: it can be printed before it is run, and written to the journal.
+//! [`Chaos::run`](crate::Chaos::run) injects and clears its faults, so there is no guard that could be
+//! forgotten.
 
 use std::fmt;
 use std::time::Duration;
