@@ -193,6 +193,9 @@ impl RunRecord {
 impl TestRecord {
     /// Its answer, over the attempts of all processes.
     pub(crate) fn outcome(&self) -> Option<TestOutcome> {
+        if self.is_cut_short {
+            return None;
+        }
         let failed = self.attempts.iter().any(|attempt| attempt.failure().is_some());
         match self.ended.as_ref()?.outcome {
             // The process that made the last attempt may know of no other.

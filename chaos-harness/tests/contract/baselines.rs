@@ -16,6 +16,7 @@ crate::tests![
     a_file_that_is_broken_runs_nothing_and_names_the_line,
     what_a_test_no_longer_measures_and_what_is_new_is_told,
     too_few_values_and_none_are_no_baseline,
+    a_variable_asks_nothing_of_tests_that_measure_nothing,
     an_attempt_that_the_machine_could_not_carry_is_not_saved,
 ];
 
@@ -197,6 +198,17 @@ fn too_few_values_and_none_are_no_baseline() {
     let line = text[..begin].lines().count() + 1;
     let told = format!("contract.toml:{line}:14: `operation` has 3 values");
     assert!(run.stderr.contains(&told), "{}", run.stderr);
+}
+
+fn a_variable_asks_nothing_of_tests_that_measure_nothing() {
+    for mode in ["save", "compare"] {
+        let suite = saved(COARSE).with("CHAOS_BASELINE", mode);
+        suite.run("--exact suite::passes").assert_code(exit_code::PASSED);
+        let mut command = suite.command("--exact suite::passes --nocapture");
+        command.env("NEXTEST_EXECUTION_MODE", "process-per-test").env("NEXTEST_RUN_ID", mode);
+        suite.run_command(command).assert_code(exit_code::PASSED);
+        suite.run(BOTH).assert_code(exit_code::PASSED);
+    }
 }
 
 fn an_attempt_that_the_machine_could_not_carry_is_not_saved() {
