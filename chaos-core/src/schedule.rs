@@ -94,8 +94,8 @@ impl Schedule {
 
     /// Adds a step without faults.
     ///
-    /// Begin with one: the operations in it show that the system was in its steady state before
-    /// the first fault. And end with one: without it no recovery can be seen.
+    /// Begin with one: its operations show that the system was in its steady state before the first
+    /// fault. And end with one: without it no recovery can be observed.
     pub fn calm(mut self, duration: Duration) -> Self {
         self.steps.push(Step { duration, faults: Vec::new() });
         self
@@ -109,7 +109,7 @@ impl Schedule {
         self
     }
 
-    /// Adds a fault to the last step, to be active together with what is already there.
+    /// Adds a fault to the last step, to be active together with the faults that it has.
     ///
     /// # Panics
     ///
