@@ -1,17 +1,17 @@
-//! Assertions inside the code under test: what always holds, what has to come about at least once.
+//! Assertions inside the code under test: what always holds, what has to happen at least once.
 //!
-//! A test asks whether the system kept its promises. These macros say it from within, where a promise
-//! is seen best, and are judged over a whole test:
+//! A test checks from outside whether the system kept its promises. These macros check it inside the
+//! code, where a promise is seen best, and are judged at the end of the test:
 //!
-//! | macro | fails the test when |
+//! | macro | fails the test if |
 //! |---|---|
-//! | [`always!`](crate::always) | the condition did not hold, once |
-//! | [`unreachable!`](crate::unreachable) | it was reached, once |
+//! | [`always!`](crate::always) | the condition did not hold once |
+//! | [`unreachable!`](crate::unreachable) | it was reached |
 //! | [`sometimes!`](crate::sometimes) | it was evaluated, and held in no attempt at the test in this run |
 //! | [`reachable!`](crate::reachable) | a test says [`must_reach`](crate::Chaos::must_reach), and no attempt reached it |
 //!
-//! None of them panics or returns: the code goes on, and the test is told at its end. A `sometimes!`
-//! that never held is a failure of the test's design: it did not bring about what it was to judge.
+//! None of them panics or returns early: the code goes on, and the test fails at its end. A `sometimes!`
+//! that never held is a failure of the test's design: it did not provoke what it was to check.
 //!
 //! ```
 //! use chaos_core::assert::{always, sometimes};
@@ -26,12 +26,13 @@
 //! ```
 //!
 //! Outside of a test they cost one load of an atomic, and the condition is not evaluated. They work on
-//! any task and any thread: on those of the attempt's own runtime the attempt is known; another thread
-//! belongs to the attempt that runs when it first comes to one of them, and to no later one. Where a
-//! process runs several tests at once, as under libtest, only the thread that began to watch is known.
+//! any task and any thread. On the threads of the attempt's own runtime the attempt is known; another
+//! thread belongs to the attempt that is running when the thread first reaches an assertion, and to no
+//! later one. Where a process runs several tests at once, as under libtest, only the thread that began
+//! to watch is known.
 //!
-//! `unreachable!` of the standard library panics, and keeps its name: the prelude has this one as
-//! `assert::unreachable!` only.
+//! The standard library's `unreachable!` panics, and keeps its name, so the prelude has this one only as
+//! `assert::unreachable!`.
 
 use std::fmt;
 

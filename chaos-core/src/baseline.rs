@@ -1,4 +1,4 @@
-//! Baselines: how long something takes, measured often enough to be compared with another day.
+//! Baselines: how long an operation takes, measured often enough to compare it with an earlier run.
 //!
 //! ```no_run
 //! # use chaos_core::prelude::*;
@@ -9,11 +9,11 @@
 //! # }
 //! ```
 //!
-//! Where it is measured with something that stays as it was made, such as a connection, that is made anew
-//! for each value ([`Chaos::baseline_with_setup`]).
+//! An operation that uses a connection needs a new one for each value: see
+//! [`Chaos::baseline_with_setup`].
 //!
-//! The harness stores what is measured and compares it (`--chaos-baseline save|compare`); how, says
-//! `docs/baselines.md`. [`compare`] is the comparison itself.
+//! The harness saves and compares baselines (`--chaos-baseline save|compare`), as `docs/baselines.md`
+//! explains. [`compare`] is the comparison itself.
 
 use std::time::Duration;
 

@@ -1,15 +1,15 @@
-//! Checks: what ought to hold, and what was found.
+//! Checks: what has to hold, and what was found.
 //!
 //! A named check compares two values; see [`Chaos::check`](crate::Chaos::check). Checkers judge a
 //! whole [`History`](crate::history::History) of what the clients of a system did and saw:
 //!
 //! * [`transactions`]: whether transactions were isolated from each other;
-//! * [`linearizability`]: whether concurrent operations could have been made one after another;
+//! * [`linearizability`]: whether concurrent operations have the effect of some order one after another;
 //! * [`invariants`]: promises that services make, such as that money is conserved.
 //!
-//! Each is a [`Checker`] and answers with a [`Report`]; [`all_of!`](crate::all_of) and [`per_key`] put
-//! them together. [`Chaos::judge`](crate::Chaos::judge) fails the test unless the answer is *valid*:
-//! an unknown answer proves nothing, and a test that proves nothing has to say so.
+//! Each is a [`Checker`] and answers with a [`Report`]; [`all_of!`](crate::all_of) and [`per_key`]
+//! combine them. [`Chaos::judge`](crate::Chaos::judge) fails the test unless the answer is *valid*: an
+//! unknown answer proves nothing, and a test that proves nothing must not pass silently.
 
 use std::fmt;
 use std::panic::Location;

@@ -1,11 +1,11 @@
 //! Running a scenario once for each point at which it can break.
 //!
 //! A scenario is run without faults first, and every message of the protocol that passes the link is
-//! noted. Then it is run again once for each of those messages and each [`Mode`]: the connection is
-//! reset before the server gets `COMMIT`, reset once the server has committed and before the client
-//! is told, and so on. After each run it is asked whether the promises hold:
+//! recorded. Then it is run again once for each of those messages and each [`Mode`]: the connection is
+//! reset before the server gets `COMMIT`, reset after the server has committed and before the client
+//! is told, and so on. After each run the exploration checks:
 //!
-//! * the check of the exploration, which gets the [`Outcome`] of the operation;
+//! * your own **check**, which gets the [`Outcome`] of the operation;
 //! * the **follow-up**: the next operation on the same pool works, and gets a session that is in no
 //!   transaction and has its settings; no connection is missing, no session is left busy;
 //! * **convergence**: once the caller has repeated an operation that failed, the tables hold what
@@ -39,9 +39,9 @@
 //! # How it is run
 //!
 //! Every worker has a database of its own behind a link of its own, in which the scenario is set up
-//! once. Between two runs the tables are put back to what they held after the set-up, and the pools
-//! that [`Postgres::pool`] built are emptied, so that every run opens its connections anew and its
-//! messages have the same numbers. What the set-up returned lives on, as a service does.
+//! once. Between two runs the tables get the content back that they had after the set-up, and the pools
+//! that [`Postgres::pool`] built are emptied, so that every run opens new connections and its messages
+//! have the same numbers. What the set-up returned lives on, as a service does.
 //!
 //! All workers run on the task of the caller, so the closures may borrow what they need.
 

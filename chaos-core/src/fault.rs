@@ -1,40 +1,39 @@
 //! What goes wrong: faults as plain data.
 //!
 //! A [`Fault`] can be printed, compared, stored and read back. It does nothing until it is injected
-//! into a target: see [`Target`](crate::link::Target). One function builds each kind, and what it
-//! returns has only the methods that make sense for that kind:
+//! into a target: see [`Target`](crate::link::Target). One function builds each kind, and its result
+//! has only the methods that make sense for that kind:
 //!
-//! | function | the connection |
+//! | function | what the connection does |
 //! |---|---|
 //! | [`latency`] | delivers bytes later |
-//! | [`bandwidth`] | delivers no more than so many bytes a second |
+//! | [`bandwidth`] | delivers no more than a number of bytes a second |
 //! | [`slice`](slice()) | delivers bytes in small pieces, with a gap between them |
 //! | [`stall`] | delivers nothing, and loses nothing |
 //! | [`slow_close`] | delivers the end of the stream later |
-//! | [`limit`] | ends (FIN) after so many bytes |
+//! | [`limit`] | ends (FIN) after a number of bytes |
 //! | [`cut`] | ends (FIN) |
 //! | [`reset`] | is reset (RST) |
-//! | [`idle_drop`] | is forgotten, ended or reset after it was quiet for a while |
+//! | [`idle_drop`] | is dropped silently, ended or reset after it was idle for a while |
 //! | [`black_hole`] | stays open, and what is sent into it is lost |
 //! | [`partition`] | delivers nothing, and cannot be opened; on healing all is delivered |
 //! | [`refuse`] | is refused when it is opened; open ones go on |
-//! | [`hang`] | is neither accepted nor refused when it is opened; open ones go on |
-//! | [`dead_peer`] | is acknowledged no longer, as by a machine that lost its power |
-//! | [`latency_steps`] | delivers bytes later, and later still as time goes by |
+//! | [`hang`] | gets no answer when it is opened, neither accepted nor refused; open ones go on |
+//! | [`dead_peer`] | gets no more TCP acknowledgements, as from a machine that lost its power |
+//! | [`latency_steps`] | delivers bytes later, by a delay that changes step by step |
 //! | [`corrupt`], [`corrupt_every`] | delivers some bytes changed |
 //! | [`duplicate`] | delivers some chunks twice |
 //! | [`loss`], [`packet_corruption`] | delivers bytes as late as TCP does when packets are lost |
-//! | [`packet_delay`] | delivers bytes as late as TCP does when packets come later |
-//! | [`packet_duplication`], [`reordering`] | delivers bytes as late as TCP does when packets are doubled or overtaken |
+//! | [`packet_delay`] | delivers bytes as late as TCP does when packets are delayed |
+//! | [`packet_duplication`], [`reordering`] | delivers bytes as late as TCP does when packets are duplicated or reordered |
 //! | [`error`] | answers a request with an error of the database |
 //! | [`delay_message`], [`drop_message`], [`duplicate_message`], [`corrupt_message`] | delivers a message later, never, twice or changed |
 //!
-//! Those that end or hold a connection can begin to act at a message of the protocol:
+//! Faults that end or hold a connection can act at a message of the protocol:
 //! `reset().on(commit_complete())`. See [`trigger::message`](crate::trigger::message).
 //!
-//! Faults with a direction are asymmetric when they are given one: `latency(200.ms()).downstream()`
-//! delays what the server sends, and leaves alone what it is sent. Two of them make a link whose
-//! ways differ.
+//! Some faults take a direction: `latency(200.ms()).downstream()` delays what the server sends, and
+//! not what the client sends.
 //!
 //! ```compile_fail,E0599
 //! use chaos_core::prelude::*;

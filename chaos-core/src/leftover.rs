@@ -1,9 +1,9 @@
-//! What a test must not leave behind, and who looks for it at the end.
+//! What a test must not leave behind, and the checks for it at the end.
 //!
-//! A connection that was never given back, or a transaction that was left open, does no harm in the
-//! test that leaves it: it waits for the one that needs the connection, or the row that is locked.
-//! So it is looked for at the end of every test, on a connection that no fault reaches. Targets
-//! register what looks; the harness makes a failure of what is found.
+//! A connection that was never returned, or a transaction that was left open, does no harm in the test
+//! that leaves it, but later, to whoever needs the connection or the locked row. So every test is
+//! checked for these at its end, on a connection that no fault reaches. Targets register the checks; the
+//! harness makes a failure of what they find.
 
 use std::fmt;
 use std::future::Future;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::delay::{Delay, IntoDelay};
 use crate::probability::Probability;
 
-/// The load of a run. A plain number of clients is one, with the defaults of everything else.
+/// The load of a run. A plain number of clients is a load too, with defaults for everything else.
 #[derive(Debug, Clone)]
 #[must_use = "a load does nothing until it is run: `cx.run(schedule, load, ..)`"]
 pub struct Load {
@@ -22,9 +22,9 @@ pub struct Load {
 impl Load {
     /// This many clients, each of which begins its next operation when the last one is over.
     ///
-    /// They all begin their first operation at once: none of them has its answer before every one
-    /// of them has asked. From one client to thousands are fine, as they are no threads: they take
-    /// turns on the test's own task, wherever one of them waits.
+    /// They all begin their first operation at once: none has its answer before all have sent their
+    /// request. There may be thousands, because clients are not threads: they take turns on the
+    /// test's own task, wherever one of them waits.
     pub const fn clients(clients: u32) -> Self {
         Self {
             clients,
@@ -38,20 +38,20 @@ impl Load {
         }
     }
 
-    /// Has each client make this many operations, and stop. Default: operations begin until the
-    /// schedule is over.
+    /// Each client makes this many operations and stops. Default: operations begin until the schedule
+    /// is over.
     ///
-    /// The schedule may then be empty, which is a run without faults. With one that has steps, the run
-    /// ends when both have come to their end.
+    /// The schedule may then be empty, for a run without faults. If it has steps, the run ends when both
+    /// the schedule and the operations have ended.
     pub const fn operations(mut self, operations: u64) -> Self {
         self.operations = Some(operations);
         self
     }
 
-    /// Has a client wait before each operation, for a time that is drawn from the seed of the
-    /// attempt: a `Duration`, a range of them or a [`Delay`]. Default: not at all.
+    /// A client waits before each operation, for a time drawn from the seed of the attempt: a
+    /// `Duration`, a range of them or a [`Delay`]. Default: not at all.
     ///
-    /// It spreads the clients out, so that they meet in more ways than by asking all at once.
+    /// This spreads the requests, so that clients overlap in more ways than by all asking at once.
     ///
     /// # Panics
     ///
@@ -68,9 +68,9 @@ impl Load {
         self
     }
 
-    /// Leaves it at what the operations answer, also where a commit was lost that the server knows of,
-    /// and holds no `COMMIT` back to ask for its transaction: see [`commit`](crate::commit). For
-    /// workloads whose latencies count.
+    /// Keeps the outcomes that the answers say, even if a commit was lost that the server knows of, and
+    /// holds back no `COMMIT` to ask for its transaction: see [`commit`](crate::commit). For workloads
+    /// whose latencies count.
     pub const fn without_resolution(mut self) -> Self {
         self.resolves_commits = false;
         self
@@ -83,11 +83,11 @@ impl Load {
         self
     }
 
-    /// How long operations that still run when the schedule is over may take to end; after that
-    /// they are dropped, and their outcome is unknown. Where the [number of
-    /// operations](Self::operations) is given, it is how long the run goes on, after the schedule,
-    /// without that any operation ends. It is also how much longer than planned the calm before the
-    /// first fault may last until a first operation has ended. Default: 10 s.
+    /// How long operations that are still running when the schedule is over may take to end; after
+    /// that they are dropped, and their outcome is unknown. With a [number of
+    /// operations](Self::operations), it is how long the run goes on after the schedule while no
+    /// operation ends. It is also how much longer than planned the calm before the first fault may
+    /// last until a first operation has ended. Default: 10 s.
     pub const fn settle(mut self, settle: Duration) -> Self {
         self.settle = settle;
         self

@@ -1,8 +1,8 @@
-//! What a test counts and times: its own figures, and those of the library.
+//! Counters, gauges and timings: those of the test, and those of the library.
 //!
-//! A handle is taken by name, once, and then costs an atomic operation (a counter, a gauge) or a
-//! short lock (a timing). The same name gives the same figure everywhere in the attempt. All of them
-//! are written to the journal when the attempt ends, and stand in the report.
+//! Get a handle by its name, once; an update then costs an atomic operation (counter, gauge) or a short
+//! lock (timing). The same name is the same metric everywhere in the attempt. All metrics are written
+//! to the journal when the attempt ends, and are in the report.
 //!
 //! ```
 //! use chaos_core::journal::Journal;
@@ -21,9 +21,8 @@
 //! assert_eq!(seen.timings["lookup"].n, 1);
 //! ```
 //!
-//! What the library itself records has names that begin with `chaos.`; `docs/metrics.md` lists them.
-//! The figures of a workload by phase and by fault are not here but in [`run`](crate::run), made of
-//! its operations.
+//! The library's own metrics have names that begin with `chaos.`; `docs/metrics.md` lists them. The
+//! figures of a run by phase and by fault are in [`run`](crate::run).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

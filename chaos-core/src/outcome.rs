@@ -1,7 +1,7 @@
-//! What an operation came to, seen from the client.
+//! The outcome of an operation, as its client knows it.
 //!
-//! A client that loses its connection while a `COMMIT` is on its way does not know whether the
-//! server committed. That is a third answer beside "yes" and "no", and the type says so.
+//! A client that loses its connection while a `COMMIT` is on its way does not know whether the server
+//! committed. So beside `Ok` and `Failed` there is a third outcome, `Unknown`.
 
 use std::error::Error as StdError;
 

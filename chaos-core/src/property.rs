@@ -1,9 +1,9 @@
-//! Properties: what has to hold whatever the operations are, and wherever a fault meets them.
+//! Properties: what has to hold for any operations, and for a fault at any point.
 //!
 //! A property is tried on many cases. Each case has operations that a strategy of `proptest` draws,
-//! and one to three faults. It is run twice: first without faults, which shows every message that
-//! passes, and then with faults that are drawn among these messages, so that each waits for something
-//! that there is.
+//! and one to three faults. It is run twice: first without faults, which records every message that
+//! passes, and then with faults drawn among these messages, so that each waits for a message that
+//! exists.
 //!
 //! ```no_run
 //! use chaos_core::prelude::*;
@@ -48,16 +48,15 @@
 //! # A case that fails
 //!
 //! It is run five times more to learn how often it fails, and made smaller for as long as it fails in
-//! the same way: see [`shrink`]. It is then kept as a file in
-//! `tests/chaos-regressions/<test>/`, which the next runs of the test try first, three times each;
-//! `CHAOS_REPLAY=case:<name>` tries that file only, and leaves other properties as they are.
-//! `CHAOS_SHRINK_SECS` says for how long cases are
-//! made smaller, 30 s by default, and 0 not at all.
+//! the same way: see [`shrink`]. It is then kept as a file in `tests/chaos-regressions/<test>/`, which
+//! the next runs of the test try first, up to three times each; `CHAOS_REPLAY=case:<name>` tries that
+//! file only, and does not affect other properties. `CHAOS_SHRINK_SECS` says for how many seconds cases
+//! are made smaller: 30 by default, and not at all with 0.
 //!
 //! # A case that proves nothing
 //!
-//! Of a case whose faults touched nothing it is not known whether it would pass. It is *vacuous*: it
-//! is counted, and if all cases are vacuous the property has failed.
+//! A case whose faults touched nothing is *vacuous*: it is counted, but not as a pass. If all cases are
+//! vacuous the property fails.
 //!
 //! # What it is made of
 //!

@@ -1,9 +1,9 @@
 //! How long the system takes to come back to its steady state after a fault.
 //!
-//! For each fault that ended while a workload ran, the operations between its end and the next
-//! fault (or the end of the run) are looked at. An operation that the next fault met says nothing
-//! about the one before, unless that one had hold of it all the time. Faults that end together, as
-//! those of one step do, are recovered from together.
+//! For each fault that ended while a workload ran, the operations between its end and the next fault (or
+//! the end of the run) decide. An operation that the next fault met is left out, unless it had
+//! begun before the end of this fault and did not succeed. Faults that end together, as those of one step
+//! do, have one recovery.
 //!
 //! * the *first success* is the end of the first successful operation that began after the fault
 //!   had ended;

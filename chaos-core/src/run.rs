@@ -1,7 +1,7 @@
-//! A workload that runs beside a schedule of faults, and what came of it.
+//! Operations of clients beside a schedule of faults, and the results.
 //!
-//! What came of it is asked of a [`Run`]: of all of it, of a [`Phase`] of its schedule, or of what one
-//! fault did, its [`Impact`].
+//! A [`Run`] has the results of the whole run, of each [`Phase`] of its schedule, and the [`Impact`] of
+//! each fault, with bounds that a test can put on them.
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -48,7 +48,7 @@ use self::resolving::{LEAD, Resolving};
 use self::resources::Resources;
 use self::telling::Telling;
 
-/// One operation of one client: what it came to, and when.
+/// One operation of one client: its outcome and its times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Operation {
@@ -58,11 +58,11 @@ pub struct Operation {
     pub began: Duration,
     /// When it ended, since the attempt began.
     pub ended: Duration,
-    /// What it came to. What its answer left open is what the server says of its commit, where that is
-    /// certain: see [`commit`](crate::commit).
+    /// The outcome. If the answer left it open, it is what the server says about the commit, where that
+    /// is certain: see [`commit`](crate::commit).
     pub outcome: Outcome,
-    /// Why the outcome is another one than its answer says, or why it stays unknown, if the server
-    /// was asked.
+    /// Why the outcome differs from what the answer said, or why it stays unknown, if the server was
+    /// asked.
     pub resolution: Option<String>,
     /// The error, if it returned one.
     pub error: Option<String>,
@@ -76,7 +76,7 @@ impl Operation {
     }
 }
 
-/// What came of a workload that ran beside a schedule of faults.
+/// The results of operations that ran beside a schedule of faults.
 #[derive(Debug, Clone)]
 #[must_use = "a run proves nothing until something is asked of it: `run.recovers_within(5.secs())?`"]
 pub struct Run {
@@ -99,38 +99,38 @@ impl Run {
         &self.operations
     }
 
-    /// How many operations came to `outcome`.
+    /// How many operations had this outcome.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> usize {
         self.operations.iter().filter(|operation| operation.outcome == outcome).count()
     }
 
-    /// How the system came back after each fault that ended during the run.
+    /// The recovery after each fault that ended during the run.
     #[must_use]
     pub fn recoveries(&self) -> &[Recovery] {
         &self.recoveries
     }
 
-    /// Checks that after each fault every operation succeeded within `bound`, and went on to
-    /// succeed until the next fault or the end of the run.
+    /// Checks that within `bound` after each fault every operation succeeded again, until the next
+    /// fault or the end of the run.
     ///
     /// # Errors
     ///
-    /// When recovery took longer, did not happen, or could not be watched.
+    /// When recovery took longer, did not happen, or could not be observed.
     pub fn recovers_within(&self, bound: Duration) -> Result<(), RecoveryError> {
         within(&self.recoveries, bound)
     }
 
-    /// What all operations of the run came to.
+    /// The figures of all operations of the run.
     pub fn overall(&self) -> &Figures {
         &self.overall
     }
 
-    /// Demands that no greater share of all operations than `bound` did not succeed.
+    /// Demands that at most this share of all operations failed or had an unknown outcome.
     ///
     /// # Errors
     ///
-    /// When a greater one did not.
+    /// When the share was greater.
     pub fn error_rate_at_most(&self, bound: Probability) -> Result<(), BoundError> {
         self.overall.error_rate_at_most(bound)
     }
@@ -141,12 +141,12 @@ impl Run {
         &self.phases
     }
 
-    /// What the phase with this name came to. A part of the name is enough, if it is part of one name
+    /// The figures of the phase with this name. A part of the name is enough, if it is part of one name
     /// only: `run.phase("latency")?.p99_at_most(200.ms())?`.
     ///
     /// # Errors
     ///
-    /// When no phase has such a name, or several have; the error says which there are.
+    /// When no phase has such a name, or several have; the error lists the names.
     pub fn phase(&self, name: &str) -> Result<&Figures, BoundError> {
         let name_of = |phase: &Phase| phase.figures.name().to_owned();
         let names: Vec<String> = self.phases.iter().map(name_of).collect();
@@ -154,17 +154,17 @@ impl Run {
         Ok(&self.phases[place].figures)
     }
 
-    /// What each fault did that was active during the run.
+    /// The impact of each fault that was active during the run.
     pub fn impacts(&self) -> &[Impact] {
         &self.impacts
     }
 
-    /// What the fault did whose text is this: `run.impact_of("cut")?.detected_within(2.secs())?`. A
+    /// The impact of the fault with this text: `run.impact_of("cut")?.detected_within(2.secs())?`. A
     /// part of the text is enough, if it is part of one text only.
     ///
     /// # Errors
     ///
-    /// When no fault has such a text, or several have; the error says which there are.
+    /// When no fault has such a text, or several have; the error lists the texts.
     pub fn impact_of(&self, fault: &str) -> Result<&Impact, BoundError> {
         let label_of = |impact: &Impact| impact.label().to_owned();
         let labels: Vec<String> = self.impacts.iter().map(label_of).collect();

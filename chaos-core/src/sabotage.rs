@@ -1,8 +1,8 @@
-//! Faults that take effect by a request: in a server, a session, a process, a file or a pool.
+//! Faults that take effect through a request: in a server, a session, a process, a file or a pool.
 //!
-//! A link breaks in an instant, and cannot fail to. A lock has to be got, a setting to be made, a
-//! process to be signalled; it takes a moment, it can be refused, and it has to be undone by the
-//! same means. Guards, blocks and schedules are the same as for links, with `await` and `?`:
+//! A fault of a link takes effect at once and cannot fail. Taking a lock, changing a setting or
+//! signalling a process takes a moment, can be refused, and has to be undone by the same means. So
+//! guards, blocks and schedules are the same as for links, with `await` and `?`:
 //!
 //! | | a link | everything else |
 //! |---|---|---|
@@ -12,18 +12,17 @@
 //!
 //! # The contract
 //!
-//! * A fault is plain data, of a type that its domain has for itself ([`FaultSpec`](crate::fault::FaultSpec)
-//!   has a variant of each). [`Sabotages`] says what it can be injected into.
-//! * The fault *is in effect* when `sabotage` returns. It is listed as active from the moment that
-//!   it was asked for, because a lock that is waited for blocks others already.
-//! * Everything is done and undone on a thread of the library, never on the caller's: it goes on
-//!   when the caller's future is dropped, and when the test panics or blocks its runtime. What was
-//!   begun for a caller that has gone is undone.
-//! * Dropping the guard asks for the end of the fault and neither waits nor fails; `clear` waits and
-//!   tells what went wrong. What cannot be undone after a drop is a note in the journal.
-//! * After `kill -9` of the test nothing stays that others could meet: what is done in a session
-//!   ends with it, what is written down concerns the database of the test alone, or a server of its
-//!   own.
+//! * A fault is plain data, with a type for each domain ([`FaultSpec`](crate::fault::FaultSpec) has a
+//!   variant of each). [`Sabotages`] says what it can be injected into.
+//! * The fault *is in effect* when `sabotage` returns. It is listed as active from the request on,
+//!   because a pending lock request blocks others already.
+//! * Everything is done and undone on a thread of the library, never on the caller's: it goes on when the
+//!   caller's future is dropped, and when the test panics or blocks its runtime. A fault whose caller is
+//!   gone is undone.
+//! * Dropping the guard requests the end of the fault, and neither waits nor fails; `clear` waits and
+//!   returns the error, if there is one. What cannot be undone after a drop is a note in the journal.
+//! * After `kill -9` of the test nothing is left that affects others: what is done in a session ends with
+//!   it, and what is stored affects only the test's own database or its own server.
 //!
 //! # Adding a domain
 //!
@@ -38,8 +37,8 @@
 //! })
 //! ```
 //!
-//! `prepare` must not do anything yet. What it begins has to come to an end by itself: it is not
-//! interrupted, so that nothing is left half done, and should undo what it did before it fails.
+//! `prepare` must not do anything yet. The future has to end by itself: it is not interrupted, so that
+//! nothing is left half done, and should undo what it did before it fails.
 
 use std::future::{Future, IntoFuture};
 use std::panic::AssertUnwindSafe;

@@ -1,8 +1,8 @@
 //! Faults on a timeline.
 //!
-//! A [`Schedule`] is a value: it can be printed before it is run, and written to the journal. Its
-//! faults are injected and cleared by [`Chaos::run`](crate::Chaos::run), so there is no guard that
-//! could be forgotten.
+//! A [`Schedule`] is a value: it can be printed before it is run, and written to the journal.
+//! [`Chaos::run`](crate::Chaos::run) injects and clears its faults, so there is no guard that could be
+//! forgotten.
 
 use std::fmt;
 use std::time::Duration;
@@ -94,8 +94,8 @@ impl Schedule {
 
     /// Adds a step without faults.
     ///
-    /// Begin with one: the operations in it show that the system was in its steady state before
-    /// the first fault. And end with one: without it no recovery can be seen.
+    /// Begin with one: its operations show that the system was in its steady state before the first
+    /// fault. And end with one: without it no recovery can be observed.
     pub fn calm(mut self, duration: Duration) -> Self {
         self.steps.push(Step { duration, faults: Vec::new() });
         self
@@ -109,7 +109,7 @@ impl Schedule {
         self
     }
 
-    /// Adds a fault to the last step, to be active together with what is already there.
+    /// Adds a fault to the last step, to be active together with the faults that it has.
     ///
     /// # Panics
     ///

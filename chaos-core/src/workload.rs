@@ -1,10 +1,9 @@
 //! Workloads: what clients do to a service, what they see, and what has to be true of it.
 //!
-//! A workload is pointed at any service by closures of a line or two. It draws operations from the
-//! seed of the attempt, so that the same seed asks the same; it writes down as a
-//! [`History`](crate::history::History) who asked what and was answered what, with errors told apart
-//! by [`Outcome`](crate::outcome::Outcome); it reads the state once all faults have ended; and it
-//! brings the [`Checker`] that judges all of that.
+//! A workload calls any service through closures of a line or two. It draws operations from the seed of
+//! the attempt, so the same seed makes the same requests. It records requests and answers as a
+//! [`History`](crate::history::History), with an [`Outcome`](crate::outcome::Outcome) for each error. It
+//! reads the state once all faults have ended. And it has the [`Checker`] that judges all of that.
 //!
 //! ```no_run
 //! # use chaos_core::prelude::*;
@@ -36,8 +35,8 @@
 //! | [`queue`] | jobs are put in and taken out | every job comes out once |
 //! | [`commands`] | commands that are sent again under their key | each takes effect once |
 //!
-//! **Vacuity.** A workload that could not have found anything, as a bank that nobody read or a
-//! register on which no two operations overlapped, is not valid: it says what was missing.
+//! **Vacuity.** A run that could not have found anything, such as a bank that nobody read or a register
+//! on which no two operations overlapped, is not valid: the report says what was missing.
 //!
 //! **Concurrency.** Clients take turns on the test's own task, wherever one of them waits. That is
 //! enough for every race between requests to a server, because the server works on all of them at

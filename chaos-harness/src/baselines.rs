@@ -2,8 +2,8 @@
 //!
 //! They are kept in `chaos-baselines/<test binary>.toml` beside the manifest of the package, to be
 //! committed. The file has a part for each kind of machine, because times of one say nothing about
-//! another: what is measured on a machine that the file does not know is not compared, and that is
-//! an error. `docs/baselines.md` is for users.
+//! another. On a machine that the file does not know nothing is compared, and that is an error.
+//! `docs/baselines.md` is for users.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -6,28 +6,27 @@ pub const PASSED: u8 = 0;
 /// At least one test failed. libtest uses the same code.
 pub const FAILED: u8 = 101;
 
-/// No test failed, and at least one could not be judged, because the machine could not carry it. The
-/// number is `EX_TEMPFAIL` of `sysexits.h`: it may be tried again.
+/// No test failed, and at least one could not be judged, because the machine was overloaded. The number
+/// is `EX_TEMPFAIL` of `sysexits.h`: try again.
 pub const ENVIRONMENT: u8 = 75;
 
-/// An argument or an environment variable could not be understood; no test was run.
+/// An argument, an environment variable or a file is invalid; no test was run.
 pub const USAGE: u8 = 2;
 
 /// The harness could not do its work, for example because its directory cannot be written to; no
 /// test was run.
 pub const HARNESS: u8 = 3;
 
-/// No test failed that must pass, but the run did not pass a gate of `chaos.toml`, a phase stayed
+/// No test that must pass failed, but the run did not pass a gate of `chaos.toml`, a phase stayed
 /// locked, the quarantine of a test has ended, or something became slower than its baseline.
 pub const GATE: u8 = 4;
 
-/// The command line or a variable could not be understood, with `--chaos-bisect`. It is the same at each
-/// commit, so the bisection ends, as it does for any code above 127; [`USAGE`] would call the commit bad.
+/// With `--chaos-bisect`: the command line or a variable is invalid. It is so at each commit, so the
+/// bisection ends, as it does for any code above 127; [`USAGE`] would call the commit bad.
 pub const BISECTION_ENDS: u8 = 255;
 
-/// What [`PASSED`], [`FAILED`] and others become for `git bisect run` (`--chaos-bisect`): 0 for a commit
-/// that is good, 1 for one that is bad, 125 for one of which nothing is known, as when its `chaos.toml`
-/// cannot be understood; who interrupts the run ends the bisection.
+/// The exit code for `git bisect run` (`--chaos-bisect`): 0 for a good commit, 1 for a bad one, 125 if
+/// nothing is known, for instance because its `chaos.toml` is invalid. An interruption ends the bisection.
 #[must_use]
 pub const fn for_bisection(code: u8) -> u8 {
     match code {

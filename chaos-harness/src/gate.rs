@@ -1,8 +1,8 @@
-//! What a run as a whole has to come to, beside each of its tests: the gates of `chaos.toml`.
+//! The gates of `chaos.toml`, which judge a run as a whole, in addition to each of its tests.
 //!
-//! Each says what was found, by how much it misses, and which tests are to blame. Every test counts,
+//! Each says what was found, by how much it was missed, and which tests are to blame. Every test counts,
 //! also one that may fail or is in quarantine; a failed test that must pass fails the run in any case.
-//! Where only a part of the suite ran, what it came to is judged and called that: see `gate::part`.
+//! If only a part of the suite ran, that part is judged, with a remark: see `gate::part`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

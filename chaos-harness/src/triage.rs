@@ -1,9 +1,8 @@
-//! What a failure points at, with the evidence: the code, a bound, the machine, or the test itself.
+//! Where to look first after a failure, with the evidence: the code, a bound, the machine, or the test.
 //!
-//! A failure says what happened; whoever reads a hundred of them wants to know where to look first.
-//! The rules are data: each names a class, says in words when it applies, and looks at
-//! the failure and at the figures of its attempt. The first that applies decides. What none applies to
-//! stays unclassified: a wrong class is worse than none.
+//! The rules are data: each names a class, says in words when it applies, and looks at the failure and at
+//! the figures of its attempt. The first that applies decides. A failure to which none applies stays
+//! unclassified: a wrong class is worse than none.
 
 use std::fmt;
 use std::time::Duration;
