@@ -35,6 +35,12 @@ fn what_never_comes_about_fails_the_test_over_all_its_attempts() {
     let last = run.attempts()[1].verdict.failure().unwrap().message.clone();
     let part = "`a retry is seen` was evaluated 2 times and never held in any of the 2 attempts";
     assert!(last.contains(part), "{last}");
+    // What passed attempts saw is removed where a test is measured, so none could stand in for another.
+    let test = "--exact suite::assertions::what_sometimes_holds_never_does";
+    let measured = Suite::new().run(&format!("{test} --chaos-runs 2"));
+    let last = measured.attempts()[1].verdict.failure().unwrap().message.clone();
+    let part = "was evaluated 1 times and never held in the only attempt";
+    assert!(last.contains(part), "{last}");
 }
 
 fn what_comes_about_in_one_attempt_is_enough() {
