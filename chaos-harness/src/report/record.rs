@@ -118,7 +118,12 @@ impl RunRecord {
             }
             RunEvent::BaselinesConcluded(it) => self.baselines.push(it.clone()),
             RunEvent::GateJudged(judged) => self.gates.push(judged.clone()),
-            RunEvent::RunJudged(judged) => self.gates.clone_from(&judged.gates),
+            RunEvent::RunJudged(judged) => {
+                self.gates.clone_from(&judged.gates);
+                for test in &mut self.tests {
+                    test.is_cut_short = judged.unfinished.contains(&test.name);
+                }
+            }
             RunEvent::RunEnded(ended) => {
                 if let Some(place) = self.current.remove(&process) {
                     self.processes[place].ended = Some(ended.clone());

@@ -163,6 +163,9 @@ fn what_got_under_nextest_is_no_pass(signal: &str) {
     judged.assert_code(exit_code::FAILED);
     let part = "did not come to an end (were they killed?):\n    suite::phases::f_tree_grows\n";
     assert!(judged.stdout.contains(part), "{}", judged.stdout);
+    let report = std::fs::read_to_string(suite.scratch("chaos/report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["totals"]["unfinished"], 1, "{}", report["totals"]);
     let text = judged.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     let gate = "FAILED pass-rate: 1 of 2 tests passed (50.0 %), 40.0 points below the 90.0 % that are \
                 needed; failed: `suite::phases::f_tree_grows`";
