@@ -27,7 +27,7 @@ use crate::workload::{WorkError, Worked, Workload};
 mod leftovers;
 mod sizes;
 
-/// What a test is given: the way to targets, workloads and checks. Clones are the same context.
+/// What a test is given: it opens targets, runs workloads and makes checks. Clones are the same context.
 #[derive(Debug, Clone)]
 pub struct Chaos {
     inner: Arc<Inner>,
@@ -54,8 +54,7 @@ impl Chaos {
         Self { inner: Arc::new(Inner { scope }), sizing: Sizing::EXACT }
     }
 
-    /// For harnesses, before the test runs: its name, after which files about it are named, and when
-    /// it has to be over.
+    /// For harnesses, before the test runs: its name, which its files are named after, and its deadline.
     pub fn name_test(&self, name: impl Into<String>, deadline: Option<Instant>) {
         self.scope().set_test(TestOfScope { name: name.into(), deadline });
     }
@@ -77,14 +76,15 @@ impl Chaos {
         self.inner.scope.seed()
     }
 
-    /// What the test counts and times, beside what the library does: see [`metrics`](crate::metrics).
+    /// The metrics of the attempt, for the test's own counters, gauges, timings and signals: see
+    /// [`metrics`](crate::metrics).
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         self.scope().metrics()
     }
 
-    /// A database of its own on a server that all tests share, behind a link of its own: `postgres`,
-    /// and `postgres-2` for the second one.
+    /// A new database on the server that all tests share, behind a link of its own. The link is named
+    /// `postgres`, the second one `postgres-2`.
     ///
     /// # Errors
     ///
@@ -93,8 +93,8 @@ impl Chaos {
         Postgres::shared(self.scope()).await
     }
 
-    /// A database on a server of its own, behind a link of its own. Its processes can be killed,
-    /// stopped and paused: see [`Postgres::server`].
+    /// A database on a server of the test's own, behind a link of its own. The processes of the server
+    /// can be killed, stopped and paused: see [`Postgres::server`].
     ///
     /// # Errors
     ///
@@ -103,21 +103,21 @@ impl Chaos {
         self.postgres_server_with(ServerOptions::new()).await
     }
 
-    /// A database on a server of its own, with settings of its own.
+    /// A database on a server of the test's own, with these options.
     ///
     /// # Errors
     ///
-    /// When PostgreSQL cannot be found or started, or refuses a setting: with its own words.
+    /// When PostgreSQL cannot be found or started, or refuses a setting; the error has its message.
     pub async fn postgres_server_with(&self, options: ServerOptions) -> Result<Postgres, Error> {
         Postgres::own(self.scope(), options).await
     }
 
-    /// A link to any TCP service, by the name that reports are to know it by. A number is added to a
-    /// name that another link of the attempt has: `name-2`.
+    /// A link to any TCP service. Reports use `name`; if another link of the attempt has that name, a
+    /// number is added: `name-2`.
     ///
     /// # Errors
     ///
-    /// When no port can be listened on.
+    /// When the link cannot listen on a port.
     pub async fn link(&self, name: &str, upstream: SocketAddr) -> Result<Link, Error> {
         Ok(Link::tcp(self.scope(), name, Upstream::Tcp(upstream))?)
     }
@@ -127,7 +127,7 @@ impl Chaos {
     ///
     /// Everything runs on the caller's own task, so the operation may borrow what it needs. An
     /// operation that fails is not a failure of the test: its [`Outcome`](crate::outcome::Outcome) is
-    /// recorded, and judged by what is asked of the returned [`Run`].
+    /// recorded, and the bounds that you put on the returned [`Run`] decide.
     ///
     /// # Errors
     ///
@@ -143,9 +143,8 @@ impl Chaos {
         crate::run::run(self.scope(), &schedule, &load.into(), operation).await
     }
 
-    /// Points a workload at a service: all clients of `load` make its operations while the faults of
-    /// `schedule` come and go, and when all is over the final state is read. Nothing is judged before
-    /// [`Worked::judge`].
+    /// Runs a workload: all clients of `load` make its operations while the faults of `schedule` come and
+    /// go, and at the end the final state is read. Nothing is judged before [`Worked::judge`].
     ///
     /// With a [number of operations](Load::operations), the schedule may be empty:
     /// `cx.work(Schedule::new(), Load::clients(8).operations(100), workload)`.
@@ -166,7 +165,7 @@ impl Chaos {
         crate::workload::work(self, &schedule, &load.into(), workload).await
     }
 
-    /// Checks that what was found is what was expected, and records the answer under `name`.
+    /// Checks that `found` equals `expected`, and records the result under `name`.
     ///
     /// # Errors
     ///
@@ -183,7 +182,7 @@ impl Chaos {
         self.conclude(name, passed, || Finding::Differs { found, expected })
     }
 
-    /// Checks that something holds, and records the answer under `name`.
+    /// Checks that a condition holds, and records the result under `name`.
     ///
     /// # Errors
     ///
@@ -194,7 +193,7 @@ impl Chaos {
         self.conclude(name, holds, || Finding::False)
     }
 
-    /// Has a checker judge a history, and records what it says.
+    /// Judges a history by a checker, and records its report.
     ///
     /// ```
     /// # use chaos_core::{Chaos, TestResult};
@@ -235,14 +234,14 @@ impl Chaos {
         Err(CheckFailed { name, finding: finding(), location }.into())
     }
 
-    /// Says that the test has to reach a `reachable!`, or a `sometimes!` that holds, of this name, in at
-    /// least one of its attempts in this run: see [`assert`](crate::assert).
+    /// Demands that at least one attempt at the test in this run reaches the `reachable!` of this name, or
+    /// a `sometimes!` of this name that holds: see [`assert`](crate::assert).
     pub fn must_reach(&self, name: impl Into<String>) {
         let assertion = Assertion::expected(name.into());
         self.scope().journal().record(EventKind::Assertion { assertion });
     }
 
-    /// For harnesses, and tests without one: collects what the assertions in the code say, until the
+    /// For harnesses, and tests without one: collects the results of assertions in the code, until the
     /// returned watch is finished.
     ///
     /// ```
@@ -258,7 +257,7 @@ impl Chaos {
         AssertionWatch::begin(self.scope().journal())
     }
 
-    /// Has explorations only compare runs without faults, as `--check-determinism` does.
+    /// Lets explorations only compare runs without faults, as `--check-determinism` does.
     pub fn only_check_determinism(&self) {
         self.scope().only_check_determinism();
     }
@@ -274,7 +273,7 @@ impl Chaos {
     }
 }
 
-/// What the parameters of a test can be: the type of a parameter selects what is set up for it.
+/// A parameter of a test: its type selects what is set up for it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a chaos test",
     label = "this type is no fixture",

@@ -22,11 +22,11 @@ pub enum Error {
     /// A fault could not take effect, or could not be undone.
     #[error(transparent)]
     Sabotage(#[from] SabotageError),
-    /// A server of Toxiproxy could not do what it was asked for.
+    /// A server of Toxiproxy could not carry out a request.
     #[cfg(feature = "toxiproxy")]
     #[error(transparent)]
     Toxiproxy(#[from] crate::toxiproxy::ToxiproxyError),
-    /// What the test needs is not there, so that it has to be skipped.
+    /// Something that the test needs is missing, so it is skipped.
     #[error("skipped: {reason}")]
     Unavailable {
         /// What is missing.
@@ -36,9 +36,9 @@ pub enum Error {
 
 /// The error of a test: any error or text, and where the test met it.
 ///
-/// It is made by `?` of whatever can become a `Box<dyn Error + Send + Sync>`: any error, a text, such a
-/// box itself. The place of that `?` is kept, and reports tell it, so that an error which says little
-/// (`db error`) still says where.
+/// The operator `?` makes it of anything that can become a `Box<dyn Error + Send + Sync>`: any error, a
+/// text, or such a box. It keeps the place of that `?`, which reports show, so that an error with little
+/// text (`db error`) still says where.
 ///
 /// ```
 /// use chaos_core::{TestError, TestResult};
@@ -57,9 +57,9 @@ pub enum Error {
 /// assert_eq!(error.location().map(|place| place.column()), Some(16)); // of `text.parse()?`
 /// ```
 ///
-/// As it takes every error it can be none itself: it [derefs](std::ops::Deref) to the error that it
-/// holds, and [`into_inner`](Self::into_inner) gives that away where a `Box<dyn Error + Send + Sync>` is
-/// wanted.
+/// Because it converts from every error it does not implement `Error` itself: it
+/// [derefs](std::ops::Deref) to the error that it holds, and [`into_inner`](Self::into_inner) returns that
+/// as a `Box<dyn Error + Send + Sync>`.
 pub struct TestError {
     source: Box<dyn StdError + Send + Sync>,
     location: &'static Location<'static>,
@@ -72,8 +72,8 @@ impl TestError {
         self.source
     }
 
-    /// Where it was made: the place of the `?` that the error came to first. None where that is inside
-    /// this library, which tells nobody anything.
+    /// Where it was made: the place of the first `?` that the error passed. None if that is inside this
+    /// library, which would not help anybody.
     #[must_use]
     pub fn location(&self) -> Option<&'static Location<'static>> {
         let own = file!().trim_end_matches("error.rs");
@@ -125,9 +125,9 @@ impl fmt::Display for TestError {
     }
 }
 
-/// A [`TestError`], or any error type: what can be asked for the error that it is.
+/// A [`TestError`], or any error type.
 ///
-/// `TestError` is no [`Error`](StdError) itself, so that no bound of the standard library has both.
+/// `TestError` does not implement [`Error`](StdError), so no bound of the standard library covers both.
 pub trait AnyError {
     /// The error.
     fn error(&self) -> &(dyn StdError + 'static);

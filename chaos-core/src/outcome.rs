@@ -16,7 +16,7 @@ mod rejected;
 pub use self::cause::Cause;
 pub use self::rejected::Rejected;
 
-/// What an operation came to.
+/// The outcome of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -28,7 +28,7 @@ pub enum Outcome {
     Unknown,
 }
 
-/// An operation was told to have taken effect and has not, or the other way round.
+/// An operation was reported to have taken effect and has not, or the other way round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the operation {}", match (.told, .took_effect) {
     (Outcome::Failed, true) => "certainly failed, and took effect",
@@ -41,8 +41,8 @@ pub struct Contradiction {
 }
 
 impl Outcome {
-    /// What an operation came to that returned this: [`Ok`](Outcome::Ok), or what
-    /// [`of_error`](Outcome::of_error) says. The error is a [`TestError`](crate::TestError) or any error
+    /// The outcome of an operation that returned this: [`Ok`](Outcome::Ok), or that of
+    /// [`of_error`](Outcome::of_error). The error is a [`TestError`](crate::TestError) or of any error
     /// type.
     ///
     /// ```
@@ -59,8 +59,8 @@ impl Outcome {
         result.as_ref().map_or_else(|error| Self::of_error(error.error()), |_| Self::Ok)
     }
 
-    /// Whether it is no contradiction to what was found: that the operation `took_effect`, or did not.
-    /// An unknown outcome agrees with both.
+    /// Compares the outcome with what was found: whether the operation `took_effect`. An unknown outcome
+    /// agrees with both.
     ///
     /// ```
     /// use chaos_core::outcome::Outcome;
@@ -73,7 +73,7 @@ impl Outcome {
     ///
     /// # Errors
     ///
-    /// When it is one.
+    /// When they contradict each other.
     pub const fn agrees_with(self, took_effect: bool) -> Result<(), Contradiction> {
         match (self, took_effect) {
             (Self::Ok, false) | (Self::Failed, true) => {

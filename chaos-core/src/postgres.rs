@@ -107,12 +107,12 @@ use crate::scope::Scope;
 /// The name of the link to a database, as reports know it; that of the second one ends in `-2`.
 const LINK: &str = "postgres";
 
-/// A database of one's own, behind a link of its own.
+/// A database of the test's own, behind a link of its own.
 ///
-/// Its owner is a role of the same name that is no superuser. Clones are the same database and the
-/// same link. Both exist as long as a clone does, or a pool or a connection that came from one; then
-/// the database is dropped, as it is when the process ends however it ends. Who connects by
-/// [`config`](Self::config) or [`url`](Self::url) has to keep a clone meanwhile.
+/// Its owner is a role of the same name that is not a superuser. Clones are the same database and the
+/// same link. Both exist as long as a clone does, or a pool or a connection that came from one; then the
+/// database is dropped, as it is when the process ends, however it ends. If you connect by
+/// [`config`](Self::config) or [`url`](Self::url), keep a clone meanwhile.
 #[derive(Debug, Clone)]
 pub struct Postgres {
     link: Link,
@@ -167,11 +167,10 @@ impl Postgres {
 
     /// A pool of connections through the link.
     ///
-    /// Its connections talk to the server itself until a fault meets them, so the link costs them
-    /// nothing. They are opened by a [`PostgresConnector`], which says how their queries are
-    /// cancelled.
+    /// Its connections go to the server directly until a fault meets them, so the link costs nothing. A
+    /// [`PostgresConnector`] opens them; see there for how to cancel their queries.
     ///
-    /// It waits at most 5 s for a free connection and at most 5 s to open one, because a pool
+    /// The pool waits at most 5 s for a free connection and at most 5 s to open one, because a pool
     /// without timeouts waits for ever under faults. Connections are recycled by
     /// [`RecyclingMethod::Fast`](deadpool_postgres::RecyclingMethod::Fast), the default of the pool.
     ///
@@ -183,7 +182,7 @@ impl Postgres {
         Ok(pool::build(self, max_size)?.0)
     }
 
-    /// What opens the connections of [`pool`](Postgres::pool), for a pool that is built otherwise.
+    /// The connector that opens the connections of [`pool`](Postgres::pool), for a pool that you build.
     #[must_use]
     pub fn connector(&self) -> PostgresConnector {
         PostgresConnector::to(self)
@@ -202,20 +201,19 @@ impl Postgres {
         self.database.endpoint().url_through(self.link.address(), self.database())
     }
 
-    /// The settings of a connection that passes by the link, with the powers of the database's
-    /// owner.
+    /// The settings of a connection that bypasses the link, with the rights of the database's owner.
     #[must_use]
     pub fn direct_config(&self) -> tokio_postgres::Config {
         self.database.endpoint().direct(self.database())
     }
 
-    /// The URL of a connection that passes by the link, with the powers of the database's owner.
+    /// The URL of a connection that bypasses the link, with the rights of the database's owner.
     #[must_use]
     pub fn direct_url(&self) -> String {
         self.database.endpoint().url_direct(self.database())
     }
 
-    /// Opens one connection through the link, as those of [`pool`](Postgres::pool) are opened.
+    /// Opens one connection through the link, as [`pool`](Postgres::pool) opens them.
     ///
     /// # Errors
     ///
@@ -226,9 +224,9 @@ impl Postgres {
         Ok(endpoint::open(connecting, "through the link", self.clone()).await?)
     }
 
-    /// Opens one connection as superuser that passes by the link, so that no fault reaches it.
+    /// Opens one connection as superuser that bypasses the link, so that no fault reaches it.
     ///
-    /// On a server that `CHAOS_POSTGRES_URL` names it has the powers of the user in that URL.
+    /// On a server that `CHAOS_POSTGRES_URL` names it has the rights of the user in that URL.
     ///
     /// # Errors
     ///
@@ -240,7 +238,7 @@ impl Postgres {
         Ok(self.or_down(opened).await?)
     }
 
-    /// The pools of connections through the link that are not dropped.
+    /// The pools of connections through the link that still exist.
     pub(crate) fn pools(&self) -> Vec<OpenPool> {
         self.watch.pools()
     }

@@ -9,8 +9,8 @@ impl Chaos {
     /// What the test leaves behind in its databases at this moment: connections that were not
     /// returned to their pools, open transactions, advisory locks, prepared transactions.
     ///
-    /// The harness looks by itself when the test has returned. What may go away by itself is waited
-    /// for, for at most 4 s. Connections that the caller still holds are left behind too.
+    /// The harness checks this when the test has returned. What disappears by itself within one second
+    /// does not count; the check takes at most 4 s. Connections that the caller still holds count too.
     pub async fn leftovers(&self) -> Leftovers {
         self.scope().end_checks().look().await
     }
@@ -22,20 +22,21 @@ impl Chaos {
         self.scope().end_checks().turn_off();
     }
 
-    /// For harnesses, before the test runs: keeps its databases and their links from now on until
-    /// [`leftovers_at_the_end`](Self::leftovers_at_the_end), so that there is something to look at when the test has let them go.
+    /// For harnesses, before the test runs: keeps its databases and their links until
+    /// [`leftovers_at_the_end`](Self::leftovers_at_the_end), so that they can be checked after the test
+    /// has dropped them.
     ///
-    /// Of databases that the test has let go, four are kept. Older ones are looked at when the next
-    /// one is opened.
+    /// Four databases that the test has dropped are kept. Older ones are checked when the next one is
+    /// opened.
     pub fn keep_databases_to_the_end(&self) {
         self.scope().end_checks().keep();
     }
 
-    /// For harnesses: what [`leftovers`](Self::leftovers) says, after the test has returned and all
-    /// that it owned was dropped, while its runtime is still there. Databases are let go then.
+    /// For harnesses: the [`leftovers`](Self::leftovers) after the test has returned and its values were
+    /// dropped, while its runtime still exists. Then the databases are dropped.
     ///
-    /// It looks on a thread with a runtime of its own, so that a test which keeps its runtime from
-    /// running is not in the way.
+    /// It runs on a thread with a runtime of its own, so that a test which blocks its runtime does not
+    /// block it.
     ///
     /// # Errors
     ///

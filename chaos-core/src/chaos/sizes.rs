@@ -11,22 +11,22 @@ use crate::probability::Probability;
 use crate::sizing::Sizing;
 
 impl Chaos {
-    /// The same context, in which loads, times and pools are fitted like this. The harness fits them
-    /// to the machine and to what is configured; without it a test gets exactly what it asks for.
+    /// The same context with this sizing of loads, times and pools. The harness sizes them by the machine
+    /// and the configuration; without it a test gets exactly what it asks for.
     #[must_use]
     pub fn with_sizing(mut self, sizing: Sizing) -> Self {
         self.sizing = sizing;
         self
     }
 
-    /// How loads, times and pools are fitted.
+    /// The sizing of loads, times and pools.
     #[must_use]
     pub fn sizing(&self) -> Sizing {
         self.sizing
     }
 
-    /// As many clients as stand here for `clients` on the reference machine, of 4 cores and 8 GiB: at
-    /// least one. A load that differs from what was asked for is a note in the report.
+    /// The load on this machine that corresponds to `clients` on the reference machine, with 4 cores and
+    /// 8 GiB; at least one client. If it differs from `clients`, the report has a note.
     ///
     /// ```no_run
     /// # use chaos_core::prelude::*;
@@ -44,8 +44,8 @@ impl Chaos {
         Load::clients(given)
     }
 
-    /// How long what takes `timeout` on the reference machine may take here: longer on a small or busy
-    /// machine, never shorter unless somebody configured that.
+    /// The time on this machine that corresponds to `timeout` on the reference machine: longer on a small
+    /// or busy machine, and shorter only if that is configured.
     #[must_use]
     pub fn timeout(&self, timeout: Duration) -> Duration {
         let given = self.sizing.timeout(timeout);
@@ -53,8 +53,7 @@ impl Chaos {
         given
     }
 
-    /// How many connections a pool has here that has `size` of them on the reference machine: at least
-    /// one.
+    /// The pool size on this machine that corresponds to `size` on the reference machine; at least one.
     #[must_use]
     pub fn pool_size(&self, size: u32) -> usize {
         let given = self.sizing.pool_size(size);
@@ -62,7 +61,7 @@ impl Chaos {
         given as usize
     }
 
-    /// A load that is raised until `wanted` of the operations meet the contention that the test is
+    /// A load that is raised until this share of the operations meets the contention that the test is
     /// about: see [`contention`](crate::contention).
     pub fn contention(&self, wanted: Probability) -> Contention<'_> {
         Contention::new(self, wanted)

@@ -15,8 +15,8 @@ pub trait Target {
     /// The fault acts when this returns: on the connections that are open, and on those that are
     /// opened later.
     ///
-    /// Prefer [`during`](Target::during), which cannot be got wrong: `let _ = pg.inject(cut())`
-    /// compiles and ends the fault at once.
+    /// Prefer [`during`](Target::during), which is hard to misuse: `let _ = pg.inject(cut())` compiles and
+    /// ends the fault at once.
     #[must_use = "dropping the guard ends the fault; bind it to a named variable"]
     fn inject(&self, fault: impl Into<Fault>) -> Injection<'_> {
         Injection::new(self.link().activate(fault.into()))
