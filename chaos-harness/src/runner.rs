@@ -386,6 +386,8 @@ fn evidence(arguments: &Arguments, settings: &Settings, nextest: Option<&Nextest
         Evidence::OuterRetry
     } else if settings.has_chosen_seed() {
         Evidence::ChosenSeed
+    } else if arguments.check_determinism || reporters::replay().is_some() {
+        Evidence::Part
     } else {
         Evidence::Counts
     }

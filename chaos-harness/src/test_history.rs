@@ -78,6 +78,9 @@ pub(crate) enum Evidence {
     ChosenSeed,
     /// They do not, because they are made at old commits (`--chaos-bisect`).
     Bisection,
+    /// They do not, because tests try only a part of what they are for (`--check-determinism`,
+    /// `CHAOS_REPLAY`).
+    Part,
 }
 
 impl Suite {

@@ -58,7 +58,7 @@ fn explores_only(arguments: &Arguments) -> Option<String> {
 }
 
 /// What `CHAOS_REPLAY` asks for.
-fn replay() -> Option<String> {
+pub(super) fn replay() -> Option<String> {
     let token = std::env::var("CHAOS_REPLAY").ok()?;
     Some(token.trim().to_owned()).filter(|token| !token.is_empty())
 }

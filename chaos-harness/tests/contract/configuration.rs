@@ -18,6 +18,7 @@ crate::tests![
     a_validation_is_fitted_to_no_machine,
     every_gate_is_shown_with_its_place,
     a_seed_chosen_for_one_run_is_no_evidence_however_it_is_chosen,
+    a_run_that_tries_a_part_is_no_evidence,
     a_variable_that_is_nearly_ours_is_told,
     an_environment_that_is_not_defined_runs_nothing,
 ];
@@ -192,6 +193,15 @@ fn every_gate_is_shown_with_its_place() {
     ] {
         assert!(words.contains(part), "{part}: {}", run.stdout);
     }
+}
+
+fn a_run_that_tries_a_part_is_no_evidence() {
+    let n = |suite: &Suite, option: &str| {
+        suite.run(&format!("--exact suite::passes {option}")).category("suite::passes").n
+    };
+    assert_eq!(n(&Suite::new(), ""), 1);
+    assert_eq!(n(&Suite::new(), "--check-determinism"), 0);
+    assert_eq!(n(&Suite::new().with("CHAOS_REPLAY", "c1.b55.cut"), ""), 0);
 }
 
 fn a_seed_chosen_for_one_run_is_no_evidence_however_it_is_chosen() {
