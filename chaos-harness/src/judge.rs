@@ -76,7 +76,7 @@ pub(crate) fn judge(
         let binary = identity.target.clone();
         return Err(CannotJudge::NotOurs { binary, run: directory.to_owned() });
     };
-    let unfinished = unfinished(&run);
+    let unfinished = unfinished(&run, all);
     for test in &mut run.tests {
         test.is_cut_short = unfinished.contains(&test.name);
     }
@@ -112,16 +112,20 @@ fn append(path: &Path, event: RunEvent) -> io::Result<()> {
 
 /// The tests that a process was to run and of which nobody heard the end: nextest ends what takes longer than
 /// its `slow-timeout`, and a machine may run out of memory. nextest asks with SIGTERM first, of which the
-/// process still tells.
-fn unfinished(run: &RunRecord) -> Vec<String> {
+/// process still tells. Those that are ignored and were not begun would not have run.
+fn unfinished(run: &RunRecord, all: &[Selected]) -> Vec<String> {
     let has_ended = |test: &TestRecord| {
         (test.ended.is_some() && !was_interrupted(test)) || test.ignored.is_some()
     };
     let ended: BTreeSet<&str> =
         run.tests.iter().filter(|test| has_ended(test)).map(|test| &*test.name).collect();
+    let is_ignored = |name: &str| {
+        let is_marked = |it: &Selected| it.name == name && it.case.options.ignore.is_some();
+        all.iter().any(is_marked) && !run.tests.iter().any(|test| test.name == name)
+    };
     let begun = run.processes.iter().flat_map(|process| &process.started.selected);
-    let left: BTreeSet<&String> = begun.filter(|name| !ended.contains(name.as_str())).collect();
-    left.into_iter().cloned().collect()
+    let left = begun.filter(|name| !ended.contains(name.as_str()) && !is_ignored(name));
+    left.collect::<BTreeSet<_>>().into_iter().cloned().collect()
 }
 
 /// Whether its last attempt was ended from outside.

@@ -12,6 +12,7 @@ use crate::binary::{Suite, eventually, wait_until_gone};
 crate::tests![
     an_interrupted_run_kills_its_attempts_and_says_so,
     a_killed_harness_leaves_no_attempt_behind,
+    what_is_ignored_was_not_killed,
     a_harness_that_is_killed_in_a_storm_leaves_nothing_behind,
 ];
 
@@ -68,6 +69,32 @@ fn a_killed_harness_leaves_no_attempt_behind() {
     // The beginning without an end is what tells of the kill.
     let events = suite.events();
     assert!(matches!(events.last(), Some(RunEvent::AttemptStarted(_))), "{events:#?}");
+}
+
+fn what_is_ignored_was_not_killed() {
+    let suite = Suite::new();
+    // In their order it would come after the one that runs, and so it does not come.
+    let mut command = suite.command("--test-threads 1 waits_for_ever is_ignored");
+    command.arg("--shuffle-seed").arg(order_with_ignored_last(&suite));
+    let mut harness = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let running = suite.scratch("running");
+    eventually("the attempt runs", || std::fs::read_to_string(&running).ok());
+    kill("-KILL", harness.id());
+    harness.wait().unwrap();
+    let judged = suite.run("--chaos-judge");
+    judged.assert_code(exit_code::FAILED);
+    let part = "did not come to an end (were they killed?):\n    suite::waits_for_ever\n";
+    assert!(judged.stdout.contains(part), "{}", judged.stdout);
+    assert!(!judged.stdout.contains("    suite::is_ignored\n"), "{}", judged.stdout);
+}
+
+/// A seed that puts the test that waits before the one that is ignored.
+fn order_with_ignored_last(suite: &Suite) -> String {
+    let is_first = |seed: &u64| {
+        let list = suite.run(&format!("--list waits_for_ever is_ignored --shuffle-seed {seed}"));
+        list.stdout.starts_with("suite::waits_for_ever")
+    };
+    (0..64).find(is_first).unwrap().to_string()
 }
 
 fn a_harness_that_is_killed_in_a_storm_leaves_nothing_behind() {
