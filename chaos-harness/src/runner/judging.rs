@@ -83,6 +83,7 @@ impl Runner {
         self.reporters.event(&RunEvent::BaselinesConcluded(conclusion.clone()));
         Some(conclusion)
     }
+
     /// Whether something is wrong if no test of this run measured anything. Whoever asks for baselines on the
     /// command line means this run. A variable and the file mean all test binaries and all parts of them:
     /// there only the whole of one that has baselines has to.
