@@ -6,8 +6,8 @@ pub const PASSED: u8 = 0;
 /// At least one test failed. libtest uses the same code.
 pub const FAILED: u8 = 101;
 
-/// No test failed, and at least one could not be judged, because the machine was overloaded. The number
-/// is `EX_TEMPFAIL` of `sysexits.h`: try again.
+/// No test failed, and at least one could not be judged, because the machine was overloaded or could not
+/// produce the contention that was asked for. The number is `EX_TEMPFAIL` of `sysexits.h`: try again.
 pub const ENVIRONMENT: u8 = 75;
 
 /// An argument, an environment variable or a file is invalid; no test was run.

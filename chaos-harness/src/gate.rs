@@ -375,12 +375,8 @@ fn is_surely_flaky(test: &TestRecord) -> bool {
 }
 
 fn names(tests: &[&TestRecord]) -> String {
-    let named = tests.iter().take(NAMED).map(|test| format!("`{}`", test.name));
-    let mut text = named.collect::<Vec<_>>().join(", ");
-    if tests.len() > NAMED {
-        text.push_str(&format!(" and {} more", tests.len() - NAMED));
-    }
-    text
+    let names: Vec<String> = tests.iter().map(|test| format!("`{}`", test.name)).collect();
+    words::first_of(&names, NAMED)
 }
 
 #[cfg(test)]

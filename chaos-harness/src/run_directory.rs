@@ -110,12 +110,9 @@ impl RunDirectory {
     ///
     /// When its handle cannot be duplicated.
     pub(crate) fn journal(&self) -> io::Result<RunJournal> {
-        let journal = self.journal.try_clone().inspect_err(|_| self.has_lost())?;
+        let lacks_all = |_: &io::Error| self.is_incomplete.store(true, Ordering::Relaxed);
+        let journal = self.journal.try_clone().inspect_err(lacks_all)?;
         Ok(RunJournal::new(journal, Arc::clone(&self.is_incomplete)))
-    }
-
-    fn has_lost(&self) {
-        self.is_incomplete.store(true, Ordering::Relaxed);
     }
 
     /// Whether the journal of this run lacks a line, so that nobody can judge the run by it.
@@ -164,7 +161,7 @@ pub(crate) fn find(root: &Path, run: &str) -> Result<PathBuf, NoSuchRun> {
     }
 }
 
-/// The directories of the runs that are kept, the one that began last first.
+/// The directories of the runs that are kept, the one in which something was made last first.
 pub(crate) fn newest(root: &Path) -> Vec<PathBuf> {
     let runs = root.join("runs");
     retention::newest(&runs).into_iter().map(|name| runs.join(name)).collect()

@@ -22,16 +22,9 @@ fn actions(arguments: &Arguments) -> [(&'static str, bool); 10] {
     ]
 }
 
-/// The option that is about a whole run, which stands behind it after `=`: a word apart is a filter, and
-/// another run than was named would be taken.
-fn about_a_run(arguments: &Arguments) -> Option<&'static str> {
-    let options = [
-        ("--chaos-report", arguments.report.is_some()),
-        ("--chaos-judge", arguments.judge.is_some()),
-        ("--chaos-inventory", arguments.inventory.is_some()),
-    ];
-    options.into_iter().find(|(_, is_asked)| *is_asked).map(|(option, _)| option)
-}
+/// Those of them that are about a whole run, which stands behind them after `=`: a word apart is a filter,
+/// and another run than was named would be taken.
+const ABOUT_A_RUN: [&str; 3] = ["--chaos-report", "--chaos-judge", "--chaos-inventory"];
 
 /// Refuses options of which one would have no effect.
 pub(super) fn check(arguments: &Arguments) -> Result<(), UsageError> {
@@ -45,12 +38,13 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), UsageError> {
         (Some((action, _)), None) if arguments.bisects => {
             Err(UsageError::NothingToBisect { action })
         }
-        _ => match (about_a_run(arguments), arguments.filters.first()) {
-            (Some(option), Some(argument)) => {
-                Err(UsageError::RunApart { option, argument: argument.clone() })
+        (Some((option, _)), None) if ABOUT_A_RUN.contains(&option) => {
+            match arguments.filters.first().cloned() {
+                Some(argument) => Err(UsageError::RunApart { option, argument }),
+                None => Ok(()),
             }
-            _ => Ok(()),
-        },
+        }
+        _ => Ok(()),
     }
 }
 
@@ -108,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_name_of_a_run_is_not_taken_for_a_filter() {
-        for option in ["--chaos-report", "--chaos-judge", "--chaos-inventory"] {
+        for option in ABOUT_A_RUN {
             let error = parse(&format!("{option} 7c2a5973")).unwrap_err().to_string();
             assert!(error.contains(&format!("write `{option}=7c2a5973`")), "{error}");
             assert!(parse(&format!("{option}=7c2a5973")).is_ok());

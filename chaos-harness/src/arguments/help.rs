@@ -102,7 +102,7 @@ Environment variables
       CHAOS_SHRINK_SECS=30  For how long a failing case of a property is made smaller
       RUST_TEST_THREADS, RUST_TEST_SHUFFLE, RUST_TEST_SHUFFLE_SEED, RUST_TEST_NOCAPTURE
 
-Exit codes: 0 passed, 101 tests failed, 75 none failed and at least one met an overloaded machine, 4 a
-gate was not passed or a phase stayed locked, 2 wrong arguments, variables or files, 3 the harness could
-not work, 130 interrupted, 143 terminated.
+Exit codes: 0 passed, 101 tests failed, 75 none failed and at least one could not be judged on this
+machine, 4 a gate was not passed or a phase stayed locked, 2 wrong arguments, variables or files, 3 the
+harness could not work, 130 interrupted, 143 terminated.
 ";

@@ -155,7 +155,7 @@ fn supervise(
     Ok((verdict, events, resources))
 }
 
-/// What an attempt came to whose journal there was no room for, if so it is: the disk says.
+/// What an attempt without a verdict came to if nothing can be written where its journal is.
 fn unwritable(journal: &Path) -> Option<Verdict> {
     let probe = journal.with_extension("probe");
     let written = File::create(&probe).and_then(|mut file| file.write_all(&[b'\n'; 4096]));

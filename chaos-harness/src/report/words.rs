@@ -141,6 +141,15 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// The first of some names, and how many more there are: `a, b and 3 more`.
+pub(crate) fn first_of(names: &[String], most: usize) -> String {
+    let named = names[..names.len().min(most)].join(", ");
+    match names.len().saturating_sub(most) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
 /// The text without ends of lines.
 pub(crate) fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")

@@ -27,7 +27,7 @@ pub(super) fn prune(runs: &Path) {
     }
 }
 
-/// The names of the runs, the newest first.
+/// The names of the runs, the one in whose directory something was made last first.
 pub(super) fn newest(runs: &Path) -> Vec<String> {
     let directories = directories_by_age(runs).unwrap_or_default();
     let names = directories.iter().rev().filter_map(|path| path.file_name());

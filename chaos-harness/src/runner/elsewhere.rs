@@ -13,11 +13,13 @@ use super::{Policy, Runner};
 use crate::config::run::FlakyResult;
 use crate::run_event::{RunEvent, RunLine};
 
-/// Why the attempt `number` at a test, which passed or was skipped, is to fail for what became of earlier ones.
+/// Why the attempt `number` at a test, which passed or else was skipped, is to fail for what became of earlier
+/// ones.
 pub(super) fn refusal(
     runner: &Runner,
     test: &str,
-    (number, has_passed): (u32, bool),
+    number: u32,
+    has_passed: bool,
     policy: &Policy,
 ) -> Option<String> {
     // The repetitions of a stress run bear the same name, and are none of each other's business.
@@ -26,12 +28,13 @@ pub(super) fn refusal(
     }
     let fails_if_flaky = runner.settings.flaky_result().value == FlakyResult::Fail;
     let failures = failures(runner.directory.path(), test, number);
-    if let (false, Some(failure)) = (has_passed, failures.last()) {
-        let kind = failure.kind;
-        return Some(format!(
-            "skipped on attempt {number} and fails all the same: before, {kind}, which is not taken back by \
-             what is missing now"
-        ));
+    if !has_passed {
+        return failures.last().map(|Failure { kind, .. }| {
+            format!(
+                "skipped on attempt {number} and fails all the same: before, {kind}, which is not taken \
+                 back by what is missing now"
+            )
+        });
     }
     let passed = format!("passed on attempt {number} and fails all the same");
     match failures.iter().find(|failure| policy.is_final(failure)) {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::report::words;
 use crate::run_event::AttemptSummary;
 
 /// How many checks are named.
@@ -15,18 +16,13 @@ const NAMED: usize = 3;
 pub(super) fn remark(summary: &AttemptSummary) -> Option<String> {
     let failed = summary.checks.iter().filter(|check| !check.passed);
     let names: BTreeSet<String> = failed.map(|check| format!("`{}`", check.name)).collect();
-    if names.is_empty() {
-        return None;
-    }
-    let shown: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
-    let more = match names.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Some(format!(
-        "passed, although this did not hold: {}{more}; the error of a check is to be returned, with `?`",
-        shown.join(", ")
-    ))
+    let names = Vec::from_iter(names);
+    (!names.is_empty()).then(|| {
+        format!(
+            "passed, although this did not hold: {}; the error of a check is to be returned, with `?`",
+            words::first_of(&names, NAMED)
+        )
+    })
 }
 
 #[cfg(test)]

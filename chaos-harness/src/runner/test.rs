@@ -362,8 +362,8 @@ impl<'a> Attempts<'a> {
         let is_skipped =
             made.ended.last().is_some_and(|it| matches!(it.verdict, Verdict::Skipped { .. }));
         if first > 1 && (made.passed || is_skipped) {
-            let answer = (first, made.passed);
-            made.refused = elsewhere::refusal(self.runner, self.name, answer, &self.policy);
+            let Self { runner, name, policy, .. } = &self;
+            made.refused = elsewhere::refusal(runner, name, first, made.passed, policy);
         }
         made
     }

@@ -140,11 +140,11 @@ fn a_run_is_judged_as_a_whole_when_it_is_over() {
 fn what_was_killed_under_nextest_is_no_pass() {
     // With its `slow-timeout` nextest asks first, and kills what does not go.
     for signal in ["-TERM", "-KILL"] {
-        what_got_under_nextest_is_no_pass(signal);
+        a_test_that_got_is_no_pass(signal);
     }
 }
 
-fn what_got_under_nextest_is_no_pass(signal: &str) {
+fn a_test_that_got_is_no_pass(signal: &str) {
     let suite = house();
     suite.run("--exact suite::passes --nocapture").assert_code(exit_code::PASSED);
     suite.run("--chaos-judge").assert_code(exit_code::PASSED);

@@ -313,6 +313,15 @@ mod tests {
         tracker
     }
 
+    /// The last holder has left a transaction open, and the next one has not asked for anything yet.
+    fn handed_out_in_a_transaction() -> Tracker {
+        let mut tracker = connected(100);
+        tracker.written(&query("BEGIN"));
+        assert!(!tracker.read(&ready(b'T')));
+        tracker.hand_out();
+        tracker
+    }
+
     #[test]
     fn the_state_and_the_process_are_read_however_the_bytes_are_torn() {
         for piece in 1..40 {
@@ -333,10 +342,7 @@ mod tests {
 
     #[test]
     fn the_first_request_of_a_new_holder_meets_the_transaction_of_the_last() {
-        let mut tracker = connected(100);
-        tracker.written(&query("BEGIN"));
-        assert!(!tracker.read(&ready(b'T')));
-        tracker.hand_out();
+        let mut tracker = handed_out_in_a_transaction();
         tracker.written(&query("INSERT INTO t VALUES (1)"));
         assert!(tracker.read(&ready(b'T')));
         assert!(tracker.written(&query("SELECT 1")));
@@ -346,10 +352,7 @@ mod tests {
 
     #[test]
     fn a_commit_by_the_holder_after_the_next_confirms_it() {
-        let mut tracker = connected(100);
-        tracker.written(&query("BEGIN"));
-        assert!(!tracker.read(&ready(b'T')));
-        tracker.hand_out();
+        let mut tracker = handed_out_in_a_transaction();
         tracker.written(&query("INSERT INTO t VALUES (1)"));
         assert!(tracker.read(&ready(b'T')));
         tracker.hand_out();
@@ -359,10 +362,7 @@ mod tests {
 
     #[test]
     fn a_rollback_that_the_driver_writes_late_clears_the_suspicion() {
-        let mut tracker = connected(100);
-        tracker.written(&query("BEGIN"));
-        assert!(!tracker.read(&ready(b'T')));
-        tracker.hand_out();
+        let mut tracker = handed_out_in_a_transaction();
         // Of the last holder, written and answered before its ROLLBACK was.
         tracker.written(&[message(b'P', b"\0UPDATE t\0\0\0"), message(b'S', b"")].concat());
         assert!(tracker.read(&ready(b'T')) && tracker.is_suspicious());
@@ -415,10 +415,7 @@ mod tests {
 
     #[test]
     fn a_rollback_that_was_still_queued_is_no_transaction_left_open() {
-        let mut tracker = connected(100);
-        tracker.written(&query("BEGIN"));
-        assert!(!tracker.read(&ready(b'T')));
-        tracker.hand_out();
+        let mut tracker = handed_out_in_a_transaction();
         // A statement of the last holder is closed, and its transaction rolled back.
         for request in [message(b'C', b"Ss1\0"), message(b'S', b""), query("ROLLBACK")] {
             tracker.written(&request);
@@ -432,10 +429,7 @@ mod tests {
 
     #[test]
     fn a_commit_that_nobody_waited_for_is_no_transaction_left_open() {
-        let mut tracker = connected(100);
-        tracker.written(&query("BEGIN"));
-        assert!(!tracker.read(&ready(b'T')));
-        tracker.hand_out();
+        let mut tracker = handed_out_in_a_transaction();
         tracker.written(&query("COMMIT"));
         tracker.written(&query("SELECT 1"));
         for state in [b'I', b'I'] {

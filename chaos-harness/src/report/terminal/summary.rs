@@ -182,15 +182,14 @@ fn concerned(
     if concerned.is_empty() {
         return format!("{only} concerns none of {of}, which ran as usual: {otherwise}");
     }
-    let names: Vec<_> = concerned.iter().take(NAMED).map(|test| test.name.as_str()).collect();
-    let more = concerned.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let (count, names) = (concerned.len(), names.join(", "));
+    let count = concerned.len();
+    let names: Vec<String> = concerned.into_iter().map(|test| test.name.clone()).collect();
+    let names = words::first_of(&names, NAMED);
     if count == run.tests.len() {
-        return format!("{only} concerns all that ran: {names}{more}");
+        return format!("{only} concerns all that ran: {names}");
     }
     format!(
-        "{only} concerns {count} of {of}, the others ran as usual: {names}{more}; name these to run them alone"
+        "{only} concerns {count} of {of}, the others ran as usual: {names}; name these to run them alone"
     )
 }
 
